@@ -1,0 +1,207 @@
+#!/usr/bin/env bash
+#
+# Brings interpreters for the cross-language tests that a machine rarely has:
+#
+#   CPython 3.14  a relocatable build that the Go module below carries
+#   numpy         its wheel, for that CPython
+#   PyPy          Debian's package pypy3: installed when run as root, otherwise
+#                 unpacked (only where apt-get exists)
+#
+# Whatever is unpacked goes to .interpreters/ at the top of the repository,
+# which git ignores; removing that folder undoes it. .interpreters/list names
+# the interpreters that work, one executable a line, and package compat reads
+# it. What is already there and runs is left alone, so a second run is short;
+# every part is built aside and renamed, so an interrupted run can be repeated.
+#
+# Prints one line per part. The exit status is 1 when one could not be had.
+set -euo pipefail
+
+readonly python_module=github.com/kluctl/go-embed-python@v0.0.0-3.14.6-20260610-1
+readonly numpy_version=2.4.6
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly top
+readonly dest=$top/.interpreters
+readonly work=$dest/.work.$$ # everything is built here, then renamed
+readonly cpython=$dest/cpython-3.14
+readonly numpy=$dest/numpy-$numpy_version
+readonly pypy=$dest/pypy3
+
+main() {
+	status=0
+	remove_abandoned_work
+	mkdir -p "$work"
+	trap 'rm -rf "$work"' EXIT
+	: >"$work/list"
+
+	provide "CPython 3.14" "$cpython/bin/python3" unpack_cpython
+	provide_numpy
+	provide PyPy "$(command -v pypy3 || echo "$pypy/usr/bin/pypy3")" bring_pypy
+
+	mv "$work/list" "$dest/list"
+	exit "$status"
+}
+
+# remove_abandoned_work clears what runs that were killed have left.
+remove_abandoned_work() {
+	local left
+	for left in "$dest"/.work.*; do
+		[ -d "$left" ] || continue
+		kill -0 "${left##*.}" 2>/dev/null || rm -rf "$left"
+	done
+}
+
+# provide NAME EXECUTABLE BRING lists EXECUTABLE if it runs, calling BRING first
+# if it does not. BRING may assign another path to executable.
+provide() {
+	local name=$1 executable=$2 bring=$3
+	if ! version "$executable" >"$work/version" 2>/dev/null; then
+		if ! { "$bring" && version "$executable" >"$work/version"; } >"$work/log" 2>&1; then
+			missing "$name"
+			return
+		fi
+	fi
+	echo "$executable" >>"$work/list"
+	echo "ready    $name: $executable ($(cat "$work/version"))"
+}
+
+missing() {
+	status=1
+	echo "missing  $1: $(grep -v '^[[:space:]]*$' "$work/log" | tail -n 1)"
+}
+
+version() {
+	"$1" -c 'import platform as p; print(p.python_implementation(), p.python_version())'
+}
+
+# unpack_cpython copies the module's tree, in which larger files are gzipped and
+# symbolic links and permissions exist in files.json only.
+unpack_cpython() {
+	local module_dir platform tree=$work/cpython kind executable_bit name target
+	platform=$(go env GOHOSTOS)-$(go env GOHOSTARCH)
+	# From a directory outside this module: its go.mod stays as it is.
+	module_dir=$(cd "$work" && GOWORK=off go mod download -json "$python_module" |
+		sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p') &&
+		cd "$top" || return
+	if ! [ -d "$module_dir/python/internal/data/$platform" ]; then
+		echo "$python_module has no build for $platform"
+		return 1
+	fi
+	cp -R "$module_dir/python/internal/data/$platform" "$tree" &&
+		chmod -R u+w "$tree" || return
+	while read -r kind executable_bit name target; do
+		case $kind in
+		link) ln -s "$target" "$tree/$name" || return ;;
+		gzip) gunzip "$tree/$name.gz" || return ;;
+		esac
+		if [ "$executable_bit" = 1 ]; then
+			chmod +x "$tree/$name" || return
+		fi
+	done < <(special_files "$tree/files.json")
+	install_tree "$tree" "$cpython"
+}
+
+# special_files lists the entries of files.json that a plain copy does not get
+# right, one a line: link, gzip or file; 1 if executable; name; link target.
+special_files() {
+	awk -F '"' '
+		/"name":/             { name = $4; target = ""; kind = "file"; perm = 0 }
+		/"perm":/             { perm = $3; gsub(/[^0-9]/, "", perm) }
+		/"symlink":/          { kind = "link"; target = $4 }
+		/"compressed": *true/ { kind = "gzip" }
+		/^ *}/ && name != "" {
+			executable = int(perm / 64) % 2 # the bit 0100
+			if (kind != "file" || executable) print kind, executable, name, target
+			name = ""
+		}' "$1"
+}
+
+# provide_numpy unpacks the wheel beside CPython and points a .pth file at it.
+provide_numpy() {
+	local python=$cpython/bin/python3
+	if ! [ -x "$python" ]; then
+		echo "it needs CPython 3.14" >"$work/log"
+		missing numpy
+		return
+	fi
+	if ! [ -d "$numpy" ] || ! [ -f "$cpython/lib/python3.14/site-packages/numpy.pth" ]; then
+		if ! { unpack_numpy && "$python" -c 'import numpy'; } >"$work/log" 2>&1; then
+			missing numpy
+			return
+		fi
+	fi
+	echo "ready    numpy: $numpy ($numpy_version, for CPython 3.14)"
+}
+
+unpack_numpy() {
+	local site=$cpython/lib/python3.14/site-packages platform
+	case $(uname -s)-$(uname -m) in
+	Linux-*) platform=manylinux_2_28_$(uname -m) ;;
+	Darwin-arm64) platform=macosx_11_0_arm64 ;;
+	Darwin-*) platform=macosx_10_15_$(uname -m) ;;
+	*) echo "no wheel is known for $(uname -s)" && return 1 ;;
+	esac
+	python3 -m pip --version >/dev/null || {
+		echo "python3 has no pip"
+		return 1
+	}
+	python3 -m pip install --quiet --no-deps --only-binary :all: --target "$work/numpy" \
+		--implementation cp --python-version 3.14 --platform "$platform" \
+		"numpy==$numpy_version" &&
+		install_tree "$work/numpy" "$numpy" &&
+		mkdir -p "$site" && echo "../../../../${numpy##*/}" >"$work/pth" && mv "$work/pth" "$site/numpy.pth"
+}
+
+bring_pypy() {
+	if ! command -v apt-get; then
+		echo "no apt-get here; install PyPy 3.8 or later as pypy3 on PATH"
+		return 1
+	fi
+	if [ "$(id -u)" = 0 ]; then
+		install_pypy && executable=$(command -v pypy3)
+	else
+		unpack_pypy && executable=$pypy/usr/bin/pypy3
+	fi
+}
+
+install_pypy() {
+	local wait_for_lock=(-o DPkg::Lock::Timeout=300)
+	apt-get -q "${wait_for_lock[@]}" update &&
+		DEBIAN_FRONTEND=noninteractive apt-get -q -y "${wait_for_lock[@]}" \
+			install --no-install-recommends pypy3
+}
+
+# unpack_pypy needs no rights: apt keeps its lists in a folder of its own.
+unpack_pypy() {
+	local apt=$work/apt tree=$work/pypy3 package
+	local private=(-q -o Dir::State="$apt/state" -o Dir::Cache="$apt/cache")
+	mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$tree" &&
+		cd "$apt" &&
+		apt-get "${private[@]}" update &&
+		apt-get "${private[@]}" download pypy3 pypy3-lib &&
+		cd "$top" || return
+	for package in "$apt"/*.deb; do
+		dpkg-deb -x "$package" "$tree" || return
+	done
+	wrap_pypy "$tree/usr/bin" && install_tree "$tree" "$pypy"
+}
+
+# wrap_pypy makes pypy3 a script that finds the interpreter's shared library,
+# and that PyPy takes for its own executable (argv[0] becomes sys.executable).
+wrap_pypy() {
+	rm "$1/pypy3" && cat >"$1/pypy3" <<-'WRAPPER' && chmod +x "$1/pypy3"
+		#!/usr/bin/env bash
+		bin=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+		for lib in "$bin"/../lib/*-linux-*; do
+		    export LD_LIBRARY_PATH=$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+		done
+		exec -a "$bin/pypy3" "$bin/pypy3.9" "$@"
+	WRAPPER
+}
+
+# install_tree FROM TO renames a finished tree into place.
+install_tree() {
+	rm -rf "$2" && mv "$1" "$2"
+}
+
+main
