@@ -1,0 +1,270 @@
+package format
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// Options change how a list is laid out. nil and the zero value mean what
+// CPython 3.9 and later read.
+type Options struct {
+	Layout Layout // the zero value is Offsets
+
+	// CPythonSlots sizes str slots by code points and cuts what does not fit,
+	// exactly as CPython does, and accepts values ending in NUL, which readers
+	// strip. It loses data, and is for comparing bytes with CPython's.
+	CPythonSlots bool
+}
+
+// Size returns the size in bytes of the list that [Encode] would return.
+func Size(values []any, opts *Options) (int, error) {
+	e, err := NewEncoder(values, opts)
+	if err != nil {
+		return 0, err
+	}
+	return e.Size(), nil
+}
+
+// Encode returns a list of the values, in an 8-byte aligned buffer that
+// [Attach] takes. Items may be of the types in the package's table, or [Sized].
+//
+// Slots have the size that CPython gives them, except that a str which CPython
+// would cut, because it counts code points and not bytes, gets the bytes it
+// needs. Every Python reads such a slot back whole.
+func Encode(values []any, opts *Options) ([]byte, error) {
+	e, err := NewEncoder(values, opts)
+	if err != nil {
+		return nil, err
+	}
+	s := sink{buf: alignedBytes(e.size)[:0]}
+	e.encode(&s)
+	return s.buf, nil
+}
+
+// alignedBytes returns n zero bytes that begin at a multiple of 8.
+func alignedBytes(n int) []byte {
+	words := make([]uint64, (n+wordSize-1)/wordSize)
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), len(words)*wordSize)[:n:n]
+}
+
+// An Encoder writes a list out piece by piece, for lists too large to hold in
+// memory twice. It keeps the values it was made from, which must not change
+// until it is done.
+type Encoder struct {
+	n      int
+	at     func(i int) (item, error)
+	layout Layout
+	exact  bool // as CPython, see Options.CPythonSlots
+	size   int
+	areas  areas
+}
+
+// NewEncoder checks all the values: an Encoder that was made can be written.
+func NewEncoder(values []any, opts *Options) (*Encoder, error) {
+	return newEncoder(len(values), func(i int) (item, error) { return sizedItemOf(values[i]) }, opts)
+}
+
+// NewEncoderOf is NewEncoder for values of one type, which saves putting each
+// into an interface.
+func NewEncoderOf[T int64 | float64 | bool | string | []byte](values []T, opts *Options) (*Encoder, error) {
+	return newEncoder(len(values), func(i int) (item, error) { return itemOf(values[i]) }, opts)
+}
+
+func newEncoder(n int, at func(i int) (item, error), opts *Options) (*Encoder, error) {
+	if opts == nil {
+		opts = &Options{}
+	}
+	if opts.Layout > Sizes {
+		return nil, fmt.Errorf("format: encode: unknown %v", opts.Layout)
+	}
+	e := &Encoder{n: n, at: at, layout: opts.Layout, exact: opts.CPythonSlots}
+	dataSize := uint64(0)
+	for i := range n {
+		it, err := at(i)
+		if err == nil {
+			err = e.check(it)
+		}
+		if err != nil {
+			return nil, &ItemError{Op: "encode", Index: i, Err: err}
+		}
+		dataSize += uint64(e.slotSize(it))
+	}
+	if total := 2*wordSize + uint64(n)*(2*wordSize+1) + dataSize; total > math.MaxInt {
+		return nil, fmt.Errorf("format: encode: %w: a list of %d bytes", ErrTooLarge, total)
+	}
+	e.areas = e.layout.areas(n, int(dataSize))
+	e.size = e.areas.end
+	return e, nil
+}
+
+// sizedItemOf is itemOf for values that may be Sized.
+func sizedItemOf(v any) (item, error) {
+	sized, ok := v.(Sized)
+	if !ok {
+		return itemOf(v)
+	}
+	it, err := itemOf(sized.Value)
+	if err != nil {
+		return item{}, err
+	}
+	switch {
+	case !it.kind.isText():
+		return item{}, fmt.Errorf("%w: Sized is for str and bytes, not %v", ErrType, it.kind)
+	case sized.Capacity < 0:
+		return item{}, fmt.Errorf("%w: Sized with a capacity of %d", ErrRange, sized.Capacity)
+	case sized.Capacity > maxSlot:
+		return item{}, fmt.Errorf("%w: Sized with a capacity of %d bytes, at most %d", ErrTooLarge, sized.Capacity, maxSlot)
+	}
+	it.capacity = sized.Capacity
+	return it, nil
+}
+
+func (e *Encoder) check(it item) error {
+	if !it.kind.isText() {
+		return nil
+	}
+	if !e.exact {
+		return it.checkText()
+	}
+	// CPython keeps NULs and counts a str in code points.
+	switch n := it.length(); {
+	case it.kind == Str && !utf8.Valid(it.text):
+		return ErrUTF8
+	case n > MaxText:
+		return fmt.Errorf("%w: length %d, at most %d", ErrTooLarge, n, MaxText)
+	}
+	return nil
+}
+
+// length is what Python's len says of a str or bytes.
+func (it item) length() int {
+	if it.kind == Str {
+		return utf8.RuneCount(it.text)
+	}
+	return len(it.text)
+}
+
+func (e *Encoder) slotSize(it item) int {
+	if !it.kind.isText() {
+		return wordSize
+	}
+	size := slotFor(it.length())
+	if len(it.text) > size && !e.exact {
+		size = slotFor(len(it.text))
+	}
+	return max(size, (it.capacity+wordSize-1)/wordSize*wordSize)
+}
+
+// slotFor is CPython's size of a slot for text of length n: the next multiple
+// of 8 above n.
+func slotFor(n int) int { return wordSize * (n/wordSize + 1) }
+
+// Size returns the size of the list in bytes.
+func (e *Encoder) Size() int { return e.size }
+
+// WriteTo writes the whole list to w, in pieces of up to 64 KiB or a slot.
+func (e *Encoder) WriteTo(w io.Writer) (int64, error) {
+	s := sink{buf: make([]byte, 0, min(e.size, 64<<10)), w: w}
+	e.encode(&s)
+	s.flush()
+	return s.written, s.err
+}
+
+// encode writes the four areas one after the other.
+func (e *Encoder) encode(s *sink) {
+	s.word(uint64(e.n))
+	offset := 0
+	if e.layout == Offsets {
+		s.word(0)
+	}
+	for i := range e.n {
+		size := e.slotSize(e.item(i))
+		offset += size
+		if e.layout == Sizes {
+			s.word(uint64(size))
+		} else {
+			s.word(uint64(offset))
+		}
+	}
+	for i := range e.n {
+		it := e.item(i)
+		if it.kind.isText() {
+			size := e.slotSize(it)
+			text := it.text[:min(size, len(it.text))]
+			s.bytes(text)
+			s.zeros(size - len(text))
+		} else {
+			s.word(it.bits)
+		}
+	}
+	for i := range e.n {
+		it := e.item(i)
+		s.word(formatFor(it.kind, e.slotSize(it)))
+	}
+	for i := range e.n {
+		s.byte(byte(e.item(i).kind.code()))
+	}
+}
+
+// item returns a value that newEncoder has accepted.
+func (e *Encoder) item(i int) item {
+	it, _ := e.at(i)
+	return it
+}
+
+// A sink collects bytes in buf, and passes them on to w whenever buf is full.
+// Without w, buf has room for everything.
+type sink struct {
+	buf     []byte
+	w       io.Writer
+	written int64
+	err     error
+}
+
+func (s *sink) flush() {
+	if s.err == nil && len(s.buf) > 0 {
+		n, err := s.w.Write(s.buf)
+		s.written += int64(n)
+		s.err = err
+	}
+	s.buf = s.buf[:0]
+}
+
+// room makes sure that n more bytes fit, unless n exceeds the whole buffer.
+func (s *sink) room(n int) {
+	if len(s.buf)+n > cap(s.buf) {
+		s.flush()
+	}
+}
+
+func (s *sink) byte(b byte) {
+	s.room(1)
+	s.buf = append(s.buf, b)
+}
+
+func (s *sink) word(v uint64) {
+	s.room(wordSize)
+	s.buf = binary.NativeEndian.AppendUint64(s.buf, v)
+}
+
+func (s *sink) bytes(b []byte) {
+	for len(b) > 0 {
+		s.room(1)
+		n := min(len(b), cap(s.buf)-len(s.buf))
+		s.buf = append(s.buf, b[:n]...)
+		b = b[n:]
+	}
+}
+
+func (s *sink) zeros(n int) {
+	for n > 0 {
+		s.room(1)
+		k := min(n, cap(s.buf)-len(s.buf))
+		s.buf = append(s.buf, make([]byte, k)...)
+		n -= k
+	}
+}

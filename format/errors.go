@@ -1,0 +1,82 @@
+package format
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What the errors of this package wrap. An error about one item is an
+// [*ItemError] around one of these; one about the bytes is a [*CorruptError].
+var (
+	// ErrCorrupt: the bytes are not those of a list, or no longer.
+	ErrCorrupt = errors.New("not a valid ShareableList")
+	// ErrIncomplete: another process is still creating the list, or gave up
+	// half-way: no bytes at all, no items but bytes behind the header, or no
+	// format written yet.
+	ErrIncomplete = errors.New("the list is not complete yet")
+	// ErrUnaligned: Attach needs a buffer that begins at a multiple of 8.
+	ErrUnaligned = errors.New("the buffer is not 8-byte aligned")
+	// ErrIndex: the index is negative or not below the list's length.
+	ErrIndex = errors.New("index out of range")
+	// ErrKind: the item is of another kind than the method reads.
+	ErrKind = errors.New("item is of another kind")
+	// ErrType: a value of this Go type cannot be an item.
+	ErrType = errors.New("unsupported type")
+	// ErrRange: the number does not fit an int64.
+	ErrRange = errors.New("int out of range")
+	// ErrTooLong: the str or bytes exceeds the item's slot, whose size is fixed.
+	ErrTooLong = errors.New("value exceeds the slot")
+	// ErrTooLarge: the str or bytes exceeds what any list can hold ([MaxText]).
+	ErrTooLarge = errors.New("value too large")
+	// ErrTrailingNUL: the str or bytes ends in NUL, which readers strip.
+	ErrTrailingNUL = errors.New("value ends in NUL, which Python would strip")
+	// ErrUTF8: the str is not valid UTF-8.
+	ErrUTF8 = errors.New("str is not valid UTF-8")
+	// ErrBusy: for about 5 ms the item was in the middle of a write. Either it
+	// is written without pause, or its writer died; a Set mends the latter.
+	ErrBusy = errors.New("item is being written")
+	// ErrNotFound: Index found no equal item.
+	ErrNotFound = errors.New("value is not in the list")
+	// ErrSyntax: ParseRepr does not know what stands there.
+	ErrSyntax = errors.New("invalid literal")
+)
+
+// An ItemError says which operation failed on which item.
+type ItemError struct {
+	Op    string // "get", "set", "encode", …
+	Index int
+	Err   error
+}
+
+func (e *ItemError) Error() string {
+	return fmt.Sprintf("format: %s item %d: %v", e.Op, e.Index, e.Err)
+}
+
+func (e *ItemError) Unwrap() error { return e.Err }
+
+// A CorruptError says which part of the bytes cannot be right. It wraps
+// [ErrCorrupt].
+type CorruptError struct {
+	Field  string // "size", "count", "table", "format" or "code"
+	Index  int    // the entry or item, -1 where the field has only one
+	Offset int    // where it stands, in bytes from the start of the buffer
+	Reason string
+}
+
+func (e *CorruptError) Error() string {
+	field := e.Field
+	if e.Index >= 0 {
+		field = fmt.Sprintf("%s[%d]", e.Field, e.Index)
+	}
+	return fmt.Sprintf("%v: %s at offset %d: %s", ErrCorrupt, field, e.Offset, e.Reason)
+}
+
+func (e *CorruptError) Unwrap() error { return ErrCorrupt }
+
+// itemErr returns nil for nil, so that it can wrap a result.
+func itemErr(op string, i int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &ItemError{Op: op, Index: i, Err: err}
+}

@@ -1,0 +1,231 @@
+package format
+
+import (
+	"bytes"
+	"fmt"
+	"iter"
+	"math"
+	"unicode/utf8"
+)
+
+// Get returns item i as the package's table says. A str or bytes is a copy,
+// without the NULs at its end.
+func (l *List) Get(i int) (any, error) {
+	var w waiter
+	v, err := l.get(i, &w)
+	return v, itemErr("get", i, err)
+}
+
+func (l *List) get(i int, w *waiter) (v any, err error) {
+	err = l.reread(i, w, func(h header) (err error) {
+		v, err = l.value(h)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// value reads the slot as its header says.
+func (l *List) value(h header) (any, error) {
+	switch h.kind {
+	case None:
+		return nil, nil
+	case Bool:
+		return load(l.word(h.off))&boolByte != 0, nil
+	case Int:
+		return int64(load(l.word(h.off))), nil
+	case Float:
+		return math.Float64frombits(load(l.word(h.off))), nil
+	case Bytes:
+		return bytes.Clone(l.text(h)), nil
+	default:
+		s := string(l.text(h))
+		if !utf8.ValidString(s) { // of the copy: memory may change
+			return nil, ErrUTF8
+		}
+		return s, nil
+	}
+}
+
+// text returns the bytes of a str or bytes item, in place and without the NULs
+// at their end. It is never nil.
+func (l *List) text(h header) []byte {
+	b := l.buf[h.off : h.off+h.text : h.off+h.text]
+	for len(b) > 0 && b[len(b)-1] == 0 {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+// Int returns item i, which must be an int.
+func (l *List) Int(i int) (int64, error) {
+	bits, err := l.number("int", i, Int)
+	return int64(bits), err
+}
+
+// Float returns item i, which must be a float.
+func (l *List) Float(i int) (float64, error) {
+	bits, err := l.number("float", i, Float)
+	return math.Float64frombits(bits), err
+}
+
+// Bool returns item i, which must be a bool.
+func (l *List) Bool(i int) (bool, error) {
+	bits, err := l.number("bool", i, Bool)
+	return bits&boolByte != 0, err
+}
+
+// number reads the word of item i, which must be of kind k.
+func (l *List) number(op string, i int, k Kind) (uint64, error) {
+	var w waiter
+	for {
+		h, err := l.header(i, &w)
+		if err != nil {
+			return 0, &ItemError{op, i, err}
+		}
+		bits := load(l.word(h.off))
+		switch {
+		case !l.unchanged(i, h):
+			if !w.again(l.patience) {
+				return 0, &ItemError{op, i, errChanging}
+			}
+		case h.kind != k:
+			return 0, &ItemError{op, i, kindErr(h.kind, k)}
+		default:
+			return bits, nil
+		}
+	}
+}
+
+func kindErr(is, want Kind) error {
+	return fmt.Errorf("%w: it is a %v, not a %v", ErrKind, is, want)
+}
+
+// Str returns item i, which must be a str.
+func (l *List) Str(i int) (string, error) {
+	var s string
+	err := l.readText(i, Str, func(b []byte) { s = string(b) })
+	if err == nil && !utf8.ValidString(s) {
+		err = ErrUTF8
+	}
+	if err != nil {
+		return "", &ItemError{"str", i, err}
+	}
+	return s, nil
+}
+
+// Bytes returns a copy of item i, which must be a bytes.
+func (l *List) Bytes(i int) ([]byte, error) {
+	var c []byte
+	if err := l.readText(i, Bytes, func(b []byte) { c = bytes.Clone(b) }); err != nil {
+		return nil, &ItemError{"bytes", i, err}
+	}
+	return c, nil
+}
+
+// AppendStr appends item i, which must be a str, to dst: [List.Str] without an
+// allocation if dst has room. On error it returns dst as it was.
+func (l *List) AppendStr(dst []byte, i int) ([]byte, error) {
+	out := dst
+	err := l.readText(i, Str, func(b []byte) { out = append(dst, b...) })
+	if err == nil && !utf8.Valid(out[len(dst):]) {
+		err = ErrUTF8
+	}
+	if err != nil {
+		return dst, &ItemError{"str", i, err}
+	}
+	return out, nil
+}
+
+// readText hands the text of item i, which must be of kind k, to use, once or
+// several times: the last time counts.
+func (l *List) readText(i int, k Kind, use func(b []byte)) error {
+	var w waiter
+	return l.reread(i, &w, func(h header) error {
+		if h.kind != k {
+			return kindErr(h.kind, k)
+		}
+		use(l.text(h))
+		return nil
+	})
+}
+
+// RawBytes returns a copy of the whole slot of item i, of any kind, with the
+// NULs at its end and whatever a longer value has left there.
+func (l *List) RawBytes(i int) ([]byte, error) {
+	at, err := l.span(i)
+	if err != nil {
+		return nil, itemErr("rawbytes", i, err)
+	}
+	return bytes.Clone(l.buf[at.off : at.off+at.size]), nil
+}
+
+// All yields the items in order, each read when its turn comes. An item that
+// cannot be read is yielded as its error; the iteration goes on.
+func (l *List) All() iter.Seq2[any, error] {
+	return func(yield func(any, error) bool) {
+		var w waiter
+		for i := range l.n {
+			w.next()
+			v, err := l.get(i, &w)
+			if !yield(v, itemErr("get", i, err)) {
+				return
+			}
+		}
+	}
+}
+
+// Values returns all the items, or the error of the first that cannot be read.
+func (l *List) Values() ([]any, error) { return l.values("values") }
+
+func (l *List) values(op string) ([]any, error) {
+	vs := make([]any, 0, l.n)
+	var w waiter
+	left := l.areas.formats - l.areas.data
+	for i := range l.n {
+		// Slots that overlap would have more text than there are bytes.
+		at, err := l.span(i)
+		if left -= at.size; err == nil && left < 0 {
+			err = &CorruptError{Field: "table", Index: i, Offset: tableStart + i*wordSize, Reason: "slots overlap"}
+		}
+		var v any
+		if err == nil {
+			w.next()
+			v, err = l.get(i, &w)
+		}
+		if err != nil {
+			return nil, itemErr(op, i, err)
+		}
+		vs = append(vs, v)
+	}
+	return vs, nil
+}
+
+// CopyInts copies the items from index from on into dst, until dst is full or
+// the list ends, and returns how many it copied. It stops with an error at the
+// first item that is not an int. from may be the list's length.
+func (l *List) CopyInts(dst []int64, from int) (int, error) {
+	return copyNumbers(l, dst, from, "copyints", Int, func(bits uint64) int64 { return int64(bits) })
+}
+
+// CopyFloats is [List.CopyInts] for items that are floats.
+func (l *List) CopyFloats(dst []float64, from int) (int, error) {
+	return copyNumbers(l, dst, from, "copyfloats", Float, math.Float64frombits)
+}
+
+func copyNumbers[T int64 | float64](l *List, dst []T, from int, op string, k Kind, convert func(uint64) T) (int, error) {
+	if from < 0 || from > l.n {
+		return 0, itemErr(op, from, fmt.Errorf("%w: the list has %d items", ErrIndex, l.n))
+	}
+	n := min(len(dst), l.n-from)
+	for i := range n {
+		bits, err := l.number(op, from+i, k)
+		if err != nil {
+			return i, err
+		}
+		dst[i] = convert(bits)
+	}
+	return n, nil
+}

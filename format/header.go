@@ -1,0 +1,111 @@
+package format
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+)
+
+// A header is one look at what memory says of an item.
+type header struct {
+	span
+	word uint64
+	code int8
+	kind Kind
+	text int // how many bytes of the slot are text, if the kind is text
+}
+
+// header reads the header of item i, and waits for it to settle.
+func (l *List) header(i int, w *waiter) (header, error) {
+	at, err := l.span(i)
+	if err != nil {
+		return header{}, err
+	}
+	for {
+		word, code := load(l.formatAt(i)), *l.codeAt(i)
+		kind, text, v := classify(word, code, at.size)
+		if v == settled {
+			return header{at, word, code, kind, text}, nil
+		}
+		if w.again(l.patience) {
+			continue
+		}
+		return header{}, l.unfit(i, word, code, v)
+	}
+}
+
+// unfit explains a header that has not settled.
+func (l *List) unfit(i int, word uint64, code int8, v verdict) error {
+	switch v {
+	case badFormat:
+		return &CorruptError{Field: "format", Index: i, Offset: l.areas.formats + i*wordSize,
+			Reason: fmt.Sprintf("%q", formatText(word))}
+	case badCode:
+		return &CorruptError{Field: "code", Index: i, Offset: l.areas.codes + i,
+			Reason: fmt.Sprintf("%d", code)}
+	default:
+		return fmt.Errorf("%w: format %q, back-transform code %d", ErrBusy, formatText(word), code)
+	}
+}
+
+// unchanged reports whether the header of item i is still h. A value that was
+// read in between belongs to it, as far as can be known without a lock.
+func (l *List) unchanged(i int, h header) bool {
+	return load(l.formatAt(i)) == h.word && *l.codeAt(i) == h.code
+}
+
+// reread calls read with the settled header of item i, again and again until
+// the header is the same afterwards.
+func (l *List) reread(i int, w *waiter, read func(h header) error) error {
+	for {
+		h, err := l.header(i, w)
+		if err != nil {
+			return err
+		}
+		err = read(h)
+		if l.unchanged(i, h) {
+			return err
+		}
+		if !w.again(l.patience) {
+			return errChanging
+		}
+	}
+}
+
+var errChanging = fmt.Errorf("%w: its header keeps changing", ErrBusy)
+
+// A waiter passes the time until an item has settled: first it spins, then it
+// sleeps. One waiter serves a whole operation, so that the naps for many broken
+// items do not add up to more than one patience.
+type waiter struct {
+	tries int
+	slept time.Duration
+}
+
+const (
+	spins = 64 // enough for 99 % of CPython's changes
+	nap   = 50 * time.Microsecond
+)
+
+// next prepares for another item: it may spin anew.
+func (w *waiter) next() { w.tries = 0 }
+
+// again waits a little and reports whether to look once more.
+func (w *waiter) again(patience time.Duration) bool {
+	w.tries++
+	switch {
+	case patience == 0:
+		return false
+	case w.tries <= spins:
+		return true
+	case w.tries <= 2*spins:
+		runtime.Gosched()
+		return true
+	case w.slept >= patience:
+		return false
+	}
+	start := time.Now()
+	time.Sleep(nap)
+	w.slept += time.Since(start)
+	return true
+}

@@ -1,0 +1,178 @@
+package format
+
+import (
+	"encoding/binary"
+	"strconv"
+)
+
+// A Kind is the type of an item. The zero Kind is not a valid one.
+type Kind uint8
+
+const (
+	Int   Kind = iota + 1 // int64
+	Float                 // float64
+	Bool                  // bool
+	None                  // nil
+	Str                   // string
+	Bytes                 // []byte
+)
+
+// String returns the name of the Python type: "int", "float", "bool",
+// "NoneType", "str" or "bytes".
+func (k Kind) String() string {
+	names := [...]string{"invalid", "int", "float", "bool", "NoneType", "str", "bytes"}
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return "Kind(" + strconv.Itoa(int(k)) + ")"
+}
+
+// isText reports whether items of the kind fill their slot with bytes; the
+// others are one 8-byte word.
+func (k Kind) isText() bool { return k == Str || k == Bytes }
+
+// Back-transform codes, one signed byte an item: what Python does with the
+// unpacked value before it returns it.
+const (
+	codeNumber int8 = 0  // returned as it is
+	codeStr    int8 = 1  // NULs stripped at the end, decoded
+	codeBytes  int8 = 2  // NULs stripped at the end
+	codeNone   int8 = 3  // None, whatever the slot holds
+	codeMarked int8 = -1 // not CPython's: a Set of ours is under way (see List.begin)
+)
+
+func (k Kind) code() int8 {
+	switch k {
+	case Str:
+		return codeStr
+	case Bytes:
+		return codeBytes
+	case None:
+		return codeNone
+	default:
+		return codeNumber
+	}
+}
+
+// Format words: what struct packs an item with, 8 bytes padded with NUL, as
+// one word in the machine's byte order.
+var (
+	formatInt   = formatWord("q")
+	formatFloat = formatWord("d")
+	formatBool  = formatWord("xxxxxxx?") // the value is byte 7 of the slot
+	formatNone  = formatWord("xxxxxx?x") // byte 6, which nobody reads
+)
+
+// boolTrue is a slot that holds True.
+var boolTrue = binary.NativeEndian.Uint64([]byte{7: 1})
+
+// boolByte masks the byte of a slot that holds a bool.
+var boolByte = binary.NativeEndian.Uint64([]byte{7: 0xff})
+
+func formatWord(s string) uint64 {
+	var b [8]byte
+	copy(b[:], s)
+	return binary.NativeEndian.Uint64(b[:])
+}
+
+// formatFor returns the format word that CPython gives an item of kind k in a
+// slot of capacity bytes, at most maxSlot.
+func formatFor(k Kind, capacity int) uint64 {
+	switch k {
+	case Int:
+		return formatInt
+	case Float:
+		return formatFloat
+	case Bool:
+		return formatBool
+	case None:
+		return formatNone
+	default:
+		var b [8]byte
+		copy(b[:], append(strconv.AppendInt(b[:0], int64(capacity), 10), 's'))
+		return binary.NativeEndian.Uint64(b[:])
+	}
+}
+
+// formatText returns the format word as text, without its NULs. Bytes that no
+// format has are shown as '?'.
+func formatText(word uint64) string {
+	var b [8]byte
+	binary.NativeEndian.PutUint64(b[:], word)
+	n := len(b)
+	for n > 0 && b[n-1] == 0 {
+		n--
+	}
+	for i, c := range b[:n] {
+		if c < ' ' || c > '~' {
+			b[i] = '?'
+		}
+	}
+	return string(b[:n])
+}
+
+// textFormat parses a format word of the form "<n>s" in its only spelling
+// without sign or leading zero. n may be less than the slot: CPython reads
+// that too, though no release writes it.
+func textFormat(word uint64) (n int, ok bool) {
+	var b [8]byte
+	binary.NativeEndian.PutUint64(b[:], word)
+	i := 0
+	for i < len(b) && '0' <= b[i] && b[i] <= '9' {
+		n = n*10 + int(b[i]-'0')
+		i++
+	}
+	if i == 0 || i == len(b) || b[i] != 's' || b[0] == '0' && i > 1 {
+		return 0, false
+	}
+	for _, c := range b[i+1:] {
+		if c != 0 {
+			return 0, false
+		}
+	}
+	return n, true
+}
+
+// A verdict says what a format word and a code make of an item.
+type verdict uint8
+
+const (
+	settled   verdict = iota // they fit
+	unsettled                // somebody is between two stores: look again
+	badFormat                // no format of a ShareableList
+	badCode                  // no back-transform code
+)
+
+// classify judges a format word and a code for a slot of capacity bytes. size
+// is the number of bytes of a str or bytes item that hold its text.
+func classify(word uint64, code int8, capacity int) (k Kind, size int, v verdict) {
+	switch word {
+	case formatInt:
+		k = Int
+	case formatFloat:
+		k = Float
+	case formatBool:
+		k = Bool
+	case formatNone:
+		k = None
+	case 0:
+		return 0, 0, unsettled
+	default:
+		n, ok := textFormat(word)
+		if !ok || n > capacity {
+			return 0, 0, badFormat
+		}
+		k, size = Str, n
+		if code == codeBytes {
+			k = Bytes
+		}
+	}
+	switch {
+	case code == k.code():
+		return k, size, settled
+	case codeMarked <= code && code <= codeNone:
+		return 0, 0, unsettled
+	default:
+		return 0, 0, badCode
+	}
+}

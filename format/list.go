@@ -1,0 +1,312 @@
+package format
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unsafe"
+)
+
+// A List is a ShareableList in place: it reads and writes the buffer it was
+// attached to and keeps no copy of any item. See the package documentation for
+// what several goroutines and processes may do at once.
+//
+// Indices count from 0; negative ones are refused, and so is everything not
+// below Len, with [ErrIndex]. Errors about an item are [*ItemError]s.
+type List struct {
+	buf    []byte
+	layout Layout
+	n      int
+	areas  areas
+	starts []int // Sizes only: where slot i starts, relative to areas.data; n+1 of them
+
+	patience time.Duration // how long to wait for an item that is being written
+}
+
+// patience is how long a read waits for an item whose header is in the middle
+// of a change. Of the changes CPython makes, the longest seen took 0.9 ms.
+const patience = 5 * time.Millisecond
+
+// Attach returns the list in buf, which may be longer than the list: some
+// systems round the size of a segment up to whole pages. buf must begin at a
+// multiple of 8, else [ErrUnaligned]. Attach writes nothing.
+//
+// The number of items and where the areas begin are read once, here; offsets
+// are read from memory at each access and checked. In the Offsets layout that
+// makes Attach O(1); call [List.Check] to have the whole header validated.
+//
+// An error wraps [ErrIncomplete] while another process is still creating the
+// list, [ErrCorrupt] where the bytes cannot become one.
+func Attach(buf []byte) (*List, error) {
+	if uintptr(unsafe.Pointer(unsafe.SliceData(buf)))%wordSize != 0 {
+		return nil, fmt.Errorf("format: attach: %w", ErrUnaligned)
+	}
+	l, err := attach(buf)
+	if err != nil {
+		return nil, fmt.Errorf("format: attach: %w", err)
+	}
+	l.patience = patience
+	if err := l.checkStarted(); err != nil {
+		return nil, fmt.Errorf("format: attach: %w", err)
+	}
+	return l, nil
+}
+
+// Decode returns a copy of all the items of the list in buf, which may begin at
+// any address. Nobody may change buf meanwhile: for shared memory, use [Attach].
+func Decode(buf []byte) ([]any, error) {
+	if uintptr(unsafe.Pointer(unsafe.SliceData(buf)))%wordSize != 0 {
+		aligned := alignedBytes(len(buf))
+		copy(aligned, buf)
+		buf = aligned
+	}
+	l, err := attach(buf)
+	if err == nil {
+		err = l.checkStarted()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("format: decode: %w", err)
+	}
+	return l.values("decode")
+}
+
+// attach reads the header: the number of items, the layout and the size of the
+// data area.
+func attach(buf []byte) (*List, error) {
+	switch {
+	case len(buf) == 0:
+		return nil, fmt.Errorf("%w: it has no bytes", ErrIncomplete)
+	case len(buf) < wordSize:
+		return nil, &CorruptError{Field: "size", Index: -1,
+			Reason: fmt.Sprintf("%d bytes, at least 8 are needed", len(buf))}
+	}
+	l := &List{buf: buf}
+	count := load(l.word(0))
+	if count == 0 {
+		return l, l.attachEmpty()
+	}
+	if limit := uint64(len(buf)-wordSize) / minItem; count > limit {
+		return nil, &CorruptError{Field: "count", Index: -1,
+			Reason: fmt.Sprintf("%d items do not fit %d bytes", int64(count), len(buf))}
+	}
+	l.n = int(count)
+	// The first entry of a table is an offset, always 0, or a size, never below 8.
+	if load(l.word(tableStart)) != 0 {
+		return l, l.attachSizes()
+	}
+	return l, l.attachOffsets()
+}
+
+var errTableUnwritten = fmt.Errorf("%w: its table is not written", ErrIncomplete)
+
+// attachEmpty accepts what CPython makes of no items: 8 bytes or 16. A longer
+// buffer belongs to a list whose creator has not written the count yet.
+func (l *List) attachEmpty() error {
+	switch len(l.buf) {
+	case Sizes.areas(0, 0).end:
+		l.layout = Sizes
+	case Offsets.areas(0, 0).end:
+		if end := load(l.word(tableStart)); end != 0 {
+			return &CorruptError{Field: "table", Index: 0, Offset: tableStart,
+				Reason: fmt.Sprintf("%d, but the first offset is always 0", int64(end))}
+		}
+	default:
+		return fmt.Errorf("%w: the count is 0 in %d bytes", ErrIncomplete, len(l.buf))
+	}
+	l.areas = l.layout.areas(0, 0)
+	return nil
+}
+
+func (l *List) attachOffsets() error {
+	entry := tableStart + l.n*wordSize
+	if entry+wordSize > len(l.buf) {
+		return l.tooShort(entry + wordSize)
+	}
+	dataSize := load(l.word(entry))
+	switch {
+	case dataSize == 0: // the creator has written the count, but not all of the table
+		return errTableUnwritten
+	case dataSize%wordSize != 0 || dataSize > uint64(len(l.buf)):
+		return &CorruptError{Field: "table", Index: l.n, Offset: entry,
+			Reason: fmt.Sprintf("a data area of %d bytes in a buffer of %d", int64(dataSize), len(l.buf))}
+	}
+	return l.place(int(dataSize))
+}
+
+func (l *List) attachSizes() error {
+	l.layout = Sizes
+	l.starts = make([]int, l.n+1)
+	sum := 0
+	for i := range l.n {
+		entry := tableStart + i*wordSize
+		size := load(l.word(entry))
+		if size == 0 {
+			return errTableUnwritten
+		}
+		if size%wordSize != 0 || size > uint64(len(l.buf)-sum) {
+			return &CorruptError{Field: "table", Index: i, Offset: entry,
+				Reason: fmt.Sprintf("a slot of %d bytes, %d bytes into the data of a buffer of %d", int64(size), sum, len(l.buf))}
+		}
+		sum += int(size)
+		l.starts[i+1] = sum
+	}
+	return l.place(sum)
+}
+
+// place sets the areas, once they are known to fit.
+func (l *List) place(dataSize int) error {
+	l.areas = l.layout.areas(l.n, dataSize)
+	if l.areas.end > len(l.buf) {
+		return l.tooShort(l.areas.end)
+	}
+	return nil
+}
+
+func (l *List) tooShort(need int) error {
+	return &CorruptError{Field: "size", Index: -1,
+		Reason: fmt.Sprintf("%d bytes, but %d items need %d", len(l.buf), l.n, need)}
+}
+
+// checkStarted tells a list whose creator has not come to the formats, which
+// CPython writes after the data, from one whose items are being set: there,
+// some format is written, or some code (see List.begin).
+func (l *List) checkStarted() error {
+	var w waiter
+	for {
+		if l.n == 0 || l.anyFormat() {
+			return nil
+		}
+		if !w.again(l.patience) {
+			return fmt.Errorf("%w: its formats are not written", ErrIncomplete)
+		}
+	}
+}
+
+func (l *List) anyFormat() bool {
+	for i := range l.n {
+		if load(l.formatAt(i)) != 0 || *l.codeAt(i) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Len returns the number of items, as it was at Attach. It never changes.
+func (l *List) Len() int { return l.n }
+
+// Layout returns the list's byte layout. An empty list of 8 bytes is in Sizes.
+func (l *List) Layout() Layout { return l.layout }
+
+// word returns the word at off, a multiple of 8. Callers have checked off
+// against the buffer; the slice expression makes sure.
+func (l *List) word(off int) *uint64 {
+	return (*uint64)(unsafe.Pointer(&l.buf[off : off+wordSize][0]))
+}
+
+func (l *List) formatAt(i int) *uint64 { return l.word(l.areas.formats + i*wordSize) }
+
+func (l *List) codeAt(i int) *int8 {
+	return (*int8)(unsafe.Pointer(&l.buf[l.areas.codes+i]))
+}
+
+// A span is where an item's slot lies in the buffer.
+type span struct {
+	off, size int
+}
+
+// span finds slot i, and checks that it lies in the data area.
+func (l *List) span(i int) (span, error) {
+	if uint(i) >= uint(l.n) {
+		return span{}, fmt.Errorf("%w: the list has %d items", ErrIndex, l.n)
+	}
+	var start, end uint64
+	if l.layout == Sizes {
+		start, end = uint64(l.starts[i]), uint64(l.starts[i+1])
+	} else {
+		start, end = load(l.word(tableStart+i*wordSize)), load(l.word(tableStart+(i+1)*wordSize))
+	}
+	dataSize := uint64(l.areas.formats - l.areas.data)
+	if start >= end || end > dataSize || (start|end)%wordSize != 0 || end-start > maxSlot {
+		return span{}, &CorruptError{Field: "table", Index: i, Offset: tableStart + i*wordSize,
+			Reason: fmt.Sprintf("a slot from %d to %d in a data area of %d bytes", int64(start), int64(end), dataSize)}
+	}
+	return span{l.areas.data + int(start), int(end - start)}, nil
+}
+
+// A Slot describes where and how an item is stored.
+type Slot struct {
+	Kind     Kind
+	Format   string // the struct format, such as "q" or "16s"
+	Code     int8   // the back-transform code
+	Offset   int    // where the slot begins, in bytes from the start of the buffer
+	Capacity int    // the slot's size in bytes: the longest str or bytes that can be set
+}
+
+// Slot describes item i.
+func (l *List) Slot(i int) (Slot, error) {
+	var w waiter
+	h, err := l.header(i, &w)
+	if err != nil {
+		return Slot{}, itemErr("slot", i, err)
+	}
+	return Slot{Kind: h.kind, Format: formatText(h.word), Code: h.code, Offset: h.off, Capacity: h.span.size}, nil
+}
+
+// Format returns the items' struct formats one after the other, Python's
+// sl.format, for example "qdxxxxxxx?8s". It shows what stands in memory, valid
+// or not; an item that is being written may be missing.
+func (l *List) Format() string {
+	var b strings.Builder
+	for i := range l.n {
+		b.WriteString(formatText(load(l.formatAt(i))))
+	}
+	return b.String()
+}
+
+// Check validates every word of the header: the count, the table, all formats
+// and codes. It reads no values. It is O(n), and finds what later access to
+// the items would find, plus a count or table that has changed since Attach.
+func (l *List) Check() error {
+	if count := load(l.word(0)); count != uint64(l.n) {
+		return checkErr(&CorruptError{Field: "count", Index: -1,
+			Reason: fmt.Sprintf("%d, but it was %d at attach", int64(count), l.n)})
+	}
+	if err := l.checkTable(); err != nil {
+		return checkErr(err)
+	}
+	var w waiter
+	for i := range l.n {
+		w.next()
+		if _, err := l.header(i, &w); err != nil {
+			return itemErr("check", i, err)
+		}
+	}
+	return nil
+}
+
+func checkErr(err error) error { return fmt.Errorf("format: check: %w", err) }
+
+// checkTable finds what header does not: entries that are no slot's end or
+// start, and sizes that are not those of Attach.
+func (l *List) checkTable() error {
+	if l.layout == Sizes {
+		for i := range l.n {
+			entry := tableStart + i*wordSize
+			if size, want := load(l.word(entry)), l.starts[i+1]-l.starts[i]; size != uint64(want) {
+				return &CorruptError{Field: "table", Index: i, Offset: entry,
+					Reason: fmt.Sprintf("%d, but it was %d at attach", int64(size), want)}
+			}
+		}
+		return nil
+	}
+	last := tableStart + l.n*wordSize
+	if first := load(l.word(tableStart)); first != 0 {
+		return &CorruptError{Field: "table", Index: 0, Offset: tableStart,
+			Reason: fmt.Sprintf("%d, but the first offset is always 0", int64(first))}
+	}
+	if end, want := load(l.word(last)), l.areas.formats-l.areas.data; end != uint64(want) {
+		return &CorruptError{Field: "table", Index: l.n, Offset: last,
+			Reason: fmt.Sprintf("%d, but it was %d at attach", int64(end), want)}
+	}
+	return nil
+}

@@ -1,0 +1,233 @@
+package format
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// ParseRepr is the inverse of [Repr]: it reads the literals that Python's repr
+// prints for an item, inf and nan included, and lists of them, which become
+// []any. White space around literals is ignored, both kinds of quotes and all
+// the one-character escapes of Python are known. Nothing is evaluated: anything
+// else is refused with [ErrSyntax], and an int beyond int64 with [ErrRange].
+func ParseRepr(src string) (any, error) {
+	p := parser{src: src}
+	p.space()
+	v, err := p.list()
+	if err == nil {
+		if p.space(); p.pos < len(src) {
+			err = p.syntax("unexpected " + p.here())
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("format: parse: %w", err)
+	}
+	return v, nil
+}
+
+type parser struct {
+	src string
+	pos int
+}
+
+func (p *parser) space() {
+	for p.pos < len(p.src) && strings.IndexByte(" \t\r\n", p.src[p.pos]) >= 0 {
+		p.pos++
+	}
+}
+
+// accept moves past c, if c comes next.
+func (p *parser) accept(c byte) bool {
+	if p.pos < len(p.src) && p.src[p.pos] == c {
+		p.pos++
+		return true
+	}
+	return false
+}
+
+// here shows what comes next, for an error.
+func (p *parser) here() string {
+	if p.pos == len(p.src) {
+		return "end"
+	}
+	r, _ := utf8.DecodeRuneInString(p.src[p.pos:])
+	return strconv.QuoteRune(r)
+}
+
+func (p *parser) syntax(what string) error {
+	return fmt.Errorf("%w at offset %d: %s", ErrSyntax, p.pos, what)
+}
+
+// list reads a list of scalars, or one scalar.
+func (p *parser) list() (any, error) {
+	if !p.accept('[') {
+		return p.scalar()
+	}
+	items := []any{}
+	for {
+		p.space()
+		if p.accept(']') { // also after a last comma, as in Python
+			return items, nil
+		}
+		v, err := p.scalar()
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, v)
+		p.space()
+		if p.accept(']') {
+			return items, nil
+		}
+		if !p.accept(',') {
+			return nil, p.syntax("expected ',' or ']', not " + p.here())
+		}
+	}
+}
+
+func (p *parser) scalar() (any, error) {
+	switch rest := p.src[p.pos:]; {
+	case strings.HasPrefix(rest, "'"), strings.HasPrefix(rest, `"`):
+		s, err := p.quoted(false)
+		return string(s), err
+	case strings.HasPrefix(rest, "b'"), strings.HasPrefix(rest, `b"`):
+		p.pos++
+		return p.quoted(true)
+	}
+	start := p.pos
+	for p.pos < len(p.src) && isWordByte(p.src[p.pos]) {
+		p.pos++
+	}
+	word := p.src[start:p.pos]
+	v, err := parseWord(word)
+	if errors.Is(err, ErrSyntax) {
+		p.pos = start
+		if word == "" {
+			return nil, p.syntax("expected a literal, not " + p.here())
+		}
+		return nil, p.syntax(strconv.Quote(word) + " is no Python literal")
+	}
+	return v, err
+}
+
+func isWordByte(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || strings.IndexByte("+-._", c) >= 0
+}
+
+// parseWord reads a literal without quotes.
+func parseWord(word string) (any, error) {
+	switch word {
+	case "None":
+		return nil, nil
+	case "True":
+		return true, nil
+	case "False":
+		return false, nil
+	case "nan":
+		return math.NaN(), nil
+	case "inf":
+		return math.Inf(1), nil
+	case "-inf":
+		return math.Inf(-1), nil
+	}
+	digits := strings.TrimPrefix(word, "-")
+	if digits == "" || strings.Trim(digits, "0123456789.eE+-") != "" || digits[0] == '+' || digits[0] == '-' {
+		return nil, ErrSyntax
+	}
+	if strings.Trim(digits, "0123456789") == "" {
+		return parseInt(word, digits)
+	}
+	f, err := strconv.ParseFloat(word, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) { // beyond the range is inf, as in Python
+		return nil, ErrSyntax
+	}
+	return f, nil
+}
+
+func parseInt(word, digits string) (any, error) {
+	if digits[0] == '0' && strings.Trim(digits, "0") != "" { // Python refuses 017
+		return nil, ErrSyntax
+	}
+	n, err := strconv.ParseInt(word, 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s does not fit 64 bits", ErrRange, word)
+	}
+	return n, nil
+}
+
+// simpleEscapes are Python's escapes of one character.
+var simpleEscapes = map[byte]byte{
+	'\\': '\\', '\'': '\'', '"': '"',
+	'a': '\a', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v',
+}
+
+// quoted reads a str, or a bytes after its b.
+func (p *parser) quoted(isBytes bool) ([]byte, error) {
+	quote := p.src[p.pos]
+	p.pos++
+	out := []byte{}
+	for {
+		if p.pos == len(p.src) {
+			return nil, p.syntax("the closing quote is missing")
+		}
+		switch c := p.src[p.pos]; {
+		case c == quote:
+			p.pos++
+			return out, nil
+		case c == '\n':
+			return nil, p.syntax("a line ends inside quotes")
+		case c == '\\':
+			var err error
+			if out, err = p.escape(out, isBytes); err != nil {
+				return nil, err
+			}
+		case c < utf8.RuneSelf:
+			out = append(out, c)
+			p.pos++
+		case isBytes:
+			return nil, p.syntax("a bytes literal holds only ASCII; write \\x..")
+		default:
+			r, size := utf8.DecodeRuneInString(p.src[p.pos:])
+			if r == utf8.RuneError && size == 1 {
+				return nil, p.syntax(ErrUTF8.Error())
+			}
+			out = append(out, p.src[p.pos:p.pos+size]...)
+			p.pos += size
+		}
+	}
+}
+
+// escape appends what the escape at p.pos stands for.
+func (p *parser) escape(out []byte, isBytes bool) ([]byte, error) {
+	rest := p.src[p.pos+1:]
+	if rest == "" {
+		return nil, p.syntax("the closing quote is missing")
+	}
+	if c, ok := simpleEscapes[rest[0]]; ok {
+		p.pos += 2
+		return append(out, c), nil
+	}
+	digits := map[byte]int{'x': 2, 'u': 4, 'U': 8}[rest[0]]
+	if digits == 0 || isBytes && digits != 2 {
+		return nil, p.syntax(fmt.Sprintf("unknown escape \\%c", rest[0]))
+	}
+	if len(rest) < 1+digits {
+		return nil, p.syntax(fmt.Sprintf("\\%c needs %d hexadecimal digits", rest[0], digits))
+	}
+	n, err := strconv.ParseUint(rest[1:1+digits], 16, 32)
+	switch {
+	case err != nil:
+		return nil, p.syntax(fmt.Sprintf("\\%c needs %d hexadecimal digits", rest[0], digits))
+	case isBytes:
+		out = append(out, byte(n))
+	case !utf8.ValidRune(rune(n)): // a lone surrogate, or beyond Unicode
+		return nil, p.syntax(fmt.Sprintf("\\%s is no character of UTF-8", rest[:1+digits]))
+	default:
+		out = utf8.AppendRune(out, rune(n))
+	}
+	p.pos += 2 + digits
+	return out, nil
+}

@@ -1,0 +1,150 @@
+package format
+
+import (
+	"fmt"
+	"math"
+	"unicode/utf8"
+)
+
+// Equal reports whether a and b, of the types that items may have, are equal
+// as Python's == has it: 1 == 1.0 == true, int and float are compared exactly,
+// a NaN equals nothing, a string never equals a []byte.
+func Equal(a, b any) bool {
+	x, xErr := operandOf(a)
+	y, yErr := operandOf(b)
+	return xErr == nil && yErr == nil && x.equal(y)
+}
+
+// operand is a value made ready for ==. A bool is an int, as in Python.
+type operand struct {
+	kind Kind
+	bits uint64
+	text []byte
+	huge bool // an int above int64: bits is a uint64
+}
+
+func operandOf(v any) (operand, error) {
+	if n, isInt, fits := toInt64(v); isInt {
+		return operand{kind: Int, bits: uint64(n), huge: !fits}, nil
+	}
+	it, err := itemOf(v)
+	if err != nil {
+		return operand{}, err
+	}
+	if it.kind == Bool {
+		return boolOperand(it.bits), nil
+	}
+	return operand{kind: it.kind, bits: it.bits, text: it.text}, nil
+}
+
+func boolOperand(bits uint64) operand {
+	if bits&boolByte != 0 {
+		return operand{kind: Int, bits: 1}
+	}
+	return operand{kind: Int}
+}
+
+func (x operand) equal(y operand) bool {
+	switch {
+	case x.kind == Float && y.kind == Float:
+		return math.Float64frombits(x.bits) == math.Float64frombits(y.bits)
+	case x.kind == Float && y.kind == Int:
+		return y.equalFloat(math.Float64frombits(x.bits))
+	case x.kind == Int && y.kind == Float:
+		return x.equalFloat(math.Float64frombits(y.bits))
+	case x.kind != y.kind:
+		return false
+	case x.kind.isText():
+		return string(x.text) == string(y.text)
+	default:
+		return x.bits == y.bits && x.huge == y.huge
+	}
+}
+
+// equalFloat compares an int with f exactly: both bounds are powers of two, so
+// that within them the conversion of an integral f loses nothing.
+func (x operand) equalFloat(f float64) bool {
+	switch {
+	case f != math.Trunc(f): // NaN too
+		return false
+	case x.huge:
+		return 1<<63 <= f && f < 1<<64 && uint64(f) == x.bits
+	default:
+		return -1<<63 <= f && f < 1<<63 && int64(f) == int64(x.bits)
+	}
+}
+
+// Index returns the first index whose item equals v (see [Equal]), or
+// [ErrNotFound]. As in Python, an item that cannot be read ends the search
+// with its error.
+func (l *List) Index(v any) (int, error) {
+	found := -1
+	err := l.search("index", v, func(i int) bool {
+		found = i
+		return false
+	})
+	if err != nil {
+		return 0, err
+	}
+	if found < 0 {
+		return 0, fmt.Errorf("format: index: %s: %w", Repr(v), ErrNotFound)
+	}
+	return found, nil
+}
+
+// Count returns how many items equal v (see [Equal]). An item that cannot be
+// read ends the search with its error.
+func (l *List) Count(v any) (int, error) {
+	n := 0
+	err := l.search("count", v, func(int) bool {
+		n++
+		return true
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// search calls found with the index of every item equal to v, until it returns
+// false. It compares in place.
+func (l *List) search(op string, v any, found func(i int) bool) error {
+	want, err := operandOf(v)
+	if err != nil {
+		return fmt.Errorf("format: %s: %w", op, err)
+	}
+	var w waiter
+	for i := range l.n {
+		w.next()
+		var equal bool
+		err := l.reread(i, &w, func(h header) (err error) {
+			equal, err = l.equal(h, want)
+			return err
+		})
+		if err != nil {
+			return itemErr(op, i, err)
+		}
+		if equal && !found(i) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// equal compares an item with want.
+func (l *List) equal(h header, want operand) (bool, error) {
+	is := operand{kind: h.kind}
+	switch h.kind {
+	case Str, Bytes:
+		is.text = l.text(h)
+		if h.kind == Str && !utf8.Valid(is.text) {
+			return false, ErrUTF8
+		}
+	case None:
+	case Bool:
+		is = boolOperand(load(l.word(h.off)))
+	default:
+		is.bits = load(l.word(h.off))
+	}
+	return is.equal(want), nil
+}

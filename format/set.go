@@ -1,0 +1,136 @@
+package format
+
+import (
+	"fmt"
+)
+
+// Set stores v in item i, whose kind becomes that of v. What List.Set accepts
+// is in the package's table; a str or bytes may have as many bytes as the slot
+// (see [List.Slot]), else [ErrTooLong]. A refused Set leaves the item as it was.
+//
+// A number, bool or None over one of the same kind is a single store. Any other
+// Set takes several, and readers without a lock get [ErrBusy] in the meantime;
+// if the process dies half-way the item stays so until the next Set.
+func (l *List) Set(i int, v any) error {
+	it, err := itemOf(v)
+	if err == nil {
+		err = l.put(i, it)
+	}
+	return itemErr("set", i, err)
+}
+
+// SetInt is [List.Set] for an int.
+func (l *List) SetInt(i int, v int64) error { return itemErr("set", i, l.put(i, intItem(v))) }
+
+// SetFloat is [List.Set] for a float.
+func (l *List) SetFloat(i int, v float64) error { return itemErr("set", i, l.put(i, floatItem(v))) }
+
+// SetBool is [List.Set] for a bool.
+func (l *List) SetBool(i int, v bool) error { return itemErr("set", i, l.put(i, boolItem(v))) }
+
+// SetStr is [List.Set] for a str.
+func (l *List) SetStr(i int, v string) error { return itemErr("set", i, l.put(i, strItem(v))) }
+
+// SetBytes is [List.Set] for a bytes.
+func (l *List) SetBytes(i int, v []byte) error { return itemErr("set", i, l.put(i, bytesItem(v))) }
+
+// SetNone is [List.Set] for None.
+func (l *List) SetNone(i int) error { return itemErr("set", i, l.put(i, noneItem())) }
+
+func (l *List) put(i int, it item) error {
+	at, err := l.span(i)
+	if err != nil {
+		return err
+	}
+	if it.kind.isText() {
+		if err := it.checkText(); err != nil {
+			return err
+		}
+		if len(it.text) > at.size {
+			return fmt.Errorf("%w: %d bytes, the slot has %d", ErrTooLong, len(it.text), at.size)
+		}
+		l.begin(i)
+		slot := l.buf[at.off : at.off+at.size]
+		clear(slot[copy(slot, it.text):]) // no leftovers: readers strip only NULs
+	} else {
+		if load(l.formatAt(i)) == formatFor(it.kind, at.size) && *l.codeAt(i) == it.kind.code() {
+			store(l.word(at.off), it.bits)
+			return nil
+		}
+		l.begin(i)
+		store(l.word(at.off), it.bits)
+	}
+	l.finish(i, it.kind, at.size)
+	return nil
+}
+
+// begin makes item i unreadable while its slot changes: an empty format, which
+// is also what CPython's own writes pass through. A code of 0 is replaced by
+// one that nobody else writes, so that a list whose only item is in this state
+// differs from one whose formats were never written. finish makes the item
+// readable again, the format last.
+//
+//	         format   slot   code
+//	         old      old    old
+//	begin    old      old    -1 (if it was 0)
+//	         0        old
+//	         0        new
+//	finish   0        new    new
+//	         new      new    new
+func (l *List) begin(i int) {
+	if code := l.codeAt(i); *code == codeNumber {
+		*code = codeMarked
+	}
+	store(l.formatAt(i), 0)
+}
+
+func (l *List) finish(i int, k Kind, capacity int) {
+	if code := l.codeAt(i); *code != k.code() {
+		*code = k.code()
+	}
+	store(l.formatAt(i), formatFor(k, capacity))
+}
+
+// AddInt adds delta to item i, which must be an int, and returns the sum. It
+// refuses a sum that overflows ([ErrRange]). It is atomic against AddInt,
+// CompareAndSwapInt and SetInt in all Go processes, while nobody changes the
+// item's kind; Python's writes are never atomic: share a lock with those.
+func (l *List) AddInt(i int, delta int64) (int64, error) {
+	p, err := l.intWord(i)
+	if err != nil {
+		return 0, itemErr("addint", i, err)
+	}
+	for {
+		old := load(p)
+		sum := int64(old) + delta
+		if (sum > int64(old)) != (delta > 0) && delta != 0 {
+			return 0, itemErr("addint", i, fmt.Errorf("%w: %d%+d", ErrRange, int64(old), delta))
+		}
+		if compareAndSwap(p, old, uint64(sum)) {
+			return sum, nil
+		}
+	}
+}
+
+// CompareAndSwapInt stores new in item i, which must be an int, if it holds
+// old, and reports whether it did. It is atomic as [List.AddInt] is.
+func (l *List) CompareAndSwapInt(i int, old, new int64) (bool, error) {
+	p, err := l.intWord(i)
+	if err != nil {
+		return false, itemErr("compareandswapint", i, err)
+	}
+	return compareAndSwap(p, uint64(old), uint64(new)), nil
+}
+
+// intWord returns the slot of item i, which must be an int.
+func (l *List) intWord(i int) (*uint64, error) {
+	var w waiter
+	h, err := l.header(i, &w)
+	if err != nil {
+		return nil, err
+	}
+	if h.kind != Int {
+		return nil, kindErr(h.kind, Int)
+	}
+	return l.word(h.off), nil
+}
