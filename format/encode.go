@@ -79,7 +79,7 @@ func newEncoder(n int, at func(i int) (item, error), opts *Options) (*Encoder, e
 		opts = &Options{}
 	}
 	if opts.Layout > Sizes {
-		return nil, fmt.Errorf("format: encode: unknown %v", opts.Layout)
+		return nil, listErr("encode", fmt.Errorf("%w: %v", ErrType, opts.Layout))
 	}
 	e := &Encoder{n: n, at: at, layout: opts.Layout, exact: opts.CPythonSlots}
 	dataSize := uint64(0)
@@ -89,12 +89,12 @@ func newEncoder(n int, at func(i int) (item, error), opts *Options) (*Encoder, e
 			err = e.check(it)
 		}
 		if err != nil {
-			return nil, &ItemError{Op: "encode", Index: i, Err: err}
+			return nil, itemErr("encode", i, err)
 		}
 		dataSize += uint64(e.slotSize(it))
 	}
 	if total := 2*wordSize + uint64(n)*(2*wordSize+1) + dataSize; total > math.MaxInt {
-		return nil, fmt.Errorf("format: encode: %w: a list of %d bytes", ErrTooLarge, total)
+		return nil, listErr("encode", fmt.Errorf("%w: a list of %d bytes", ErrTooLarge, total))
 	}
 	e.areas = e.layout.areas(n, int(dataSize))
 	e.size = e.areas.end

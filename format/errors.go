@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// What the errors of this package wrap. An error about one item is an
-// [*ItemError] around one of these; one about the bytes is a [*CorruptError].
+// The reasons of this package's errors. Every error is an [*Error] around one
+// of these, or around a [*CorruptError] that says which bytes are wrong.
 var (
 	// ErrCorrupt: the bytes are not those of a list, or no longer.
 	ErrCorrupt = errors.New("not a valid ShareableList")
@@ -41,18 +41,21 @@ var (
 	ErrSyntax = errors.New("invalid literal")
 )
 
-// An ItemError says which operation failed on which item.
-type ItemError struct {
-	Op    string // "get", "set", "encode", …
-	Index int
+// An Error says which operation failed, on which item, and why.
+type Error struct {
+	Op    string // "attach", "get", "set", "encode", …
+	Index int    // the item, -1 if it is not about one
 	Err   error
 }
 
-func (e *ItemError) Error() string {
+func (e *Error) Error() string {
+	if e.Index < 0 {
+		return fmt.Sprintf("format: %s: %v", e.Op, e.Err)
+	}
 	return fmt.Sprintf("format: %s item %d: %v", e.Op, e.Index, e.Err)
 }
 
-func (e *ItemError) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error { return e.Err }
 
 // A CorruptError says which part of the bytes cannot be right. It wraps
 // [ErrCorrupt].
@@ -78,5 +81,8 @@ func itemErr(op string, i int, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &ItemError{Op: op, Index: i, Err: err}
+	return &Error{Op: op, Index: i, Err: err}
 }
+
+// listErr is itemErr for what is not about one item.
+func listErr(op string, err error) error { return itemErr(op, -1, err) }

@@ -83,16 +83,16 @@ func (l *List) number(op string, i int, k Kind) (uint64, error) {
 	for {
 		h, err := l.header(i, &w)
 		if err != nil {
-			return 0, &ItemError{op, i, err}
+			return 0, itemErr(op, i, err)
 		}
 		bits := load(l.word(h.off))
 		switch {
 		case !l.unchanged(i, h):
 			if !w.again(l.patience) {
-				return 0, &ItemError{op, i, errChanging}
+				return 0, itemErr(op, i, errChanging)
 			}
 		case h.kind != k:
-			return 0, &ItemError{op, i, kindErr(h.kind, k)}
+			return 0, itemErr(op, i, kindErr(h.kind, k))
 		default:
 			return bits, nil
 		}
@@ -111,7 +111,7 @@ func (l *List) Str(i int) (string, error) {
 		err = ErrUTF8
 	}
 	if err != nil {
-		return "", &ItemError{"str", i, err}
+		return "", itemErr("str", i, err)
 	}
 	return s, nil
 }
@@ -120,7 +120,7 @@ func (l *List) Str(i int) (string, error) {
 func (l *List) Bytes(i int) ([]byte, error) {
 	var c []byte
 	if err := l.readText(i, Bytes, func(b []byte) { c = bytes.Clone(b) }); err != nil {
-		return nil, &ItemError{"bytes", i, err}
+		return nil, itemErr("bytes", i, err)
 	}
 	return c, nil
 }
@@ -134,7 +134,7 @@ func (l *List) AppendStr(dst []byte, i int) ([]byte, error) {
 		err = ErrUTF8
 	}
 	if err != nil {
-		return dst, &ItemError{"str", i, err}
+		return dst, itemErr("str", i, err)
 	}
 	return out, nil
 }

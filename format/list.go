@@ -12,7 +12,7 @@ import (
 // what several goroutines and processes may do at once.
 //
 // Indices count from 0; negative ones are refused, and so is everything not
-// below Len, with [ErrIndex]. Errors about an item are [*ItemError]s.
+// below Len, with [ErrIndex]. Errors about an item are [*Error]s.
 type List struct {
 	buf    []byte
 	layout Layout
@@ -39,15 +39,15 @@ const patience = 5 * time.Millisecond
 // list, [ErrCorrupt] where the bytes cannot become one.
 func Attach(buf []byte) (*List, error) {
 	if uintptr(unsafe.Pointer(unsafe.SliceData(buf)))%wordSize != 0 {
-		return nil, fmt.Errorf("format: attach: %w", ErrUnaligned)
+		return nil, listErr("attach", ErrUnaligned)
 	}
 	l, err := attach(buf)
 	if err != nil {
-		return nil, fmt.Errorf("format: attach: %w", err)
+		return nil, listErr("attach", err)
 	}
 	l.patience = patience
 	if err := l.checkStarted(); err != nil {
-		return nil, fmt.Errorf("format: attach: %w", err)
+		return nil, listErr("attach", err)
 	}
 	return l, nil
 }
@@ -65,7 +65,7 @@ func Decode(buf []byte) ([]any, error) {
 		err = l.checkStarted()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("format: decode: %w", err)
+		return nil, listErr("decode", err)
 	}
 	return l.values("decode")
 }
@@ -268,11 +268,11 @@ func (l *List) Format() string {
 // the items would find, plus a count or table that has changed since Attach.
 func (l *List) Check() error {
 	if count := load(l.word(0)); count != uint64(l.n) {
-		return checkErr(&CorruptError{Field: "count", Index: -1,
+		return listErr("check", &CorruptError{Field: "count", Index: -1,
 			Reason: fmt.Sprintf("%d, but it was %d at attach", int64(count), l.n)})
 	}
 	if err := l.checkTable(); err != nil {
-		return checkErr(err)
+		return listErr("check", err)
 	}
 	var w waiter
 	for i := range l.n {
@@ -283,8 +283,6 @@ func (l *List) Check() error {
 	}
 	return nil
 }
-
-func checkErr(err error) error { return fmt.Errorf("format: check: %w", err) }
 
 // checkTable finds what header does not: entries that are no slot's end or
 // start, and sizes that are not those of Attach.

@@ -24,7 +24,7 @@ func ParseRepr(src string) (any, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("format: parse: %w", err)
+		return nil, listErr("parse", err)
 	}
 	return v, nil
 }

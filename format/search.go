@@ -87,7 +87,7 @@ func (l *List) Index(v any) (int, error) {
 		return 0, err
 	}
 	if found < 0 {
-		return 0, fmt.Errorf("format: index: %s: %w", Repr(v), ErrNotFound)
+		return 0, listErr("index", fmt.Errorf("%s: %w", Repr(v), ErrNotFound))
 	}
 	return found, nil
 }
@@ -111,7 +111,7 @@ func (l *List) Count(v any) (int, error) {
 func (l *List) search(op string, v any, found func(i int) bool) error {
 	want, err := operandOf(v)
 	if err != nil {
-		return fmt.Errorf("format: %s: %w", op, err)
+		return listErr(op, err)
 	}
 	var w waiter
 	for i := range l.n {
