@@ -1,0 +1,65 @@
+// Package pyshm shares memory between Go and Python by name, with nothing on
+// the Python side but the standard library: it attaches to the segments of
+// multiprocessing.shared_memory and makes segments that Python attaches to.
+//
+// # Basics
+//
+// [Create] makes a segment, [Attach] attaches to one, whoever made it:
+//
+//	m, err := pyshm.Create("frames", 1<<20)
+//	if err != nil {
+//		return err
+//	}
+//	defer m.Close()
+//	defer m.Unlink()
+//	_, err = m.WriteAt(frame, 0)
+//
+// and in Python
+//
+//	shm = shared_memory.SharedMemory("frames")
+//	frame = bytes(shm.buf[:n])
+//
+// As in Python, Close detaches this handle and Unlink removes the name. A
+// segment outlives the process that made it; somebody has to unlink it.
+//
+// [SharedMemory.ReadAt] and [SharedMemory.WriteAt] are the default way to
+// touch the memory. [SharedMemory.Bytes] and [View] give it out without a copy
+// and without protection.
+//
+// # Caveats
+//
+// Other processes. Whatever another process does to a segment, no call of this
+// package crashes the process: memory that has been truncated away is
+// [ErrFault]. Raw slices are the caller's own; [SharedMemory.Guard] turns their
+// faults into errors, on the goroutine that calls it. A system call that is
+// given such a slice answers EFAULT.
+//
+// Lifetime of slices. What Bytes and View return is valid until Close. After
+// that it faults when touched, and never shows memory that belongs to somebody
+// else: its addresses stay reserved. Close may be called while others are
+// reading; late readers get [fs.ErrClosed].
+//
+// The garbage collector. A handle that becomes unreachable without Close is
+// unmapped, unless Bytes or View was ever called on it: the collector cannot
+// see slices of foreign memory, so that mapping then lasts as long as the
+// process.
+//
+// Concurrency. Every method may be called by several goroutines at once. The
+// memory itself is plain memory: there is no order between what different
+// processes write but that which a lock shared by them makes, and a copy taken
+// while another process writes may be half old and half new.
+//
+// The resource tracker. A Python process that attaches to a segment registers
+// the name with its resource tracker, which unlinks the name when that process
+// ends, however it ends: in every version for ShareableList, and for
+// SharedMemory unless track=False is given, which Python 3.13 introduced. The
+// memory stays for those who are attached, but nobody else can attach.
+// [SharedMemory.Alias] is one answer: a second name that a worker may use up.
+//
+// Names. They may begin with one slash, which means nothing, and contain no
+// other. New names are ASCII without colon and newline, because Python's
+// resource tracker cannot handle these. Portable names have at most 13
+// characters of A-Z, a-z, 0-9, underscore, dot and hyphen.
+//
+// Systems. Linux. Elsewhere every function answers [errors.ErrUnsupported].
+package pyshm

@@ -1,0 +1,110 @@
+package pyshm
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/pyshm-go/pyshm/format"
+)
+
+// ErrFault is the reason when memory of a segment could not be touched: its
+// file has been cut short by another process, or a [Sparse] segment found
+// /dev/shm full when it first used a page.
+var ErrFault = errors.New("memory fault (the segment was truncated, or no memory is left for a sparse one)")
+
+// An Error tells what failed, on which segment, and why. It is the type of
+// every error of this package, except the bare [io.EOF] of
+// [SharedMemory.ReadAt] and what the caller's own functions return.
+//
+// errors.Is finds the reason: [fs.ErrExist], [fs.ErrNotExist],
+// [fs.ErrPermission], [fs.ErrInvalid] (an argument is refused),
+// [fs.ErrClosed], [errors.ErrUnsupported], [ErrFault], an errno, or a sentinel
+// of package format.
+type Error struct {
+	Op   string // "create", "attach", "read", ...
+	Name string // of the segment, without a slash; "" when it has none
+	Err  error  // the reason
+}
+
+func (e *Error) Error() string {
+	what, why := e.Op, e.Err
+	// What package format says of itself and the operation stands here already.
+	if inner, ok := e.Err.(*format.Error); ok {
+		why = inner.Err
+		if inner.Index >= 0 {
+			what = fmt.Sprintf("%s item %d of", e.Op, inner.Index)
+		}
+	}
+	if e.Name != "" {
+		what += fmt.Sprintf(" %q", e.Name)
+	}
+	return fmt.Sprintf("pyshm: %s: %v", what, why)
+}
+
+// Unwrap returns the reason.
+func (e *Error) Unwrap() error { return e.Err }
+
+// A reason is an error of a known kind in words of its own.
+type reason struct {
+	text string
+	kind error
+}
+
+func (r *reason) Error() string { return r.text }
+func (r *reason) Unwrap() error { return r.kind }
+
+func invalid(format string, args ...any) error {
+	return &reason{fmt.Sprintf(format, args...), fs.ErrInvalid}
+}
+
+var (
+	errClosed   = &reason{"the segment is closed", fs.ErrClosed}
+	errReadOnly = &reason{"the segment is attached read-only", fs.ErrPermission}
+	errNoSize   = &reason{"the segment has no size yet: its creator is at work, or gave up", format.ErrIncomplete}
+	errRenamed  = &reason{"the name belongs to another segment now", fs.ErrNotExist}
+)
+
+// wrap makes err an *Error, which it may be already.
+func wrap(op, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var done *Error
+	if errors.As(err, &done) {
+		return err
+	}
+	return &Error{Op: op, Name: strings.TrimPrefix(name, "/"), Err: remedied(err)}
+}
+
+// remedied adds to an errno what can be done about it.
+func remedied(err error) error {
+	errno, ok := err.(syscall.Errno)
+	remedy := ""
+	switch {
+	case err == errors.ErrUnsupported:
+		return &reason{"shared memory is not supported on " + runtime.GOOS, err}
+	case !ok:
+		return err
+	case errno == syscall.ENOSPC:
+		remedy = "unlink segments that nobody uses, or enlarge /dev/shm"
+	case errno == syscall.EEXIST:
+		remedy = "attach to it, unlink it, or use Replace"
+	case errno == syscall.ENOENT:
+		remedy = "not created yet, or unlinked"
+	case errno == syscall.EACCES:
+		remedy = "its owner and mode decide; ReadOnly needs the right to read alone"
+	case errno == syscall.EPERM:
+		remedy = "only the owner of a segment may do this"
+	case errno == syscall.ENOMEM:
+		remedy = "no room in the address space, or too many mappings"
+	case errno == syscall.ELOOP:
+		remedy = "a symbolic link is not a segment"
+	default:
+		return err
+	}
+	return &reason{errno.Error() + " (" + remedy + ")", errno}
+}

@@ -1,0 +1,77 @@
+package pyshm
+
+import (
+	"runtime"
+	"runtime/debug"
+)
+
+// Every access to the memory of a segment may fault: other processes may
+// truncate the file at any time (SIGBUS), and Close takes the memory away from
+// under those who are still at work (SIGSEGV). Go code has to expect that by
+// debug.SetPanicOnFault, whose panic enter and leave turn into an error. A
+// method that touches the memory begins with
+//
+//	if m.isClosed() {
+//		return m.errClosed(op)
+//	}
+//	defer m.leave(op, m.enter(), &err)
+//
+// A system call that is given such memory answers EFAULT and needs none of
+// this.
+
+// enter prepares the goroutine for a fault, and returns what leave has to
+// restore.
+func (m *SharedMemory) enter() bool { return debug.SetPanicOnFault(true) }
+
+// leave has to be deferred itself: recover works in no other place.
+func (m *SharedMemory) leave(op string, old bool, err *error) {
+	debug.SetPanicOnFault(old)
+	if r := recover(); r != nil {
+		*err = m.faultError(r)
+	}
+	if *err != nil {
+		*err = wrap(op, m.name, *err)
+	}
+	runtime.KeepAlive(m) // until here the range may not be unmapped
+}
+
+// faultError tells why memory of this segment could not be touched, and panics
+// again if r is not about memory of this segment.
+func (m *SharedMemory) faultError(r any) error {
+	fault, ok := r.(interface {
+		runtime.Error
+		Addr() uintptr
+	})
+	if !ok || !m.mem.Contains(fault.Addr()) {
+		panic(r)
+	}
+	// Not looked at before the access: a check in advance proves nothing.
+	if m.closed.Load() {
+		return errClosed
+	}
+	return ErrFault
+}
+
+// Guard calls f, which may touch what [SharedMemory.Bytes] or [View] gave out.
+// If that faults, Guard returns an error with the reason [ErrFault], or
+// [fs.ErrClosed] when the segment was closed meanwhile; what f would have done
+// after the fault has not happened. Otherwise Guard returns what f returns.
+//
+// Guard sees faults in this segment, on this goroutine. Every other panic goes
+// on, and a fault on a goroutine that f starts is that of a Go program without
+// a guard: the process ends.
+func (m *SharedMemory) Guard(f func() error) error {
+	if m.isClosed() {
+		return m.errClosed("guard")
+	}
+	result, fault := m.guarded(f)
+	if fault != nil {
+		return fault
+	}
+	return result
+}
+
+func (m *SharedMemory) guarded(f func() error) (result, fault error) {
+	defer m.leave("guard", m.enter(), &fault)
+	return f(), nil
+}

@@ -1,0 +1,271 @@
+package shmfile
+
+import (
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// dir is where glibc and musl keep the objects of shm_open.
+const dir = "/dev/shm"
+
+// reserveStep bounds the work that one interrupted fallocate throws away: the
+// kernel gives up, and undoes the call, when a signal arrives, and the Go
+// runtime sends itself signals all the time.
+const reserveStep = 16 << 20
+
+// A File is an open object.
+type File struct {
+	fd     int
+	hidden string // temporary name that Close removes, or ""
+}
+
+// New makes an empty object that nobody else can see yet, with exactly the
+// permissions of mode. Publish gives it its name; without that nothing is left
+// of it after Close.
+func New(mode fs.FileMode) (*File, error) {
+	f, err := newUnnamed()
+	if err != nil {
+		// Whatever kept the better way from working, if it is in the way of
+		// this one too it is the error to report.
+		f, err = newHidden()
+	}
+	if err != nil {
+		return nil, err
+	}
+	// Not left to open(2), whose mode the umask cuts.
+	if err := unix.Fchmod(f.fd, uint32(mode.Perm())); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// newUnnamed makes an object without any name, of which a crash leaves
+// nothing. It needs O_TMPFILE to make it and /proc to name it later.
+func newUnnamed() (*File, error) {
+	fd, err := open(dir, unix.O_TMPFILE|unix.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{fd: fd}
+	if err := unix.Access(f.procPath(), unix.F_OK); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// newHidden makes an object under a temporary name.
+func newHidden() (*File, error) {
+	for {
+		name := hiddenName()
+		fd, err := open(pathOf(name), unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_RDWR, 0o600)
+		if err == nil {
+			return &File{fd: fd, hidden: name}, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+	}
+}
+
+// Open opens the object called name as it is. What is under the name need not
+// be a regular file; the caller has to look at its Mode. A FIFO does not block.
+func Open(name string, readOnly bool) (*File, error) {
+	access := unix.O_RDWR
+	if readOnly {
+		access = unix.O_RDONLY
+	}
+	fd, err := open(pathOf(name), access|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &File{fd: fd}, nil
+}
+
+// Fd returns the descriptor, which is valid until Close.
+func (f *File) Fd() int { return f.fd }
+
+// Stat describes the open object.
+func (f *File) Stat() (Info, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(f.fd, &st); err != nil {
+		return Info{}, err
+	}
+	return infoOf(&st), nil
+}
+
+// Truncate gives the object its size without reserving memory for it.
+func (f *File) Truncate(size int64) error {
+	return ignoringEINTR(func() error { return unix.Ftruncate(f.fd, size) })
+}
+
+// Reserve gives the object its size together with all the memory that it
+// takes, so that a full /dev/shm is an error here and not a SIGBUS later.
+func (f *File) Reserve(size int64) error {
+	// What cannot fit is refused before it has filled the memory of all.
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(f.fd, &st); err != nil {
+		return err
+	}
+	if st.Blocks > 0 && uint64(size-1)/uint64(st.Bsize) >= st.Bavail {
+		return unix.ENOSPC
+	}
+	for off := int64(0); off < size; off += reserveStep {
+		n := min(reserveStep, size-off)
+		err := ignoringEINTR(func() error { return unix.Fallocate(f.fd, 0, off, n) })
+		if errors.Is(err, errors.ErrUnsupported) {
+			// Not a tmpfs. Do what posix_fallocate(3) does there: a byte that
+			// has been written has its place.
+			return f.writeZeros(off, size)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *File) writeZeros(off, end int64) error {
+	zeros := make([]byte, 256<<10)
+	for off < end {
+		n, err := f.WriteAt(zeros[:min(int64(len(zeros)), end-off)], off)
+		if err != nil {
+			return err
+		}
+		off += int64(n)
+	}
+	return nil
+}
+
+// WriteAt implements io.WriterAt.
+func (f *File) WriteAt(p []byte, off int64) (int, error) {
+	done := 0
+	for done < len(p) {
+		n, err := unix.Pwrite(f.fd, p[done:], off+int64(done))
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return done, err
+		}
+		done += n
+	}
+	return done, nil
+}
+
+// Publish gives an object made by New its name, in one step. A name that is
+// taken is EEXIST, or, with replace, passes from the object that has it to
+// this one.
+func (f *File) Publish(name string, replace bool) error {
+	if !replace {
+		return f.link(name)
+	}
+	// No system call puts a nameless file in the place of another.
+	for f.hidden == "" {
+		hidden := hiddenName()
+		err := f.link(hidden)
+		if err == nil {
+			f.hidden = hidden
+		} else if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	if err := unix.Rename(pathOf(f.hidden), pathOf(name)); err != nil {
+		return err
+	}
+	f.hidden = ""
+	return nil
+}
+
+func (f *File) link(name string) error {
+	if f.hidden != "" {
+		return Link(f.hidden, name)
+	}
+	return unix.Linkat(unix.AT_FDCWD, f.procPath(), unix.AT_FDCWD, pathOf(name), unix.AT_SYMLINK_FOLLOW)
+}
+
+// Close closes the descriptor and removes a temporary name. A published object
+// stays.
+func (f *File) Close() error {
+	var unlinkErr error
+	if f.hidden != "" {
+		unlinkErr = Unlink(f.hidden)
+		f.hidden = ""
+	}
+	// Linux closes the descriptor whatever close(2) returns.
+	return errors.Join(unlinkErr, unix.Close(f.fd))
+}
+
+// Lookup describes the object called name.
+func Lookup(name string) (Info, error) {
+	var st unix.Stat_t
+	if err := unix.Lstat(pathOf(name), &st); err != nil {
+		return Info{}, err
+	}
+	return infoOf(&st), nil
+}
+
+// Link gives the object called name a second name.
+func Link(name, alias string) error {
+	return unix.Linkat(unix.AT_FDCWD, pathOf(name), unix.AT_FDCWD, pathOf(alias), 0)
+}
+
+// Unlink removes a name.
+func Unlink(name string) error { return unix.Unlink(pathOf(name)) }
+
+// Names lists the names of all objects, in no particular order.
+func Names() ([]string, error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, errors.Unwrap(err)
+	}
+	defer d.Close()
+	return d.Readdirnames(-1)
+}
+
+func (f *File) procPath() string { return "/proc/self/fd/" + strconv.Itoa(f.fd) }
+
+func pathOf(name string) string { return dir + "/" + name }
+
+func hiddenName() string { return HiddenPrefix + rand.Text() }
+
+func infoOf(st *unix.Stat_t) Info {
+	mode := fs.FileMode(st.Mode & 0o777)
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		mode |= fs.ModeIrregular
+	}
+	return Info{
+		ID:        ID{Dev: uint64(st.Dev), Ino: st.Ino},
+		Size:      st.Size,
+		Allocated: st.Blocks * 512,
+		Mode:      mode,
+		UID:       st.Uid,
+		GID:       st.Gid,
+		Links:     uint64(st.Nlink),
+		Modified:  time.Unix(st.Mtim.Unix()),
+		Changed:   time.Unix(st.Ctim.Unix()),
+	}
+}
+
+func open(path string, flags int, perm uint32) (fd int, err error) {
+	err = ignoringEINTR(func() error {
+		fd, err = unix.Open(path, flags|unix.O_CLOEXEC, perm)
+		return err
+	})
+	return fd, err
+}
+
+func ignoringEINTR(f func() error) error {
+	for {
+		if err := f(); err != unix.EINTR {
+			return err
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package pyshm
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"strings"
+)
+
+// fileName turns a name as Python prints it, with or without one leading
+// slash, into the file name behind it.
+func fileName(name string) (string, error) {
+	file := strings.TrimPrefix(name, "/")
+	switch {
+	case file == "":
+		return "", invalid("the name is empty")
+	case file == "." || file == "..":
+		return "", invalid("the name is a directory")
+	case strings.Contains(file, "/"):
+		return "", invalid("the name contains a slash")
+	case strings.Contains(file, "\x00"):
+		return "", invalid("the name contains a NUL")
+	}
+	return file, nil
+}
+
+// newFileName is fileName for a segment that is about to be created. It also
+// refuses what Python's resource tracker cannot digest: the tracker encodes
+// names in ASCII and reads them from lines of fields that colons separate.
+func newFileName(name string) (string, error) {
+	file, err := fileName(name)
+	if err != nil {
+		return "", err
+	}
+	for i := range len(file) {
+		switch c := file[i]; {
+		case c == ':' || c == '\n':
+			return "", invalid("the name contains %q, which Python's resource tracker cannot parse", c)
+		case c >= 0x80:
+			return "", invalid("the name is not ASCII, which Python's resource tracker requires")
+		}
+	}
+	return file, nil
+}
+
+// randomName makes a name as Python does where none is given: 8 hexadecimal
+// digits behind psm_.
+func randomName() string {
+	var b [4]byte
+	rand.Read(b[:])
+	return "psm_" + hex.EncodeToString(b[:])
+}

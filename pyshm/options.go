@@ -1,0 +1,76 @@
+package pyshm
+
+import (
+	"io/fs"
+
+	"github.com/pyshm-go/pyshm/format"
+)
+
+// A CreateOption changes what [Create] and [CreateList] make.
+type CreateOption func(*createOptions)
+
+type createOptions struct {
+	mode    fs.FileMode
+	sparse  bool
+	layout  format.Layout
+	replace bool
+}
+
+func newCreateOptions(opts []CreateOption) createOptions {
+	o := createOptions{mode: 0o600}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
+}
+
+// Mode sets the permissions of the new segment, whatever the umask. The
+// default is 0600: the segment is its owner's alone. Python attaches only to
+// what it may read and write. Bits other than the nine permission bits are
+// refused.
+func Mode(mode fs.FileMode) CreateOption {
+	return func(o *createOptions) { o.mode = mode }
+}
+
+// Sparse leaves out the reservation of memory: the segment takes memory page
+// by page as it is first touched, as one created by Python does. If /dev/shm
+// is full at that time, methods answer [ErrFault], and a Python process dies
+// of SIGBUS.
+func Sparse() CreateOption {
+	return func(o *createOptions) { o.sparse = true }
+}
+
+// Layout sets the byte layout of a new list. The default is [format.Offsets],
+// which CPython 3.9 and later read; only CPython 3.8 needs another.
+func Layout(layout format.Layout) CreateOption {
+	return func(o *createOptions) { o.layout = layout }
+}
+
+// Replace lets the new segment take a name that is in use. The name passes
+// from one complete segment to the other in one step: who is attached to the
+// old segment keeps it, who attaches from then on gets the new one.
+func Replace() CreateOption {
+	return func(o *createOptions) { o.replace = true }
+}
+
+// An AttachOption changes how [Attach] and [AttachList] attach.
+type AttachOption func(*attachOptions)
+
+type attachOptions struct {
+	readOnly bool
+}
+
+func newAttachOptions(opts []AttachOption) attachOptions {
+	var o attachOptions
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
+}
+
+// ReadOnly attaches without the right to write, which a mode of 0444 is enough
+// for. Methods that write then answer [fs.ErrPermission]; a write through
+// [SharedMemory.Bytes] or [View] faults.
+func ReadOnly() AttachOption {
+	return func(o *attachOptions) { o.readOnly = true }
+}

@@ -1,0 +1,360 @@
+package pyshm
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"math"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm/internal/mapping"
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
+)
+
+// A SharedMemory is a handle to a segment of shared memory, the counterpart of
+// Python's multiprocessing.shared_memory.SharedMemory. Its methods may be
+// called by several goroutines at once, Close included.
+//
+// The handle does not hold a descriptor. A handle that is dropped without
+// Close gives its memory back some time after the garbage collector has found
+// out, unless [SharedMemory.Bytes] or [View] gave out raw memory: then the
+// memory stays mapped for the life of the process.
+type SharedMemory struct {
+	name     string
+	id       shmfile.ID
+	mem      *mapping.Mapping // nil in the zero value
+	readOnly bool
+	closed   atomic.Bool
+}
+
+var (
+	_ io.ReaderAt = (*SharedMemory)(nil)
+	_ io.WriterAt = (*SharedMemory)(nil)
+	_ io.Closer   = (*SharedMemory)(nil)
+)
+
+// Create makes a segment of size bytes, all zero, and attaches to it. With an
+// empty name it chooses one, as Python does.
+//
+// The name appears when the segment is complete, and nothing is left when
+// Create fails. A name that is taken is [fs.ErrExist]. The memory is reserved:
+// a full /dev/shm is syscall.ENOSPC here and nowhere later, unless [Sparse] is
+// given.
+//
+// The segment lives until its name is unlinked and the last process detaches
+// from it, whatever becomes of this one.
+func Create(name string, size int, opts ...CreateOption) (*SharedMemory, error) {
+	o := newCreateOptions(opts)
+	if o.layout != format.Offsets {
+		return nil, wrap("create", name, invalid("a block has no layout: Layout is for lists"))
+	}
+	return create("create", name, size, nil, o)
+}
+
+// create makes a segment and attaches to it. fill, if not nil, writes its
+// content before anybody can see it; what it leaves out is zero.
+func create(op, name string, size int, fill func(io.WriterAt) error, o createOptions) (*SharedMemory, error) {
+	m, err := tryCreate(name, size, fill, o)
+	return m, wrap(op, name, err)
+}
+
+func tryCreate(name string, size int, fill func(io.WriterAt) error, o createOptions) (*SharedMemory, error) {
+	switch {
+	case o.mode&^fs.ModePerm != 0:
+		return nil, invalid("mode %v is more than permissions", o.mode)
+	case size < 1:
+		return nil, invalid("size %d is not positive", size)
+	}
+	if name != "" {
+		file, err := checkNew(name, o.replace)
+		if err != nil {
+			return nil, err
+		}
+		name = file
+	}
+
+	f, err := shmfile.New(o.mode)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if o.sparse {
+		err = f.Truncate(int64(size))
+	} else {
+		err = f.Reserve(int64(size))
+	}
+	if err == nil && fill != nil {
+		err = fill(f)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m, err := mapFile(f, false)
+	if err != nil {
+		return nil, err
+	}
+	m.name, err = publish(f, name, o.replace)
+	if err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// checkNew tells before the work what would come out after it: whether the
+// name will do. It returns the file name.
+func checkNew(name string, replace bool) (string, error) {
+	file, err := newFileName(name)
+	if err != nil {
+		return "", err
+	}
+	switch _, err := shmfile.Lookup(file); {
+	case err == nil && !replace:
+		return "", syscall.EEXIST
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return "", err
+	}
+	return file, nil
+}
+
+// publish gives a complete object its name and returns it. A name of
+// publish's own choice never takes the place of another segment.
+func publish(f *shmfile.File, name string, replace bool) (string, error) {
+	if name != "" {
+		return name, f.Publish(name, replace)
+	}
+	return untaken(func(name string) error { return f.Publish(name, false) })
+}
+
+// untaken calls link with random names until one was not in use.
+func untaken(link func(name string) error) (string, error) {
+	for {
+		name := randomName()
+		if err := link(name); !errors.Is(err, fs.ErrExist) {
+			return name, err
+		}
+	}
+}
+
+// Attach attaches to an existing segment, whoever made it. It changes nothing:
+// not the segment's size, content or mode, nor the name, also when it fails.
+//
+// A missing segment is [fs.ErrNotExist]. One of size 0 is
+// [format.ErrIncomplete]: its creator has yet to give it its size.
+func Attach(name string, opts ...AttachOption) (*SharedMemory, error) {
+	return attach("attach", name, newAttachOptions(opts))
+}
+
+func attach(op, name string, o attachOptions) (*SharedMemory, error) {
+	m, err := tryAttach(name, o)
+	return m, wrap(op, name, err)
+}
+
+func tryAttach(name string, o attachOptions) (*SharedMemory, error) {
+	file, err := fileName(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := shmfile.Open(file, o.readOnly)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m, err := mapFile(f, o.readOnly)
+	if err != nil {
+		return nil, err
+	}
+	m.name = file
+	return m, nil
+}
+
+// mapFile makes the handle to an object, without a name as yet.
+func mapFile(f *shmfile.File, readOnly bool) (*SharedMemory, error) {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode.IsRegular():
+		return nil, invalid("not a segment but a special file")
+	case info.Size == 0:
+		return nil, errNoSize
+	case info.Size > math.MaxInt:
+		return nil, syscall.ENOMEM
+	}
+	mem, err := mapping.Map(f.Fd(), int(info.Size), readOnly)
+	if err != nil {
+		return nil, err
+	}
+	m := &SharedMemory{id: info.ID, mem: mem, readOnly: readOnly}
+	runtime.AddCleanup(m, func(mem *mapping.Mapping) { mem.Release() }, mem)
+	return m, nil
+}
+
+// Unlink removes a name. Those who are attached keep the segment; its memory
+// is free when the last of them is gone and no other name is left.
+//
+// It is [SharedMemory.Unlink], not this function, that removes a name only if
+// it still belongs to the segment one knows.
+func Unlink(name string) error {
+	file, err := fileName(name)
+	if err == nil {
+		err = shmfile.Unlink(file)
+	}
+	return wrap("unlink", name, err)
+}
+
+// Name returns the name of the segment, without a slash: what Python's name
+// attribute shows, and what Python takes.
+func (m *SharedMemory) Name() string {
+	if m == nil {
+		return ""
+	}
+	return m.name
+}
+
+// Size returns the size in bytes, which the segment had when the handle was
+// made. On Linux it is the size its creator asked for.
+func (m *SharedMemory) Size() int {
+	if m == nil || m.mem == nil {
+		return 0
+	}
+	return m.mem.Len()
+}
+
+func (m *SharedMemory) isClosed() bool {
+	return m == nil || m.mem == nil || m.closed.Load()
+}
+
+func (m *SharedMemory) errClosed(op string) error {
+	return &Error{Op: op, Name: m.Name(), Err: errClosed}
+}
+
+// Close detaches from the segment. The memory is given back at once, whoever
+// is using it: methods that are under way or called later answer
+// [fs.ErrClosed], and slices from [SharedMemory.Bytes] and [View] fault when
+// they are touched. They never show memory that belongs to somebody else,
+// because their addresses stay reserved; that costs address space but no
+// memory.
+//
+// Close does not unlink. Calling it again does nothing.
+func (m *SharedMemory) Close() error {
+	if m.isClosed() || m.closed.Swap(true) {
+		return nil
+	}
+	err := m.mem.Revoke()
+	runtime.KeepAlive(m)
+	return wrap("close", m.name, err)
+}
+
+// Unlink removes the name of the segment, before or after Close. It refuses,
+// with an error that is [fs.ErrNotExist], when the name has passed to another
+// segment. The system offers no way to compare and remove in one step: a
+// segment that takes the name within the microseconds between the two is
+// removed in error.
+func (m *SharedMemory) Unlink() error {
+	if m == nil || m.mem == nil {
+		return m.errClosed("unlink")
+	}
+	err := m.checkName(m.name)
+	if err == nil {
+		err = shmfile.Unlink(m.name)
+	}
+	return wrap("unlink", m.name, err)
+}
+
+// checkName looks whether a name is one of this segment.
+func (m *SharedMemory) checkName(name string) error {
+	info, err := shmfile.Lookup(name)
+	if err == nil && info.ID != m.id {
+		err = errRenamed
+	}
+	return err
+}
+
+// ReadAt implements [io.ReaderAt]. It copies plain memory: what other
+// processes or goroutines write at the same time may arrive in part. After a
+// fault n is 0, and the content of p is undefined.
+func (m *SharedMemory) ReadAt(p []byte, off int64) (n int, err error) {
+	switch {
+	case m.isClosed():
+		return 0, m.errClosed("read")
+	case off < 0:
+		return 0, wrap("read", m.name, invalid("offset %d is negative", off))
+	case off >= int64(m.Size()):
+		return 0, io.EOF
+	}
+	n, err = m.guardedCopy("read", p, m.mem.Bytes()[off:])
+	if err == nil && n < len(p) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// WriteAt implements [io.WriterAt]. A segment does not grow: if p does not fit
+// nothing is written. Others may see p in part while it is being written.
+// After a fault n is 0, and any part of p may have been written.
+func (m *SharedMemory) WriteAt(p []byte, off int64) (n int, err error) {
+	size := int64(m.Size())
+	switch {
+	case m.isClosed():
+		return 0, m.errClosed("write")
+	case m.readOnly:
+		return 0, wrap("write", m.name, errReadOnly)
+	case off < 0:
+		return 0, wrap("write", m.name, invalid("offset %d is negative", off))
+	case off > size || int64(len(p)) > size-off:
+		return 0, wrap("write", m.name, invalid("%d bytes at offset %d exceed the size of %d", len(p), off, size))
+	}
+	return m.guardedCopy("write", m.mem.Bytes()[off:], p)
+}
+
+func (m *SharedMemory) guardedCopy(op string, dst, src []byte) (n int, err error) {
+	defer m.leave(op, m.enter(), &err)
+	return copy(dst, src), nil
+}
+
+// Bytes returns the memory of the segment itself, or nil after Close. Nothing
+// guards its use: reads and writes race with those of other processes, a
+// fault ends the process unless [SharedMemory.Guard] is around it, and a
+// [ReadOnly] segment faults on writing. The slice does not keep the handle
+// alive, nor does it need it: once Bytes has been called, the memory stays
+// mapped until Close.
+func (m *SharedMemory) Bytes() []byte {
+	if m.isClosed() {
+		return nil
+	}
+	m.mem.Pin() // before the slice is out
+	b := m.mem.Bytes()
+	runtime.KeepAlive(m)
+	return b
+}
+
+// Alias gives the segment a second name and returns it. The name is a hard
+// link: a worker that is given it, and whose resource tracker unlinks it in
+// the end, leaves the segment's own name alone. Who makes an alias has to see
+// to it that it is unlinked, if nobody else does.
+//
+// Alias needs the segment's name to be in place. On the segment of another
+// user the kernel may ask for the right to read and write it.
+func (m *SharedMemory) Alias() (string, error) {
+	if m.isClosed() {
+		return "", m.errClosed("alias")
+	}
+	err := m.checkName(m.name)
+	alias := ""
+	if err == nil {
+		alias, err = untaken(func(alias string) error { return shmfile.Link(m.name, alias) })
+	}
+	if err != nil {
+		return "", wrap("alias", m.name, err)
+	}
+	// The name may have passed to another segment between look and link.
+	if err := m.checkName(alias); err != nil {
+		shmfile.Unlink(alias)
+		return "", wrap("alias", m.name, err)
+	}
+	return alias, nil
+}

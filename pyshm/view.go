@@ -1,0 +1,46 @@
+package pyshm
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/pyshm-go/pyshm/format"
+)
+
+// An Element is a type that any bytes are a valid value of, with the same size
+// in every Go program and in numpy. Bool is none: another process may store a
+// byte that is neither 0 nor 1, which Go code does not expect in a bool.
+type Element interface {
+	~int8 | ~int16 | ~int32 | ~int64 |
+		~uint8 | ~uint16 | ~uint32 | ~uint64 |
+		~float32 | ~float64 | ~complex64 | ~complex128
+}
+
+// View returns n elements that begin offset bytes into the segment, in the
+// machine's byte order, without copying them. The offset has to be a multiple
+// of the alignment of T, else the reason is [format.ErrUnaligned].
+//
+// What is said of the slice that [SharedMemory.Bytes] returns is true of this
+// one.
+func View[T Element](m *SharedMemory, offset, n int) ([]T, error) {
+	const op = "view"
+	size := int(unsafe.Sizeof(*new(T)))
+	align := int(unsafe.Alignof(*new(T)))
+	switch total := m.Size(); {
+	case m.isClosed():
+		return nil, m.errClosed(op)
+	case offset < 0 || offset > total || n < 0 || n > (total-offset)/size:
+		return nil, wrap(op, m.name, invalid("%d elements of %d bytes at offset %d exceed the size of %d", n, size, offset, total))
+	case offset%align != 0:
+		return nil, wrap(op, m.name, &reason{
+			text: fmt.Sprintf("offset %d is not a multiple of %d", offset, align),
+			kind: format.ErrUnaligned,
+		})
+	}
+	memory := m.Bytes()
+	if memory == nil { // closed since
+		return nil, m.errClosed(op)
+	}
+	// Mappings begin at a page, so what the offset is aligned to, the address is.
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(memory[offset:]))), n), nil
+}
