@@ -3,6 +3,7 @@ package format
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 )
 
 // The reasons of this package's errors. Every error is an [*Error] around one
@@ -35,6 +36,9 @@ var (
 	// ErrBusy: for about 5 ms the item was in the middle of a write. Either it
 	// is written without pause, or its writer died; a Set mends the latter.
 	ErrBusy = errors.New("item is being written")
+	// ErrReadOnly: the list was attached with AttachReadOnly. It is an
+	// [fs.ErrPermission].
+	ErrReadOnly = fmt.Errorf("the list is read-only: %w", fs.ErrPermission)
 	// ErrNotFound: Index found no equal item.
 	ErrNotFound = errors.New("value is not in the list")
 	// ErrSyntax: ParseRepr does not know what stands there.

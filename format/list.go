@@ -20,6 +20,7 @@ type List struct {
 	areas  areas
 	starts []int // Sizes only: where slot i starts, relative to areas.data; n+1 of them
 
+	readOnly bool
 	patience time.Duration // how long to wait for an item that is being written
 }
 
@@ -50,6 +51,26 @@ func Attach(buf []byte) (*List, error) {
 		return nil, listErr("attach", err)
 	}
 	return l, nil
+}
+
+// AttachReadOnly is [Attach] for memory that cannot be written: every method
+// that would is refused with [ErrReadOnly].
+func AttachReadOnly(buf []byte) (*List, error) {
+	l, err := Attach(buf)
+	if err != nil {
+		return nil, err
+	}
+	l.readOnly = true
+	return l, nil
+}
+
+// WithPatience returns the same list with another limit to how long its methods
+// wait for an item that is being written, about 5 ms after Attach. With 0 they
+// look once.
+func (l *List) WithPatience(limit time.Duration) *List {
+	other := *l
+	other.patience = limit
+	return &other
 }
 
 // Decode returns a copy of all the items of the list in buf, which may begin at

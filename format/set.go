@@ -38,6 +38,9 @@ func (l *List) SetBytes(i int, v []byte) error { return itemErr("set", i, l.put(
 func (l *List) SetNone(i int) error { return itemErr("set", i, l.put(i, noneItem())) }
 
 func (l *List) put(i int, it item) error {
+	if l.readOnly {
+		return ErrReadOnly
+	}
 	at, err := l.span(i)
 	if err != nil {
 		return err
@@ -122,8 +125,11 @@ func (l *List) CompareAndSwapInt(i int, old, new int64) (bool, error) {
 	return compareAndSwap(p, uint64(old), uint64(new)), nil
 }
 
-// intWord returns the slot of item i, which must be an int.
+// intWord returns the slot of item i, which must be an int, to be changed.
 func (l *List) intWord(i int) (*uint64, error) {
+	if l.readOnly {
+		return nil, ErrReadOnly
+	}
 	var w waiter
 	h, err := l.header(i, &w)
 	if err != nil {

@@ -1,0 +1,198 @@
+package pyshm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/pyshm-go/pyshm/format"
+)
+
+// A ShareableList is a handle to a list in shared memory, the counterpart of
+// Python's multiprocessing.shared_memory.ShareableList. It reads and writes the
+// segment in place and keeps no copy of any item.
+//
+// Its methods are those of [format.List], which see for what they do, for their
+// errors and for what several goroutines and processes may do at once; here a
+// truncated segment is [ErrFault] and a closed one [fs.ErrClosed], instead of a
+// crash. Where many items are read or written at a time, [ShareableList.Batch]
+// saves most of a call's cost.
+type ShareableList struct {
+	m    *SharedMemory
+	list *format.List
+}
+
+// CreateList makes a segment that holds a list of the values and attaches to
+// it. What an item may be is in the table of package format; a [format.Sized]
+// has room to grow. With an empty name it chooses one, as Python does.
+//
+// The name appears when the list is complete: who attaches sees all of it.
+// [Create] says more about names, errors and lifetimes.
+func CreateList(name string, values []any, opts ...CreateOption) (*ShareableList, error) {
+	o := newCreateOptions(opts)
+	e, err := format.NewEncoder(values, &format.Options{Layout: o.layout})
+	return createList(name, e, err, o)
+}
+
+// CreateListOf is [CreateList] for values of one type, which it does not have
+// to put into interfaces one by one.
+func CreateListOf[T int64 | float64 | bool | string | []byte](name string, values []T, opts ...CreateOption) (*ShareableList, error) {
+	o := newCreateOptions(opts)
+	e, err := format.NewEncoderOf(values, &format.Options{Layout: o.layout})
+	return createList(name, e, err, o)
+}
+
+func createList(name string, e *format.Encoder, err error, o createOptions) (*ShareableList, error) {
+	const op = "create list"
+	if err != nil {
+		return nil, wrap(op, name, err)
+	}
+	m, err := create(op, name, e.Size(), func(w io.WriterAt) error {
+		_, err := e.WriteTo(io.NewOffsetWriter(w, 0))
+		return err
+	}, o)
+	if err != nil {
+		return nil, err
+	}
+	return listIn(op, m)
+}
+
+// AttachList attaches to an existing list, in whichever layout it is. It reads
+// the header alone: [ShareableList.Check] validates the rest.
+//
+// A missing segment is [fs.ErrNotExist], one that is still being created
+// [format.ErrIncomplete], and one that is no list [format.ErrCorrupt]. Whatever
+// the outcome, the segment is as it was.
+func AttachList(name string, opts ...AttachOption) (*ShareableList, error) {
+	const op = "attach list"
+	m, err := attach(op, name, newAttachOptions(opts))
+	if err != nil {
+		return nil, err
+	}
+	return listIn(op, m)
+}
+
+// AttachListContext is [AttachList] for a list that may not be there yet: it
+// waits until the list exists and is complete, as [AttachContext] does. An item
+// in the middle of a write counts as not complete.
+func AttachListContext(ctx context.Context, name string, opts ...AttachOption) (*ShareableList, error) {
+	return await(ctx, func() (*ShareableList, error) {
+		l, err := AttachList(name, opts...)
+		if err != nil {
+			return nil, err
+		}
+		if err := l.Check(); errors.Is(err, format.ErrBusy) {
+			l.Close()
+			return nil, wrap("attach list", name, fmt.Errorf("%w: %w", format.ErrIncomplete, err))
+		}
+		return l, nil
+	})
+}
+
+// listIn makes the handle to the list in m, which it closes if there is none.
+func listIn(op string, m *SharedMemory) (*ShareableList, error) {
+	l := &ShareableList{m: m}
+	if err := l.attach(op); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *ShareableList) attach(op string) (err error) {
+	defer l.m.leave(op, l.m.enter(), &err)
+	attach := format.Attach
+	if l.m.readOnly {
+		attach = format.AttachReadOnly
+	}
+	l.list, err = attach(l.m.mem.Bytes())
+	return err
+}
+
+// SharedMemory returns the segment that holds the list. Closing it closes the
+// list.
+func (l *ShareableList) SharedMemory() *SharedMemory { return l.m }
+
+// Name returns the name of the segment, without a slash: what Python's
+// sl.shm.name shows.
+func (l *ShareableList) Name() string { return l.m.Name() }
+
+// Close is [SharedMemory.Close] for the segment that holds the list.
+func (l *ShareableList) Close() error { return l.m.Close() }
+
+// Unlink is [SharedMemory.Unlink] for the segment that holds the list.
+func (l *ShareableList) Unlink() error { return l.m.Unlink() }
+
+// String returns Python's repr of the list, for example
+//
+//	ShareableList([1, 'a', None], name='psm_0a1b2c3d')
+//
+// or, where Python would raise an exception, the error in the place of the
+// items.
+func (l *ShareableList) String() string {
+	items := ""
+	if values, err := l.Values(); err != nil {
+		items = fmt.Sprintf("<%v>", err)
+	} else {
+		items = format.Repr(values)
+	}
+	return fmt.Sprintf("ShareableList(%s, name=%s)", items, format.Repr(l.Name()))
+}
+
+// Batch calls f with the list itself: many operations share the cost of one
+// [SharedMemory.Guard], which also says what happens on a fault. f must not
+// keep the list.
+func (l *ShareableList) Batch(f func(*format.List) error) error {
+	return l.m.Guard(func() error { return f(l.list) })
+}
+
+// ViewInts returns the items as a slice of the memory itself, which must all be
+// ints: [format.ErrKind] tells the first that is not. What [View] says of its
+// slice holds for this one. A later change of an item's kind does not show.
+func (l *ShareableList) ViewInts() ([]int64, error) {
+	return viewItems[int64](l, "view ints", format.Int)
+}
+
+// ViewFloats is [ShareableList.ViewInts] for floats.
+func (l *ShareableList) ViewFloats() ([]float64, error) {
+	return viewItems[float64](l, "view floats", format.Float)
+}
+
+func viewItems[T int64 | float64](l *ShareableList, op string, kind format.Kind) ([]T, error) {
+	if l.m.isClosed() {
+		return nil, l.m.errClosed(op)
+	}
+	start, err := l.uniform(op, kind)
+	if err != nil {
+		return nil, err
+	}
+	return View[T](l.m, start, l.list.Len())
+}
+
+// uniform checks that all items are of one kind in slots that follow each other
+// without a gap, and returns where the first begins.
+func (l *ShareableList) uniform(op string, kind format.Kind) (start int, err error) {
+	defer l.m.leave(op, l.m.enter(), &err)
+	next := 0
+	for i := range l.list.Len() {
+		slot, err := l.list.Slot(i)
+		switch {
+		case err != nil:
+			return 0, err
+		case slot.Kind != kind:
+			return 0, &format.Error{Op: op, Index: i, Err: fmt.Errorf("%w: it is a %v, not a %v", format.ErrKind, slot.Kind, kind)}
+		case i > 0 && (slot.Offset != next || slot.Capacity != 8):
+			return 0, &format.Error{Op: op, Index: i, Err: fmt.Errorf("%w: its slot has another size", format.ErrKind)}
+		case i == 0:
+			start = slot.Offset
+		}
+		next = slot.Offset + 8
+	}
+	return start, nil
+}
+
+var (
+	_ fmt.Stringer = (*ShareableList)(nil)
+	_ io.Closer    = (*ShareableList)(nil)
+)
