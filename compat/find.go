@@ -1,0 +1,284 @@
+package compat
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// ErrNoPython is in the error of [Find] when it has found no interpreter.
+var ErrNoPython = errors.New("no Python 3.8 or later")
+
+// probeTimeout is long because a first start reads a cold disk, perhaps while
+// every core is busy with tests.
+const probeTimeout = 30 * time.Second
+
+// Find returns the interpreters of this machine, the preferred one first:
+//
+//  1. those listed in $PYSHM_PYTHONS, separated like the entries of $PATH,
+//  2. python3, python3.N and pypy3 on $PATH, wherever they occur on it,
+//  3. /usr/bin/python3,
+//  4. pyenv's versions, in $PYENV_ROOT or ~/.pyenv,
+//  5. inside pyshm's own source tree, what scripts/interpreters.sh has brought.
+//
+// A candidate counts if it runs, is Python 3.8 or later and can import
+// multiprocessing.shared_memory; others are passed over (a shim of pyenv on
+// $PATH, for one, need not run anything). Only a listed one that does not count
+// is an error. The same interpreter found twice is returned once.
+//
+// Without any, the error matches [ErrNoPython] and says what to install.
+//
+// Each candidate is run once in the life of the process; later calls answer at
+// once. Concurrent calls are allowed and wait for each other.
+func Find(ctx context.Context) ([]Interpreter, error) {
+	candidates := findCandidates()
+	probed := probeAll(ctx, candidates)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("compat: find: %w", err)
+	}
+	var found []Interpreter
+	for i, p := range probed {
+		if p.err != nil && candidates[i].listed {
+			return nil, fmt.Errorf("compat: find: %s, listed in $PYSHM_PYTHONS: %w", candidates[i].command, p.err)
+		}
+		if p.err != nil || slices.ContainsFunc(found, p.python.same) {
+			continue
+		}
+		// A command on $PATH may be a shim that chooses by working directory.
+		if candidates[i].listed || p.python.Path == "" {
+			p.python.Path = candidates[i].command
+		}
+		found = append(found, p.python)
+	}
+	if len(found) == 0 {
+		return nil, noPythonError(candidates, probed)
+	}
+	return found, nil
+}
+
+func noPythonError(candidates []candidate, probed []probeResult) error {
+	var tried strings.Builder
+	for i, p := range probed {
+		fmt.Fprintf(&tried, "\n\ttried %s: %v", candidates[i].command, p.err)
+	}
+	return fmt.Errorf("compat: find: %w: install one (Debian, Ubuntu: apt install python3; "+
+		"Fedora: dnf install python3; macOS: brew install python3) "+
+		"or list the executables in $PYSHM_PYTHONS%s", ErrNoPython, tried.String())
+}
+
+// A candidate is a command that may turn out to be an interpreter.
+type candidate struct {
+	command string
+	listed  bool // in $PYSHM_PYTHONS
+}
+
+// systemPython is tried because a shim may hide it on $PATH.
+var systemPython = "/usr/bin/python3"
+
+func findCandidates() []candidate {
+	var all []candidate
+	for _, command := range filepath.SplitList(os.Getenv("PYSHM_PYTHONS")) {
+		if command != "" {
+			all = append(all, candidate{command, true})
+		}
+	}
+	for _, command := range slices.Concat(onPath(), []string{systemPython}, pyenvVersions(), broughtByScript()) {
+		c := candidate{command, false}
+		if info, err := os.Stat(command); err == nil && info.Mode().IsRegular() && !slices.Contains(all, c) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+var versionedPython = regexp.MustCompile(`^python3\.[0-9]+$`)
+
+// onPath returns each place of each name: the first python3.11 may be a shim that
+// does not run, the second the system's.
+func onPath() []string {
+	var plain, versioned, pypy []string
+	for _, dir := range pathDirs() {
+		plain = append(plain, filepath.Join(dir, "python3"))
+		pypy = append(pypy, filepath.Join(dir, "pypy3"))
+		entries, _ := os.ReadDir(dir) // one that cannot be read has nothing to offer
+		for _, entry := range entries {
+			if versionedPython.MatchString(entry.Name()) {
+				versioned = append(versioned, filepath.Join(dir, entry.Name()))
+			}
+		}
+	}
+	slices.SortStableFunc(versioned, func(a, b string) int {
+		return slices.Compare(numbers(filepath.Base(a)), numbers(filepath.Base(b)))
+	})
+	return slices.Concat(plain, versioned, pypy)
+}
+
+// pathDirs returns the folders of $PATH, each once: /bin often is /usr/bin.
+func pathDirs() []string {
+	var dirs []string
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		resolved, err := filepath.EvalSymlinks(dir)
+		if err == nil && filepath.IsAbs(resolved) && !slices.Contains(dirs, resolved) {
+			dirs = append(dirs, resolved)
+		}
+	}
+	return dirs
+}
+
+var digits = regexp.MustCompile(`[0-9]+`)
+
+// numbers returns the numbers in a version: ordered by them, 3.9 precedes 3.10.
+func numbers(version string) []int {
+	var all []int
+	for _, s := range digits.FindAllString(version, -1) {
+		n, _ := strconv.Atoi(s) // too many digits: the largest int
+		all = append(all, n)
+	}
+	return all
+}
+
+func pyenvVersions() []string {
+	root := os.Getenv("PYENV_ROOT")
+	if root == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return nil
+		}
+		root = filepath.Join(home, ".pyenv")
+	}
+	versions, _ := os.ReadDir(filepath.Join(root, "versions")) // most machines have none
+	slices.SortFunc(versions, func(a, b os.DirEntry) int {
+		return slices.Compare(numbers(a.Name()), numbers(b.Name()))
+	})
+	var found []string
+	for _, version := range versions {
+		found = append(found, filepath.Join(root, "versions", version.Name(), "bin", "python3"))
+	}
+	return found
+}
+
+var moduleLine = regexp.MustCompile(`(?m)^module github\.com/pyshm-go/pyshm$`)
+
+// broughtByScript reads .interpreters/list beside the go.mod above the working
+// directory, if that is pyshm's own.
+func broughtByScript() []string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil
+	}
+	for {
+		goMod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil {
+			if !moduleLine.Match(goMod) {
+				return nil
+			}
+			list, _ := os.ReadFile(filepath.Join(dir, ".interpreters", "list"))
+			return strings.Split(strings.TrimSpace(string(list)), "\n")
+		}
+		if dir == filepath.Dir(dir) {
+			return nil
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+type probeResult struct {
+	python Interpreter
+	err    error
+}
+
+var probes struct {
+	mu    sync.Mutex
+	known map[string]probeResult // by command
+}
+
+// probeAll probes the candidates that are not known yet, all at the same time.
+func probeAll(ctx context.Context, candidates []candidate) []probeResult {
+	probes.mu.Lock()
+	defer probes.mu.Unlock()
+	results := make([]probeResult, len(candidates))
+	var wg sync.WaitGroup
+	for i, c := range candidates {
+		if known, ok := probes.known[c.command]; ok {
+			results[i] = known
+			continue
+		}
+		wg.Go(func() { results[i].python, results[i].err = probe(ctx, c.command) })
+	}
+	wg.Wait()
+	if probes.known == nil {
+		probes.known = make(map[string]probeResult)
+	}
+	for i, r := range results {
+		if !errors.Is(r.err, context.Canceled) && !errors.Is(r.err, context.DeadlineExceeded) {
+			probes.known[candidates[i].command] = r
+		}
+	}
+	return results
+}
+
+//go:embed probe.py
+var probeSource string
+
+func probe(ctx context.Context, command string) (Interpreter, error) {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, command, "-c", probeSource)
+	cmd.WaitDelay = time.Second // a child of a shim may keep its output open
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	switch err := cmd.Run(); {
+	case ctx.Err() != nil:
+		return Interpreter{}, fmt.Errorf("it gave no answer: %w", ctx.Err())
+	case err != nil:
+		return Interpreter{}, fmt.Errorf("%w: %s", err, lastLine(stderr.Bytes()))
+	}
+	return parseProbe(stdout.Bytes())
+}
+
+func parseProbe(output []byte) (Interpreter, error) {
+	var facts struct {
+		Interpreter
+		ByteOrder string
+	}
+	if err := json.Unmarshal(output, &facts); err != nil {
+		return Interpreter{}, fmt.Errorf("it is not Python: it printed %.80q", output)
+	}
+	py := facts.Interpreter
+	if !py.AtLeast(3, 8) {
+		return Interpreter{}, fmt.Errorf("%v is older than 3.8", py)
+	}
+	py.ByteOrder = binary.LittleEndian
+	if facts.ByteOrder == "big" {
+		py.ByteOrder = binary.BigEndian
+	}
+	py.Path = py.Executable
+	if resolved, err := filepath.EvalSymlinks(py.Executable); err == nil {
+		py.Executable = resolved
+	}
+	return py, nil
+}
+
+// same reports whether two interpreters are one installation. A virtual
+// environment is not the same as what it was made from.
+func (py Interpreter) same(other Interpreter) bool {
+	return py.Executable == other.Executable && py.Prefix == other.Prefix
+}
+
+func lastLine(text []byte) []byte {
+	text = bytes.TrimSpace(text)
+	return text[bytes.LastIndexByte(text, '\n')+1:]
+}

@@ -1,0 +1,251 @@
+//go:build unix
+
+package compat_test
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pyshm-go/pyshm/compat"
+)
+
+// onlyPath hides every interpreter of this machine but those in dirs.
+func onlyPath(t *testing.T, dirs ...string) {
+	t.Helper()
+	t.Setenv("PYSHM_PYTHONS", "")
+	t.Setenv("PATH", strings.Join(dirs, string(os.PathListSeparator)))
+	t.Setenv("PYENV_ROOT", t.TempDir())
+	t.Chdir(t.TempDir())
+	t.Cleanup(compat.SetSystemPython(filepath.Join(t.TempDir(), "python3")))
+}
+
+// anyPython returns the interpreter that Find prefers.
+func anyPython(t *testing.T) compat.Interpreter {
+	t.Helper()
+	found, err := compat.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found[0]
+}
+
+// command writes an executable script.
+func command(t *testing.T, path, script string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func symlink(t *testing.T, target, path string) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(target, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestInterpreterFacts asks each interpreter again, in other words.
+func TestInterpreterFacts(t *testing.T) {
+	pythonBool := map[bool]string{true: "True", false: "False"}
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		var one [2]byte
+		py.ByteOrder.PutUint16(one[:], 1)
+		facts := []struct{ expression, want string }{
+			{"os.path.realpath(sys.executable)", py.Executable},
+			{"sys.prefix", py.Prefix},
+			{"sys.implementation.name + ' ' + sys.version.split()[0]", strings.ToLower(py.String())},
+			{"array.array('H', [1]).tobytes().hex()", hex.EncodeToString(one[:])},
+			{"sys.maxsize > 2**32", pythonBool[py.PointerBits == 64]},
+			{"'track' in inspect.signature(SharedMemory).parameters", pythonBool[py.HasTrack]},
+			{"numpy is not None", pythonBool[py.HasNumpy]},
+		}
+		script := "import array, inspect, os, sys\n" +
+			"from multiprocessing.shared_memory import SharedMemory\n" +
+			"try: import numpy\n" +
+			"except ImportError: numpy = None\n"
+		for _, fact := range facts {
+			script += "print(" + fact.expression + ")\n"
+		}
+		out, err := exec.CommandContext(t.Context(), py.Path, "-c", script).CombinedOutput()
+		answers := strings.Split(strings.TrimSpace(string(out)), "\n")
+		if err != nil || len(answers) != len(facts) {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		for i, fact := range facts {
+			if answers[i] != fact.want {
+				t.Errorf("%s: %s, want %s", fact.expression, answers[i], fact.want)
+			}
+		}
+	})
+}
+
+func TestFindReturnsEachOnce(t *testing.T) {
+	found, err := compat.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, py := range found {
+		if !py.AtLeast(3, 8) || py.AtLeast(4, 0) {
+			t.Errorf("%s counts as Python 3.8 or later", py)
+		}
+		if slices.ContainsFunc(found[:i], func(p compat.Interpreter) bool {
+			return p.Executable == py.Executable && p.Prefix == py.Prefix
+		}) {
+			t.Errorf("%s (%s) twice", py, py.Executable)
+		}
+	}
+}
+
+func TestFindPassesOverWhatDoesNotRun(t *testing.T) {
+	py := anyPython(t)
+	shims, real := t.TempDir(), t.TempDir()
+	command(t, filepath.Join(shims, "python3"), "echo no such version >&2; exit 127")
+	command(t, filepath.Join(shims, "python3.11"), "echo hello")
+	command(t, filepath.Join(shims, "pypy3"), `echo '{"Version": [2, 7, 18]}'`)
+	symlink(t, py.Executable, filepath.Join(real, "python3.11"))
+	onlyPath(t, shims, real)
+	found, err := compat.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != 1 || found[0].Version != py.Version {
+		t.Errorf("found %+v, want %v alone", found, py)
+	}
+}
+
+func TestFindOrder(t *testing.T) {
+	all, err := compat.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 2 {
+		t.Skipf("one interpreter on this machine: %v", all)
+	}
+	path, pyenv := t.TempDir(), t.TempDir()
+	last := len(all) - 1
+	// What stands in the earlier place comes first, whichever it is.
+	symlink(t, all[last].Executable, filepath.Join(path, "python3"))
+	symlink(t, all[0].Executable, filepath.Join(pyenv, "versions", "3.8.1", "bin", "python3"))
+	onlyPath(t, path)
+	t.Setenv("PYENV_ROOT", pyenv)
+	checkOrder(t, all[last], all[0])
+	t.Setenv("PYSHM_PYTHONS", all[0].Path)
+	checkOrder(t, all[0], all[last])
+}
+
+func checkOrder(t *testing.T, want ...compat.Interpreter) {
+	t.Helper()
+	found, err := compat.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.EqualFunc(found, want, func(a, b compat.Interpreter) bool { return a.Executable == b.Executable }) {
+		t.Errorf("found %v, want %v", found, want)
+	}
+}
+
+func TestFindReadsTheListOfThisModuleOnly(t *testing.T) {
+	py := anyPython(t)
+	for _, test := range []struct {
+		goMod string
+		found bool
+	}{
+		{"module github.com/pyshm-go/pyshm\n\ngo 1.26\n", true},
+		{"module example.com/user\n\nrequire github.com/pyshm-go/pyshm v1.0.0\n", false},
+	} {
+		onlyPath(t)
+		top := t.TempDir()
+		dir := filepath.Join(top, "a", "b")
+		list := symlink(t, py.Executable, filepath.Join(top, ".interpreters", "with space", "python")) + "\n"
+		if err := errors.Join(
+			os.MkdirAll(dir, 0o755),
+			os.WriteFile(filepath.Join(top, "go.mod"), []byte(test.goMod), 0o644),
+			os.WriteFile(filepath.Join(top, ".interpreters", "list"), []byte(list), 0o644),
+		); err != nil {
+			t.Fatal(err)
+		}
+		t.Chdir(dir)
+		if found, err := compat.Find(t.Context()); (len(found) == 1) != test.found {
+			t.Errorf("%s\nfound %v, %v", test.goMod, found, err)
+		}
+	}
+}
+
+func TestFindKeepsVirtualEnvironmentsApart(t *testing.T) {
+	py := anyPython(t)
+	env := filepath.Join(t.TempDir(), "env")
+	if out, err := exec.CommandContext(t.Context(), py.Path, "-m", "venv", "--without-pip", env).CombinedOutput(); err != nil {
+		t.Fatalf("venv: %v\n%s", err, out)
+	}
+	python := filepath.Join(env, "bin", "python")
+	t.Setenv("PYSHM_PYTHONS", python)
+	found, err := compat.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found[0].Path != python || found[0].Executable != py.Executable {
+		t.Errorf("first is %+v, want %s", found[0], python)
+	}
+	if found[1].Executable != py.Executable {
+		t.Errorf("second is %+v, want %+v", found[1], py)
+	}
+}
+
+func TestFindListedMustRun(t *testing.T) {
+	dir := t.TempDir()
+	for _, broken := range []string{
+		filepath.Join(dir, "missing"),
+		command(t, filepath.Join(dir, "fails"), "exit 1"),
+		command(t, filepath.Join(dir, "prints"), "echo hello"),
+		command(t, filepath.Join(dir, "old"), `echo '{"Version": [3, 7, 16]}'`),
+	} {
+		t.Setenv("PYSHM_PYTHONS", anyPython(t).Path+string(os.PathListSeparator)+broken)
+		found, err := compat.Find(t.Context())
+		if err == nil || !strings.Contains(err.Error(), broken) {
+			t.Errorf("found %v, error %v; want an error that names %s", found, err, broken)
+		}
+		t.Setenv("PYSHM_PYTHONS", "")
+	}
+}
+
+func TestFindNone(t *testing.T) {
+	dir := t.TempDir()
+	command(t, filepath.Join(dir, "python3"), "echo wrong architecture >&2; exit 1")
+	onlyPath(t, dir)
+	found, err := compat.Find(t.Context())
+	if !errors.Is(err, compat.ErrNoPython) {
+		t.Fatalf("found %v, error %v", found, err)
+	}
+	for _, want := range []string{"apt install python3", "PYSHM_PYTHONS", dir, "wrong architecture"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in: %v", want, err)
+		}
+	}
+}
+
+func TestFindHonoursTheContext(t *testing.T) {
+	slow := command(t, filepath.Join(t.TempDir(), "slow"), "sleep 60")
+	t.Setenv("PYSHM_PYTHONS", slow)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	if found, err := compat.Find(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("found %v, error %v", found, err)
+	}
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}

@@ -1,0 +1,39 @@
+package compat
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+)
+
+// TestingT is what [ForEach] needs of T: *testing.T has it.
+type TestingT[T any] interface {
+	Context() context.Context
+	Fatal(args ...any)
+	Helper()
+	Run(name string, f func(T)) bool
+}
+
+// ForEach runs f as a subtest on every interpreter that [Find] returns, named
+// like "CPython_3.13.0": go test -run 'TestName/PyPy' picks some of them. It
+// fails the test when there is none.
+//
+// Its first call in a process writes the interpreters to standard error.
+func ForEach[T TestingT[T]](t T, f func(T, Interpreter)) {
+	t.Helper()
+	found, err := Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	announce.Do(func() {
+		for _, py := range found {
+			fmt.Fprintf(os.Stderr, "compat: testing with %v, %s\n", py, py.Path)
+		}
+	})
+	for _, py := range found {
+		t.Run(py.String(), func(t T) { f(t, py) })
+	}
+}
+
+var announce sync.Once

@@ -1,0 +1,22 @@
+# Prints what package compat wants to know of an interpreter, in one JSON object.
+# Any Python that is still around must get through to the version at least.
+import json
+import platform
+import struct
+import sys
+
+facts = {
+    "Executable": sys.executable,
+    "Prefix": sys.prefix,
+    "Implementation": platform.python_implementation(),
+    "Version": sys.version_info[:3],
+    "ByteOrder": sys.byteorder,
+    "PointerBits": struct.calcsize("P") * 8,
+}
+if sys.version_info >= (3, 8):
+    import importlib.util
+    from multiprocessing.shared_memory import SharedMemory
+
+    facts["HasTrack"] = "track" in SharedMemory.__init__.__code__.co_varnames
+    facts["HasNumpy"] = importlib.util.find_spec("numpy") is not None
+print(json.dumps(facts))
