@@ -34,11 +34,10 @@ func (k Kind) isText() bool { return k == Str || k == Bytes }
 // Back-transform codes, one signed byte an item: what Python does with the
 // unpacked value before it returns it.
 const (
-	codeNumber int8 = 0  // returned as it is
-	codeStr    int8 = 1  // NULs stripped at the end, decoded
-	codeBytes  int8 = 2  // NULs stripped at the end
-	codeNone   int8 = 3  // None, whatever the slot holds
-	codeMarked int8 = -1 // not CPython's: a Set of ours is under way (see List.begin)
+	codeNumber int8 = 0 // returned as it is
+	codeStr    int8 = 1 // NULs stripped at the end, decoded
+	codeBytes  int8 = 2 // NULs stripped at the end
+	codeNone   int8 = 3 // None, whatever the slot holds
 )
 
 func (k Kind) code() int8 {
@@ -61,6 +60,7 @@ var (
 	formatFloat = formatWord("d")
 	formatBool  = formatWord("xxxxxxx?") // the value is byte 7 of the slot
 	formatNone  = formatWord("xxxxxx?x") // byte 6, which nobody reads
+	formatBusy  = formatWord(" ")        // no value at all: a Set is under way (see List.begin)
 )
 
 // boolTrue is a slot that holds True.
@@ -155,7 +155,7 @@ func classify(word uint64, code int8, capacity int) (k Kind, size int, v verdict
 		k = Bool
 	case formatNone:
 		k = None
-	case 0:
+	case 0, formatBusy:
 		return 0, 0, unsettled
 	default:
 		n, ok := textFormat(word)
@@ -170,7 +170,7 @@ func classify(word uint64, code int8, capacity int) (k Kind, size int, v verdict
 	switch {
 	case code == k.code():
 		return k, size, settled
-	case codeMarked <= code && code <= codeNone:
+	case codeNumber <= code && code <= codeNone:
 		return 0, 0, unsettled
 	default:
 		return 0, 0, badCode

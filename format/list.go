@@ -190,7 +190,7 @@ func (l *List) tooShort(need int) error {
 
 // checkStarted tells a list whose creator has not come to the formats, which
 // CPython writes after the data, from one whose items are being set: there,
-// some format is written, or some code (see List.begin).
+// some format is written, or some code where CPython has zeroed the format.
 func (l *List) checkStarted() error {
 	var w waiter
 	for {

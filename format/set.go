@@ -67,25 +67,22 @@ func (l *List) put(i int, it item) error {
 	return nil
 }
 
-// begin makes item i unreadable while its slot changes: an empty format, which
-// is also what CPython's own writes pass through. A code of 0 is replaced by
-// one that nobody else writes, so that a list whose only item is in this state
-// differs from one whose formats were never written. finish makes the item
-// readable again, the format last.
+// begin makes item i unreadable while its slot changes; finish makes it readable
+// again, the format last.
 //
-//	         format   slot   code
-//	         old      old    old
-//	begin    old      old    -1 (if it was 0)
-//	         0        old
-//	         0        new
-//	finish   0        new    new
-//	         new      new    new
-func (l *List) begin(i int) {
-	if code := l.codeAt(i); *code == codeNumber {
-		*code = codeMarked
-	}
-	store(l.formatAt(i), 0)
-}
+//	         format  slot  code
+//	         old     old   old
+//	begin    " "     old   old
+//	         " "     new   old
+//	finish   " "     new   new
+//	         new     new   new
+//
+// The format in between is a blank. Python's struct unpacks nothing with it, as
+// with the NULs that CPython's own writes pass through, so Python's readers get
+// the same ValueError. But should this process die here, NULs would stay: with
+// those Python cannot set a str any more (IndexError), and a list of one item
+// would look as if it had never been completed.
+func (l *List) begin(i int) { store(l.formatAt(i), formatBusy) }
 
 func (l *List) finish(i int, k Kind, capacity int) {
 	if code := l.codeAt(i); *code != k.code() {
