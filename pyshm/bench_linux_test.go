@@ -9,7 +9,7 @@ import (
 
 func benchSegment(b *testing.B, size int) *SharedMemory {
 	b.Helper()
-	m, err := Create("pyshm_tbench_"+rand.Text()[:12], size)
+	m, err := Create("pyshm_tcore_"+rand.Text()[:12], size)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func BenchmarkAttachClose(b *testing.B) {
 }
 
 func BenchmarkCreateUnlink(b *testing.B) {
-	name := "pyshm_tbench_" + rand.Text()[:12]
+	name := "pyshm_tcore_" + rand.Text()[:12]
 	for _, size := range []int{4 << 10, 16 << 20} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			b.ReportAllocs()

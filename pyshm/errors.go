@@ -12,9 +12,10 @@ import (
 )
 
 // ErrFault is the reason when memory of a segment could not be touched: its
-// file has been cut short by another process, or a [Sparse] segment found
-// /dev/shm full when it first used a page.
-var ErrFault = errors.New("memory fault (the segment was truncated, or no memory is left for a sparse one)")
+// file has been cut short by another process, a [Sparse] segment found
+// /dev/shm full when it first used a page, or a raw slice of a [ReadOnly]
+// segment was written to.
+var ErrFault = errors.New("memory fault (segment truncated, out of memory, or read-only)")
 
 // An Error tells what failed, on which segment, and why. It is the type of
 // every error of this package, except the bare [io.EOF] of
@@ -31,16 +32,17 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	what, why := e.Op, e.Err
+	what, of, why := e.Op, "", e.Err
 	// What package format says of itself and the operation stands here already.
 	if inner, ok := e.Err.(*format.Error); ok {
 		why = inner.Err
 		if inner.Index >= 0 {
-			what = fmt.Sprintf("%s item %d of", e.Op, inner.Index)
+			what += fmt.Sprintf(" item %d", inner.Index)
+			of = " of"
 		}
 	}
 	if e.Name != "" {
-		what += fmt.Sprintf(" %q", e.Name)
+		what += fmt.Sprintf("%s %q", of, e.Name)
 	}
 	return fmt.Sprintf("pyshm: %s: %v", what, why)
 }
@@ -77,26 +79,28 @@ func wrap(op, name string, err error) error {
 	if errors.As(err, &done) {
 		return err
 	}
-	return &Error{Op: op, Name: strings.TrimPrefix(name, "/"), Err: remedied(err)}
+	return &Error{Op: op, Name: strings.TrimPrefix(name, "/"), Err: remedied(op, err)}
 }
 
-// remedied adds to an errno what can be done about it.
-func remedied(err error) error {
+// remedied adds to a bare errno what can be done about it.
+func remedied(op string, err error) error {
+	if err == errors.ErrUnsupported {
+		return &reason{"shared memory is not supported on " + runtime.GOOS, err}
+	}
 	errno, ok := err.(syscall.Errno)
+	if !ok {
+		return err
+	}
 	remedy := ""
 	switch {
-	case err == errors.ErrUnsupported:
-		return &reason{"shared memory is not supported on " + runtime.GOOS, err}
-	case !ok:
-		return err
 	case errno == syscall.ENOSPC:
 		remedy = "unlink segments that nobody uses, or enlarge /dev/shm"
 	case errno == syscall.EEXIST:
 		remedy = "attach to it, unlink it, or use Replace"
 	case errno == syscall.ENOENT:
 		remedy = "not created yet, or unlinked"
-	case errno == syscall.EACCES:
-		remedy = "its owner and mode decide; ReadOnly needs the right to read alone"
+	case errno == syscall.EACCES && strings.HasPrefix(op, "attach"):
+		remedy = "ReadOnly needs the right to read alone"
 	case errno == syscall.EPERM:
 		remedy = "only the owner of a segment may do this"
 	case errno == syscall.ENOMEM:

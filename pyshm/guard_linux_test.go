@@ -4,15 +4,19 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
 	"testing"
 
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-func TestTruncatedBelowReader(t *testing.T) {
-	for _, size := range []int64{0, 100, 4096} {
-		m := create(t, 3*4096)
-		if err := os.Truncate(pathOf(m.Name()), size); err != nil {
+func TestTruncated(t *testing.T) {
+	page := os.Getpagesize()
+	for _, size := range []int{0, 100, page} {
+		m := create(t, 3*page)
+		if err := os.Truncate(pathOf(m.Name()), int64(size)); err != nil {
 			t.Fatal(err)
 		}
 		all := make([]byte, m.Size())
@@ -22,24 +26,159 @@ func TestTruncatedBelowReader(t *testing.T) {
 		if n, err := m.WriteAt(all, 0); n != 0 || !errors.Is(err, pyshm.ErrFault) {
 			t.Errorf("truncated to %d: WriteAt = %d, %v", size, n, err)
 		}
-		err := m.Guard(func() error {
-			m.Bytes()[m.Size()-1]++
+		last, err := pyshm.View[uint64](m, m.Size()-8, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = m.Guard(func() error {
+			last[0]++
 			return nil
 		})
 		if !errors.Is(err, pyshm.ErrFault) {
 			t.Errorf("truncated to %d: Guard = %v", size, err)
 		}
+		// What is still there can still be read.
+		if size > 0 {
+			want(t, m, "\x00", 0)
+		}
 	}
 }
 
-func TestRawSliceAfterClose(t *testing.T) {
+func TestTruncatedWhileReading(t *testing.T) {
+	const size = 1 << 20
+	m := create(t, size)
+	path := pathOf(m.Name())
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		for n := int64(0); ; n = (n + size/7) % size {
+			select {
+			case <-stop:
+				return
+			default:
+				os.Truncate(path, n)
+				runtime.Gosched()
+				os.Truncate(path, size)
+			}
+		}
+	}()
+	p := make([]byte, size)
+	faults, whole := 0, 0
+	for faults < 20 || whole < 2 {
+		switch n, err := m.ReadAt(p, 0); {
+		case err == nil && n == size:
+			whole++
+		case n == 0 && errors.Is(err, pyshm.ErrFault):
+			faults++
+		default:
+			t.Fatalf("ReadAt = %d, %v", n, err)
+		}
+	}
+}
+
+func TestGuardPassesResult(t *testing.T) {
+	m := create(t, 1)
+	boom := errors.New("boom")
+	if err := m.Guard(func() error { return boom }); err != boom {
+		t.Errorf("Guard = %v", err)
+	}
+	if err := m.Guard(func() error { return nil }); err != nil {
+		t.Errorf("Guard = %v", err)
+	}
+}
+
+// A guard catches nothing but faults in its own segment.
+func TestGuardLetsPanicsPass(t *testing.T) {
+	m := create(t, 1)
+	truncated := create(t, 1)
+	memory := truncated.Bytes()
+	if err := os.Truncate(pathOf(truncated.Name()), 0); err != nil {
+		t.Fatal(err)
+	}
+	var none *int
+	for what, f := range map[string]func(){
+		"an error":                 func() { panic(errors.New("boom")) },
+		"a nil dereference":        func() { *none = 1 },
+		"an index":                 func() { memory[len(memory)]++ },
+		"a fault in other segment": func() { memory[0]++ },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s did not pass", what)
+				}
+			}()
+			err := m.Guard(func() error { f(); return nil })
+			t.Errorf("%s: Guard = %v", what, err)
+		}()
+	}
+	// The guard of the other segment is the one that counts.
+	err := truncated.Guard(func() error {
+		return m.Guard(func() error { memory[0]++; return nil })
+	})
+	var e *pyshm.Error
+	if !errors.As(err, &e) || e.Name != truncated.Name() || !errors.Is(err, pyshm.ErrFault) {
+		t.Errorf("nested Guard = %v", err)
+	}
+}
+
+func TestGuardLetsGoexitPass(t *testing.T) {
+	m := create(t, 1)
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		m.Guard(func() error { runtime.Goexit(); return nil })
+		t.Error("Goexit returned")
+	}()
+	<-done
+}
+
+// The guard leaves the goroutine as it was.
+func TestGuardRestoresSetting(t *testing.T) {
 	m := create(t, 4096)
-	b := m.Bytes()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(false))
+	for _, setting := range []bool{false, true} {
+		debug.SetPanicOnFault(setting)
+		want(t, m, "\x00", 0)
+		if now := debug.SetPanicOnFault(setting); now != setting {
+			t.Errorf("%v became %v after a read", setting, now)
+		}
+		if err := os.Truncate(pathOf(m.Name()), 0); err != nil {
+			t.Fatal(err)
+		}
+		m.ReadAt(make([]byte, 1), 0)
+		if now := debug.SetPanicOnFault(setting); now != setting {
+			t.Errorf("%v became %v after a fault", setting, now)
+		}
+		if err := os.Truncate(pathOf(m.Name()), 4096); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRawSliceInSystemCall(t *testing.T) {
+	m := create(t, 4096)
+	memory := m.Bytes()
+	m.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	if _, err := w.Write(memory); err == nil || !strings.Contains(err.Error(), "bad address") {
+		t.Errorf("write of closed memory: %v", err)
+	}
+}
+
+func TestClosedWithinGuard(t *testing.T) {
+	m := create(t, 4096)
+	memory := m.Bytes()
 	err := m.Guard(func() error {
 		if err := m.Close(); err != nil {
 			return err
 		}
-		b[0] = 1
+		memory[0] = 1
 		return nil
 	})
 	if !errors.Is(err, fs.ErrClosed) {

@@ -1,0 +1,72 @@
+package pyshm_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+func TestAttachContextWaits(t *testing.T) {
+	name := testName(t)
+	created := make(chan error, 1)
+	go func() {
+		// As CPython does it: the name first, the size later.
+		time.Sleep(5 * time.Millisecond)
+		f, err := os.Create(pathOf(name))
+		if err != nil {
+			created <- err
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+		created <- errors.Join(f.Truncate(64), f.Close())
+	}()
+	defer pyshm.Unlink(name)
+	m, err := pyshm.AttachContext(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if err := <-created; err != nil || m.Size() != 64 {
+		t.Errorf("size %d, %v", m.Size(), err)
+	}
+}
+
+func TestAttachContextGivesUp(t *testing.T) {
+	missing, empty := testName(t), testName(t)
+	if err := os.WriteFile(pathOf(empty), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	defer pyshm.Unlink(empty)
+	for name, reason := range map[string]error{missing: fs.ErrNotExist, empty: format.ErrIncomplete} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		m, err := pyshm.AttachContext(ctx, name)
+		var e *pyshm.Error
+		if m != nil || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, reason) || !errors.As(err, &e) || e.Name != name {
+			t.Errorf("AttachContext = %v, %v", m, err)
+		}
+	}
+}
+
+// What waiting cannot mend is reported at once; what is there needs no waiting.
+func TestAttachContextDoesNotWait(t *testing.T) {
+	if _, err := pyshm.AttachContext(context.Background(), "a/b"); !errors.Is(err, fs.ErrInvalid) {
+		t.Errorf("invalid name: %v", err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	m, err := pyshm.AttachContext(ended, create(t, 1).Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Close()
+	if _, err := pyshm.AttachContext(ended, testName(t)); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}

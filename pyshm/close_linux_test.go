@@ -1,0 +1,263 @@
+package pyshm_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+func TestClose(t *testing.T) {
+	m := create(t, 5000)
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Close(); err != nil {
+		t.Errorf("second Close: %v", err)
+	}
+	wantClosed(t, m)
+	if m.Size() != 5000 || !strings.HasPrefix(m.Name(), prefix) {
+		t.Errorf("size %d, name %q", m.Size(), m.Name())
+	}
+}
+
+// The shared memory goes at once, whoever still holds a slice of it.
+func TestCloseGivesMemoryBack(t *testing.T) {
+	m := create(t, 4096)
+	memory := m.Bytes()
+	if n := mappingsOf(t, m.Name()); n != 1 {
+		t.Fatalf("mapped %d times", n)
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := mappingsOf(t, m.Name()); n != 0 {
+		t.Errorf("mapped %d times after Close", n)
+	}
+	runtime.KeepAlive(memory)
+}
+
+// Readers and writers that Close overtakes get an error, all of them, and
+// never somebody else's memory.
+func TestCloseWhileInUse(t *testing.T) {
+	rounds, late := soak(200, 2000), atomic.Int64{}
+	for range rounds {
+		m := create(t, 64<<10)
+		var users sync.WaitGroup
+		var started atomic.Int64
+		for i := range 4 {
+			users.Go(func() {
+				p := make([]byte, 64<<10)
+				for {
+					call := m.ReadAt
+					if i%2 == 0 {
+						call = m.WriteAt
+					}
+					started.Add(1)
+					if _, err := call(p, 0); err != nil {
+						if !errors.Is(err, fs.ErrClosed) {
+							t.Error(err)
+						}
+						late.Add(1)
+						return
+					}
+					if bytes.Count(p, []byte{0}) != len(p) {
+						t.Error("read memory that was never in the segment")
+						return
+					}
+				}
+			})
+		}
+		for started.Load() < 20 {
+			runtime.Gosched()
+		}
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+		users.Wait()
+		m.Unlink()
+	}
+	if late.Load() != int64(4*rounds) {
+		t.Errorf("%d late calls, want %d", late.Load(), 4*rounds)
+	}
+}
+
+// A goroutine that is in the middle of raw memory when Close comes faults
+// there. Each round is one late read.
+func TestCloseBelowRawReader(t *testing.T) {
+	m := create(t, 4096)
+	rounds, faults := soak(2000, 20_000), 0
+	for range rounds {
+		other, err := pyshm.Attach(m.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		memory := other.Bytes()
+		result := make(chan error)
+		reading := make(chan bool)
+		go func() {
+			result <- other.Guard(func() error {
+				close(reading)
+				for sum := byte(0); ; {
+					for _, b := range memory {
+						sum += b
+					}
+					if sum != 0 {
+						return errors.New("read memory that was never in the segment")
+					}
+				}
+			})
+		}()
+		<-reading
+		if err := other.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-result; errors.Is(err, fs.ErrClosed) {
+			faults++
+		} else {
+			t.Fatal(err)
+		}
+	}
+	if faults != rounds {
+		t.Errorf("%d of %d reads became fs.ErrClosed", faults, rounds)
+	}
+}
+
+// A handle that is forgotten gives its memory back.
+func TestForgottenHandle(t *testing.T) {
+	m := create(t, 4096)
+	if _, err := pyshm.Attach(m.Name()); err != nil {
+		t.Fatal(err)
+	}
+	if n := mappingsOf(t, m.Name()); n != 2 {
+		t.Fatalf("mapped %d times", n)
+	}
+	waitFor(t, "unmapping", func() bool {
+		runtime.GC()
+		return mappingsOf(t, m.Name()) == 1
+	})
+}
+
+// Unless it has given out raw memory, which somebody may still be using.
+func TestForgottenHandleWithRawMemory(t *testing.T) {
+	m := create(t, 4096)
+	for what, raw := range map[string]func(*pyshm.SharedMemory) []byte{
+		"Bytes": (*pyshm.SharedMemory).Bytes,
+		"View": func(m *pyshm.SharedMemory) []byte {
+			b, _ := pyshm.View[uint8](m, 0, 4096)
+			return b
+		},
+	} {
+		other, err := pyshm.Attach(m.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		memory := raw(other)
+		collected := make(chan bool)
+		runtime.AddCleanup(other, func(c chan bool) { close(c) }, collected)
+		waitFor(t, "collection", func() bool {
+			runtime.GC()
+			select {
+			case <-collected:
+				return true
+			default:
+				return false
+			}
+		})
+		runtime.GC() // cleanups run one by one: the other one has had its time now
+		time.Sleep(10 * time.Millisecond)
+		write(t, m, what, 0)
+		if !bytes.HasPrefix(memory, []byte(what)) {
+			t.Errorf("%s lost its memory", what)
+		}
+		unmap(t, memory)
+	}
+}
+
+// A mapping is one entry in the map of the address space, of which a process
+// has 65530. Handles that are closed may not add up.
+func TestManyAttachments(t *testing.T) {
+	m := create(t, 4096)
+	cycles := soak(2000, 200_000)
+	for _, raw := range []bool{false, true} {
+		before := countMappings(t)
+		for range cycles {
+			other, err := pyshm.Attach(m.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if raw {
+				other.Bytes()[0]++
+			}
+			if err := other.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		added := countMappings(t) - before
+		t.Logf("raw %v: %d cycles added %d mappings", raw, cycles, added)
+		if added > 200 {
+			t.Errorf("raw %v: %d cycles added %d mappings", raw, cycles, added)
+		}
+	}
+}
+
+func countMappings(t *testing.T) int {
+	t.Helper()
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Count(maps, []byte("\n"))
+}
+
+// mappingsOf counts how often this process maps a segment. It goes by the
+// inode: the path shown is the one the file had when it was opened.
+func mappingsOf(t *testing.T, name string) int {
+	t.Helper()
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Count(maps, fmt.Appendf(nil, " %d ", stat(t, name).Ino))
+}
+
+// waitFor fails the test if nothing happens within a few seconds.
+func waitFor(t *testing.T, what string, happened func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !happened(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("no %s", what)
+		}
+	}
+}
+
+// unmap does what nobody else may: it frees the addresses of raw memory.
+func unmap(t *testing.T, memory []byte) {
+	t.Helper()
+	addr := uintptr(unsafe.Pointer(unsafe.SliceData(memory)))
+	if _, _, errno := syscall.Syscall(syscall.SYS_MUNMAP, addr, uintptr(len(memory)), 0); errno != 0 {
+		t.Error(errno)
+	}
+}
+
+// soak returns the length of a test: short, unless $PYSHM_SOAK asks for a
+// multiple of long.
+func soak(short, long int) int {
+	factor, err := strconv.Atoi(os.Getenv("PYSHM_SOAK"))
+	if err != nil || factor < 1 {
+		return short
+	}
+	return factor * long
+}

@@ -1,0 +1,61 @@
+package pyshm
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+	"testing"
+
+	"github.com/pyshm-go/pyshm/format"
+)
+
+func TestErrorText(t *testing.T) {
+	for _, tc := range []struct {
+		err  error
+		want string
+		is   error
+	}{
+		{wrap("create", "/x", syscall.EEXIST), `pyshm: create "x": file exists (attach to it, unlink it, or use Replace)`, fs.ErrExist},
+		{wrap("create", "", syscall.ENOSPC), `pyshm: create: no space left on device (unlink segments that nobody uses, or enlarge /dev/shm)`, syscall.ENOSPC},
+		{wrap("attach", "x", syscall.ENOENT), `pyshm: attach "x": no such file or directory (not created yet, or unlinked)`, fs.ErrNotExist},
+		{wrap("attach", "x", syscall.EACCES), `pyshm: attach "x": permission denied (ReadOnly needs the right to read alone)`, fs.ErrPermission},
+		{wrap("create", "x", syscall.EACCES), `pyshm: create "x": permission denied`, fs.ErrPermission},
+		{wrap("unlink", "x", syscall.EPERM), `pyshm: unlink "x": operation not permitted (only the owner of a segment may do this)`, fs.ErrPermission},
+		{wrap("write", "x", errReadOnly), `pyshm: write "x": the segment is attached read-only`, fs.ErrPermission},
+		{wrap("read", "x", ErrFault), `pyshm: read "x": memory fault (segment truncated, out of memory, or read-only)`, ErrFault},
+		{wrap("attach", "a/b", invalid("the name contains a slash")), `pyshm: attach "a/b": the name contains a slash`, fs.ErrInvalid},
+		{wrap("set", "x", &format.Error{Op: "set", Index: 3, Err: format.ErrTooLong}), `pyshm: set item 3 of "x": value exceeds the slot`, format.ErrTooLong},
+		{wrap("create", "", &format.Error{Op: "encode", Index: 3, Err: format.ErrUTF8}), `pyshm: create item 3: str is not valid UTF-8`, format.ErrUTF8},
+		{wrap("attach", "x", &format.Error{Op: "attach", Index: -1, Err: format.ErrIncomplete}), `pyshm: attach "x": the list is not complete yet`, format.ErrIncomplete},
+	} {
+		if tc.err.Error() != tc.want {
+			t.Errorf("%s\nwant %s", tc.err, tc.want)
+		}
+		if !errors.Is(tc.err, tc.is) {
+			t.Errorf("%s is not %v", tc.err, tc.is)
+		}
+		if _, ok := tc.err.(*Error); !ok {
+			t.Errorf("%s is a %T", tc.err, tc.err)
+		}
+	}
+}
+
+func TestErrorIsWrappedOnce(t *testing.T) {
+	err := wrap("inner", "x", ErrFault)
+	for _, err := range []error{err, fmt.Errorf("context: %w", err)} {
+		if again := wrap("outer", "x", err); again != err {
+			t.Errorf("%v", again)
+		}
+	}
+	if err := wrap("op", "x", nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestUnsupported(t *testing.T) {
+	err := wrap("attach", "x", errors.ErrUnsupported)
+	if !errors.Is(err, errors.ErrUnsupported) || err.Error() == errors.ErrUnsupported.Error() {
+		t.Error(err)
+	}
+}

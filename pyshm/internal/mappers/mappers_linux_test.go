@@ -1,0 +1,84 @@
+package mappers
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
+)
+
+func TestTakeFindsThisProcess(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "memory"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(1); err != nil {
+		t.Fatal(err)
+	}
+	var st syscall.Stat_t
+	if err := syscall.Fstat(int(f.Fd()), &st); err != nil {
+		t.Fatal(err)
+	}
+	id := shmfile.ID{Dev: uint64(st.Dev), Ino: st.Ino}
+
+	wantPids(t, id, nil)
+	mem, err := syscall.Mmap(int(f.Fd()), 0, 1, syscall.PROT_READ, syscall.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Munmap(mem)
+	wantPids(t, id, []int{os.Getpid()})
+}
+
+func wantPids(t *testing.T, id shmfile.ID, want []int) {
+	t.Helper()
+	snapshot, err := Take()
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		t.Fatal(err)
+	}
+	if got := snapshot[id]; !slices.Equal(got, want) {
+		t.Errorf("mapped by %v, want %v", got, want)
+	}
+}
+
+func TestParse(t *testing.T) {
+	got := parse([]byte(`55d0a1a00000-55d0a1a28000 r--p 00000000 fe:00 131090                     /usr/bin/cat
+7f0c4e1d4000-7f0c4e1d5000 rw-s 00000000 00:1a 1835009                    /dev/shm/psm_0a b (deleted)
+7f0c4e1d5000-7f0c4e1d6000 rw-s 00001000 00:1a 1835009                    /dev/shm/psm_0a b (deleted)
+7f0c4e1d6000-7f0c4e1d7000 rw-p 00000000 00:00 0
+7ffd1b5c9000-7ffd1b5eb000 rw-p 00000000 00:00 0                          [stack]
+7f00-7f01 rw-s
+`))
+	want := map[shmfile.ID]bool{
+		{Dev: unix.Mkdev(0xfe, 0), Ino: 131090}:  true,
+		{Dev: unix.Mkdev(0, 0x1a), Ino: 1835009}: true,
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("parse = %v, want %v", got, want)
+	}
+}
+
+func TestUnseen(t *testing.T) {
+	for _, tc := range []struct {
+		what    string
+		pids    []int
+		refused int
+	}{
+		{"refused", []int{1, 2}, 1},
+		{"hidden", []int{2, 3}, 0},
+		{"no processes", nil, 0},
+	} {
+		if err := unseen(tc.pids, tc.refused); !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("%s: %v", tc.what, err)
+		}
+	}
+}

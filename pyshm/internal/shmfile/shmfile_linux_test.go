@@ -1,0 +1,235 @@
+package shmfile
+
+import (
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/pyshm-go/pyshm/compat/leaktest"
+)
+
+const prefix = "pyshm_tshmfile_"
+
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m, prefix)) }
+
+func testName() string { return prefix + rand.Text()[:12] }
+
+// eachWay runs a test with both ways of building an object. New would take the
+// second one only where O_TMPFILE or /proc is missing.
+func eachWay(t *testing.T, test func(t *testing.T, build func() (*File, error))) {
+	t.Run("unnamed", func(t *testing.T) { test(t, newUnnamed) })
+	t.Run("hidden", func(t *testing.T) { test(t, newHidden) })
+}
+
+func built(t *testing.T, build func() (*File, error), content string) *File {
+	t.Helper()
+	f, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte(content), 0); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func published(t *testing.T, build func() (*File, error), content, name string) {
+	t.Helper()
+	f := built(t, build, content)
+	if err := f.Publish(name, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { Unlink(name) })
+}
+
+// wantOnly fails unless the object has exactly one name, with the content.
+func wantOnly(t *testing.T, name, content string) {
+	t.Helper()
+	got, err := os.ReadFile(pathOf(name))
+	if err != nil || string(got) != content {
+		t.Errorf("%s holds %q, %v; want %q", name, got, err, content)
+	}
+	if info, err := Lookup(name); err != nil || info.Links != 1 {
+		t.Errorf("%s has %d names, %v", name, info.Links, err)
+	}
+}
+
+func TestPublish(t *testing.T) {
+	eachWay(t, func(t *testing.T, build func() (*File, error)) {
+		name := testName()
+		published(t, build, "complete", name)
+		wantOnly(t, name, "complete")
+	})
+}
+
+func TestPublishTakenName(t *testing.T) {
+	eachWay(t, func(t *testing.T, build func() (*File, error)) {
+		name := testName()
+		published(t, build, "first", name)
+		f := built(t, build, "second")
+		if err := f.Publish(name, false); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("Publish = %v", err)
+		}
+		wantGoneAfterClose(t, f)
+		wantOnly(t, name, "first")
+	})
+}
+
+func TestPublishReplaces(t *testing.T) {
+	eachWay(t, func(t *testing.T, build func() (*File, error)) {
+		name := testName()
+		published(t, build, "first", name)
+		f := built(t, build, "second")
+		if err := f.Publish(name, true); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		wantOnly(t, name, "second")
+	})
+}
+
+// A directory cannot be replaced by a file: the rename fails after the object
+// has got its temporary name.
+func TestPublishFailsToReplace(t *testing.T) {
+	eachWay(t, func(t *testing.T, build func() (*File, error)) {
+		name := testName()
+		if err := os.Mkdir(pathOf(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		defer os.Remove(pathOf(name))
+		f := built(t, build, "second")
+		if err := f.Publish(name, true); err != syscall.EISDIR {
+			t.Errorf("Publish = %v", err)
+		}
+		if f.hidden == "" {
+			t.Error("no temporary name: the test tests nothing")
+		}
+		wantGoneAfterClose(t, f)
+	})
+}
+
+func TestGivenUp(t *testing.T) {
+	eachWay(t, func(t *testing.T, build func() (*File, error)) {
+		wantGoneAfterClose(t, built(t, build, "given up"))
+	})
+}
+
+// wantGoneAfterClose closes f and fails if a name of it remains.
+func wantGoneAfterClose(t *testing.T, f *File) {
+	t.Helper()
+	keep, err := syscall.Dup(f.fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(keep)
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if info, err := (&File{fd: keep}).Stat(); err != nil || info.Links != 0 {
+		t.Errorf("%d names remain, %v", info.Links, err)
+	}
+}
+
+func TestHiddenName(t *testing.T) {
+	f := built(t, newHidden, "")
+	defer f.Close()
+	if !strings.HasPrefix(f.hidden, HiddenPrefix) {
+		t.Errorf("hidden name %q", f.hidden)
+	}
+	if _, err := Lookup(f.hidden); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReserve(t *testing.T) {
+	for _, size := range []int64{1, 4096, 4097, reserveStep, reserveStep + 1} {
+		f := built(t, newUnnamed, "")
+		if err := f.Reserve(size); err != nil {
+			t.Fatal(err)
+		}
+		wantSpace(t, f, size)
+		f.Close()
+	}
+}
+
+func TestReserveByWriting(t *testing.T) {
+	const size = 300<<10 + 1
+	f := built(t, newUnnamed, "")
+	defer f.Close()
+	if err := f.writeZeros(0, size); err != nil {
+		t.Fatal(err)
+	}
+	wantSpace(t, f, size)
+}
+
+func wantSpace(t *testing.T, f *File, size int64) {
+	t.Helper()
+	info, err := f.Stat()
+	if err != nil || info.Size != size || info.Allocated < size {
+		t.Errorf("size %d, allocated %d, %v; want %d", info.Size, info.Allocated, err, size)
+	}
+}
+
+// What can never fit fails before it fills the memory of the machine.
+func TestReserveTooMuch(t *testing.T) {
+	f := built(t, newUnnamed, "")
+	defer f.Close()
+	if err := f.Reserve(1 << 60); err != syscall.ENOSPC {
+		t.Errorf("Reserve = %v", err)
+	}
+	if info, err := f.Stat(); err != nil || info.Allocated != 0 {
+		t.Errorf("allocated %d, %v", info.Allocated, err)
+	}
+}
+
+func TestTruncateTakesNoMemory(t *testing.T) {
+	f := built(t, newUnnamed, "")
+	defer f.Close()
+	if err := f.Truncate(1 << 40); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := f.Stat(); err != nil || info.Size != 1<<40 || info.Allocated != 0 {
+		t.Errorf("size %d, allocated %d, %v", info.Size, info.Allocated, err)
+	}
+}
+
+func TestModeIsExact(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o277))
+	for _, mode := range []fs.FileMode{0, 0o400, 0o600, 0o666, 0o777} {
+		f, err := New(mode)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info, err := f.Stat(); err != nil || info.Mode != mode {
+			t.Errorf("mode %v, %v; want %v", info.Mode, err, mode)
+		}
+		f.Close()
+	}
+}
+
+func TestOpenedFileStays(t *testing.T) {
+	name := testName()
+	published(t, newUnnamed, "content", name)
+	f, err := Open(name, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte("x"), 0); err != syscall.EBADF {
+		t.Errorf("write to a file opened read-only: %v", err)
+	}
+	f.Close()
+	wantOnly(t, name, "content")
+	if names, err := Names(); err != nil || !slices.Contains(names, name) {
+		t.Errorf("%s is not among %v, %v", name, names, err)
+	}
+}

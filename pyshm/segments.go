@@ -1,0 +1,150 @@
+package pyshm
+
+import (
+	"errors"
+	"io/fs"
+	"iter"
+	"math/bits"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm/internal/mappers"
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
+)
+
+// A Segment is one entry of [Segments]: what the system knows about a name,
+// at the time when the iteration came to it.
+type Segment struct {
+	Name      string      // without a slash; a semaphore's begins with "sem."
+	Size      int64       // bytes
+	Allocated int64       // bytes of memory in use, less than Size in a sparse segment
+	Mode      fs.FileMode // permissions
+	UID, GID  uint32      // owner and group
+	Links     int         // names that the segment has, Name included
+	Changed   time.Time   // when its mode, owner or number of names last changed
+	// Modified is when the segment last got its size or was written by a
+	// system call. Writes to mapped memory do not count, so that it is the time
+	// of creation of all that Go or Python makes.
+	Modified time.Time
+
+	id      shmfile.ID
+	mappers func() (mappers.Snapshot, error)
+}
+
+// Segments lists what there is of shared memory on the machine, in the order
+// of the names: the segments of all programs, with semaphores among them. What
+// is not a regular file is left out. An error ends the iteration.
+func Segments() iter.Seq2[Segment, error] {
+	return func(yield func(Segment, error) bool) {
+		names, err := shmfile.Names()
+		if err != nil {
+			yield(Segment{}, wrap("segments", "", err))
+			return
+		}
+		slices.Sort(names)
+		snapshot := sync.OnceValues(mappers.Take)
+		for _, name := range names {
+			info, err := shmfile.Lookup(name)
+			if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode.IsRegular() {
+				continue
+			}
+			if err != nil {
+				yield(Segment{Name: name}, wrap("segments", name, err))
+				return
+			}
+			if !yield(newSegment(name, info, snapshot), nil) {
+				return
+			}
+		}
+	}
+}
+
+func newSegment(name string, info shmfile.Info, snapshot func() (mappers.Snapshot, error)) Segment {
+	return Segment{
+		Name:      name,
+		Size:      info.Size,
+		Allocated: info.Allocated,
+		Mode:      info.Mode,
+		UID:       info.UID,
+		GID:       info.GID,
+		Links:     int(info.Links),
+		Changed:   info.Changed,
+		Modified:  info.Modified,
+		id:        info.ID,
+		mappers:   snapshot,
+	}
+}
+
+// Pids returns the IDs of the processes that map the segment, in ascending
+// order. If some processes could not be examined, the error is
+// [fs.ErrPermission], and the segment may have users besides those returned.
+//
+// All segments of one iteration share one look at the processes, which the
+// first call takes.
+func (s Segment) Pids() ([]int, error) {
+	if s.mappers == nil {
+		return nil, wrap("pids", s.Name, invalid("not a segment that Segments listed"))
+	}
+	snapshot, err := s.mappers()
+	return slices.Clone(snapshot[s.id]), wrap("pids", s.Name, err)
+}
+
+// A ContentKind is what a segment appears to be.
+type ContentKind string
+
+// The kinds. There is no mark on a list: a block is one if every word of its
+// header could be that of a list.
+const (
+	KindList       ContentKind = "list"       // a ShareableList
+	KindBlock      ContentKind = "block"      // any other memory
+	KindSemaphore  ContentKind = "semaphore"  // what is behind a multiprocessing.Lock and its like
+	KindIncomplete ContentKind = "incomplete" // of size 0: being created, or given up
+	KindUnreadable ContentKind = "unreadable" // could not be looked at
+)
+
+// A Content says what is in a segment.
+type Content struct {
+	Kind   ContentKind
+	Layout format.Layout // of a list
+	Len    int           // number of items of a list
+}
+
+// semaphoreSize is the size of glibc's sem_t, four longs, in bytes.
+const semaphoreSize = 4 * bits.UintSize / 8
+
+// Inspect looks into the segment, without changing it, and tells what it
+// appears to be. With an error the kind is [KindUnreadable].
+func (s Segment) Inspect() (Content, error) {
+	if s.Size == semaphoreSize && strings.HasPrefix(s.Name, "sem.") {
+		return Content{Kind: KindSemaphore}, nil
+	}
+	m, err := attach("inspect", s.Name, attachOptions{readOnly: true})
+	if errors.Is(err, format.ErrIncomplete) {
+		return Content{Kind: KindIncomplete}, nil
+	}
+	if err != nil {
+		return Content{Kind: KindUnreadable}, err
+	}
+	defer m.Close()
+	if m.id != s.id {
+		return Content{Kind: KindUnreadable}, wrap("inspect", s.Name, errRenamed)
+	}
+	return m.inspect()
+}
+
+func (m *SharedMemory) inspect() (c Content, err error) {
+	c.Kind = KindUnreadable // if what follows faults
+	defer m.leave("inspect", m.enter(), &err)
+	list, err := format.Attach(m.mem.Bytes())
+	if err == nil {
+		err = list.Check()
+	}
+	// A list that another process keeps writing to is a list nevertheless.
+	if err == nil || list != nil && errors.Is(err, format.ErrBusy) {
+		return Content{Kind: KindList, Layout: list.Layout(), Len: list.Len()}, nil
+	}
+	return Content{Kind: KindBlock}, nil
+}

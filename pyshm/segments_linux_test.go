@@ -1,0 +1,231 @@
+package pyshm_test
+
+import (
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+// segment returns the entry for a name.
+func segment(t *testing.T, name string) pyshm.Segment {
+	t.Helper()
+	for s, err := range pyshm.Segments() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Name == name {
+			return s
+		}
+	}
+	t.Fatalf("no segment %q", name)
+	return pyshm.Segment{}
+}
+
+func TestSegments(t *testing.T) {
+	m := create(t, 5000, pyshm.Mode(0o640))
+	alias, err := m.Alias()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pyshm.Unlink(alias)
+
+	s := segment(t, m.Name())
+	if s.Size != 5000 || s.Allocated != 8192 || s.Mode != 0o640 || s.Links != 2 {
+		t.Errorf("%+v", s)
+	}
+	if int(s.UID) != os.Geteuid() || int(s.GID) != os.Getegid() {
+		t.Errorf("owner %d, group %d", s.UID, s.GID)
+	}
+	if age := time.Since(s.Modified); age < 0 || age > time.Minute || s.Changed.Before(s.Modified) {
+		t.Errorf("modified %v, changed %v", s.Modified, s.Changed)
+	}
+}
+
+func TestSegmentsInOrder(t *testing.T) {
+	if !inPrivateShm(t, 1<<20) {
+		return
+	}
+	for _, name := range []string{"b", "a", "sem.c", ".d"} {
+		if err := os.WriteFile(pathOf(name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.Mkdir(pathOf("dir"), 0o700), os.Symlink("a", pathOf("link"))); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for s, err := range pyshm.Segments() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, s.Name)
+		os.Remove(pathOf("a")) // which then is missing or not, but no error
+	}
+	if got := strings.Join(names, " "); got != ".d b sem.c" && got != ".d a b sem.c" {
+		t.Errorf("segments %q", got)
+	}
+	for range pyshm.Segments() {
+		break
+	}
+}
+
+func TestInspect(t *testing.T) {
+	encode := func(layout format.Layout, values ...any) []byte {
+		b, err := format.Encode(values, &format.Options{Layout: layout})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	list := pyshm.Content{Kind: pyshm.KindList, Len: 3}
+	sizes := pyshm.Content{Kind: pyshm.KindList, Len: 3, Layout: format.Sizes}
+	block := pyshm.Content{Kind: pyshm.KindBlock}
+	for _, tc := range []struct {
+		what, name string
+		content    []byte
+		want       pyshm.Content
+	}{
+		{"a list", "", encode(format.Offsets, 1, "two", nil), list},
+		{"a list of 3.8", "", encode(format.Sizes, 1, "two", nil), sizes},
+		{"a list in whole pages", "", append(encode(format.Offsets, 1, "two", nil), make([]byte, 1000)...), list},
+		{"zeros", "", make([]byte, 4096), block},
+		{"bytes", "", []byte("pyshm"), block},
+		{"a picture", "", slices.Repeat([]byte{255, 0, 127}, 1000), block},
+		{"no bytes", "", nil, pyshm.Content{Kind: pyshm.KindIncomplete}},
+		{"a semaphore", "sem.", make([]byte, 32), pyshm.Content{Kind: pyshm.KindSemaphore}},
+		{"a semaphore by name only", "sem.", make([]byte, 33), block},
+	} {
+		name := tc.name + testName(t)
+		if err := os.WriteFile(pathOf(name), tc.content, 0o400); err != nil {
+			t.Fatal(err)
+		}
+		before := stat(t, name)
+		got, err := segment(t, name).Inspect()
+		if got != tc.want || err != nil {
+			t.Errorf("%s: %+v, %v; want %+v", tc.what, got, err, tc.want)
+		}
+		after := stat(t, name)
+		after.Atim = before.Atim
+		if after != before {
+			t.Errorf("%s: %+v became %+v", tc.what, before, after)
+		}
+		os.Remove(pathOf(name))
+	}
+}
+
+func TestInspectSparse(t *testing.T) {
+	m := create(t, 1<<30, pyshm.Sparse())
+	if c, err := segment(t, m.Name()).Inspect(); c.Kind != pyshm.KindBlock || err != nil {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestInspectGone(t *testing.T) {
+	m := create(t, 64)
+	s := segment(t, m.Name())
+	other, err := pyshm.Create(m.Name(), 64, pyshm.Replace())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if c, err := s.Inspect(); c.Kind != pyshm.KindUnreadable || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("replaced: %+v, %v", c, err)
+	}
+	other.Unlink()
+	if c, err := s.Inspect(); c.Kind != pyshm.KindUnreadable || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("unlinked: %+v, %v", c, err)
+	}
+}
+
+// Whatever another process writes into a list meanwhile, Inspect answers.
+func TestInspectHostile(t *testing.T) {
+	list, err := format.Encode([]any{1, 2.5, "three", []byte("four"), nil, true}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := create(t, len(list))
+	write(t, m, string(list), 0)
+	path, s := pathOf(m.Name()), segment(t, m.Name())
+	stop, stopped := make(chan bool), make(chan bool)
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			m.WriteAt([]byte{byte(rand.Uint32())}, rand.Int64N(int64(len(list))))
+			if rand.IntN(10) == 0 {
+				os.Truncate(path, rand.Int64N(int64(len(list))))
+				os.Truncate(path, int64(len(list)))
+				m.WriteAt(list, 0)
+			}
+		}
+	}()
+	kinds := map[pyshm.ContentKind]int{}
+	for range 2000 {
+		c, err := s.Inspect()
+		if err != nil && !errors.Is(err, pyshm.ErrFault) {
+			t.Fatal(err)
+		}
+		kinds[c.Kind]++
+	}
+	close(stop)
+	<-stopped
+	t.Log(kinds)
+}
+
+func TestPids(t *testing.T) {
+	m := create(t, 64)
+	child := exec.Command("/proc/self/exe")
+	child.Env = append(os.Environ(), attachEnv+"="+m.Name())
+	in, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer child.Wait()
+	defer in.Close()
+
+	both := []int{os.Getpid(), child.Process.Pid}
+	slices.Sort(both)
+	waitFor(t, "mapping in both processes", func() bool { return slices.Equal(pids(t, m.Name()), both) })
+	in.Close()
+	if err := child.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if got := pids(t, m.Name()); !slices.Equal(got, []int{os.Getpid()}) {
+		t.Errorf("mapped by %v", got)
+	}
+	m.Close()
+	if got := pids(t, m.Name()); len(got) != 0 {
+		t.Errorf("mapped by %v after Close", got)
+	}
+}
+
+func pids(t *testing.T, name string) []int {
+	t.Helper()
+	pids, err := segment(t, name).Pids()
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		t.Fatal(err)
+	}
+	return pids
+}
+
+func TestPidsOfUnlisted(t *testing.T) {
+	if _, err := (pyshm.Segment{Name: "x"}).Pids(); !errors.Is(err, fs.ErrInvalid) {
+		t.Errorf("Pids = %v", err)
+	}
+}
