@@ -1,0 +1,133 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+// exactly is for commands with these arguments.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return fmt.Errorf("%s is missing", names[len(args)])
+		case len(args) > len(names):
+			return fmt.Errorf("unexpected argument %q", args[len(names)])
+		}
+		return nil
+	}
+}
+
+// addJSON gives a command the flag --json.
+func addJSON(cmd *cobra.Command, asJSON *bool) {
+	cmd.Flags().BoolVar(asJSON, "json", false, "print JSON")
+}
+
+// parseLiteral reads a LITERAL argument: - means the whole standard input.
+func parseLiteral(cmd *cobra.Command, arg string) (any, error) {
+	if arg == "-" {
+		text, err := io.ReadAll(cmd.InOrStdin())
+		if err != nil {
+			return nil, fmt.Errorf("standard input: %w", err)
+		}
+		arg = string(text)
+	}
+	v, err := format.ParseRepr(arg)
+	if errors.Is(err, format.ErrSyntax) {
+		return nil, usagef(`LITERAL: %w; to the shell, a str is "'text'"`, reason(err))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("LITERAL: %w", reason(err))
+	}
+	return v, nil
+}
+
+// attachList is pyshm.AttachList for commands that can do nothing with a block.
+func attachList(name string, opts ...pyshm.AttachOption) (*pyshm.ShareableList, error) {
+	l, err := pyshm.AttachList(name, opts...)
+	if errors.Is(err, format.ErrCorrupt) || errors.Is(err, format.ErrIncomplete) {
+		return nil, fmt.Errorf("%w: pyshm show tells what it is", err)
+	}
+	return l, err
+}
+
+// An index is an INDEX argument. It is negative to count from the end.
+type index struct {
+	text string
+	n    int
+}
+
+func parseIndex(arg string) (index, error) {
+	n, err := strconv.Atoi(arg)
+	if err != nil && !errors.Is(err, strconv.ErrRange) { // no list is as long as that
+		return index{}, usagef("INDEX %q is not an integer", arg)
+	}
+	return index{arg, n}, nil
+}
+
+// of returns which item of the list is meant.
+func (x index) of(l *pyshm.ShareableList) (int, error) {
+	length := l.Len()
+	i := x.n
+	if i < 0 {
+		i += length
+	}
+	switch {
+	case i >= 0 && i < length:
+		return i, nil
+	case length == 0:
+		return 0, fmt.Errorf("INDEX %s: %q is an empty list", x.text, l.Name())
+	default:
+		return 0, fmt.Errorf("INDEX %s: the items of %q are 0 to %d, or -%d to -1", x.text, l.Name(), length-1, length)
+	}
+}
+
+// A byteSize is the value of a flag: a number of bytes such as 4096, 64K, 1M, 2G.
+type byteSize int
+
+func (s *byteSize) String() string { return strconv.Itoa(int(*s)) }
+func (*byteSize) Type() string     { return "SIZE" }
+
+func (s *byteSize) Set(text string) error {
+	digits := strings.TrimRight(text, "KMG")
+	unit := map[string]int{"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}[text[len(digits):]]
+	n, err := strconv.ParseUint(digits, 10, 63)
+	if err != nil || n == 0 || unit == 0 || n > uint64(math.MaxInt/unit) {
+		return errors.New("a size is a positive number of bytes, such as 4096, 64K, 1M or 2G")
+	}
+	*s = byteSize(int(n) * unit)
+	return nil
+}
+
+// A layoutFlag is the value of a flag: the version of CPython that a list is for.
+type layoutFlag format.Layout
+
+func (l *layoutFlag) String() string { return layoutName(format.Layout(*l)) }
+func (*layoutFlag) Type() string     { return "VERSION" }
+
+func (l *layoutFlag) Set(text string) error {
+	for _, layout := range []format.Layout{format.Sizes, format.Offsets} {
+		if text == layoutName(layout) {
+			*l = layoutFlag(layout)
+			return nil
+		}
+	}
+	return errors.New("a layout is 3.8 or 3.9, which is also that of every later version")
+}
+
+// layoutName is the version of CPython that brought the layout.
+func layoutName(layout format.Layout) string {
+	if layout == format.Sizes {
+		return "3.8"
+	}
+	return "3.9"
+}

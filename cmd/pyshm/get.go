@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+func newGet() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "get NAME INDEX",
+		Short: "Print an item of a list",
+		Long: `Prints an item of a ShareableList as Python's repr does. A negative INDEX
+counts from the end.`,
+		Example: `  pyshm get prices 0
+  pyshm get prices -1 --json`,
+		Args:        exactly("NAME", "INDEX"),
+		Annotations: map[string]string{takesNumbers: "yes"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return get(cmd, args[0], args[1], asJSON)
+		},
+	}
+	addJSON(cmd, &asJSON)
+	return cmd
+}
+
+func get(cmd *cobra.Command, name, indexArg string, asJSON bool) error {
+	index, err := parseIndex(indexArg)
+	if err != nil {
+		return err
+	}
+	l, err := attachList(name, pyshm.ReadOnly())
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	i, err := index.of(l)
+	if err != nil {
+		return err
+	}
+	v, err := l.Get(i)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(cmd.OutOrStdout(), newItem(i, v))
+	}
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), format.Repr(v))
+	return err
+}

@@ -1,0 +1,30 @@
+// Pyshm looks into, makes and changes the shared memory of Python's
+// multiprocessing.shared_memory, without Python.
+//
+// Exit status: 0, or 1 if the command failed, or 2 if it could not be
+// understood; what went wrong is one line on standard error.
+//
+// # JSON
+//
+// With --json, get, show and ls print JSON that scripts can rely on: members
+// may be added, but keep their names and meanings. An item of a list is
+//
+//	{"index":0,"kind":"float","value":1.5,"repr":"1.5"}
+//
+// where repr is the value as Python's repr prints it, exactly, and as set and
+// create take it. value is the same as JSON, by the item's kind:
+//
+//	int        a number with all its digits; readers that keep numbers in
+//	           doubles round it beyond 2^53 and should use repr
+//	float      a number, or null for inf, -inf and nan
+//	bool       true or false
+//	NoneType   null
+//	str        a string
+//	bytes      a string, in base64
+package main
+
+import "os"
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}

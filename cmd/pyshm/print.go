@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+
+	"github.com/pyshm-go/pyshm/format"
+)
+
+// Names and values come from other processes. What is printed has to be on one
+// line and without the control characters that a terminal obeys: values are
+// printed by format.Repr, names by shown, both as JSON by jsonLine.
+
+// shown returns a name as it is, or quoted if it has characters that are not
+// plainly visible.
+func shown(name string) string {
+	quoted := strconv.Quote(name)
+	if name == "" || quoted != `"`+name+`"` || strings.ContainsFunc(name, unicode.IsSpace) {
+		return quoted
+	}
+	return name
+}
+
+// reason strips an error of what package format says of the operation and item.
+func reason(err error) error {
+	var inner *format.Error
+	if errors.As(err, &inner) {
+		return inner.Err
+	}
+	return err
+}
+
+// An item is a list's item as JSON; the package documentation describes it.
+type item struct {
+	Index int    `json:"index"`
+	Kind  string `json:"kind"`
+	Value any    `json:"value"`
+	Repr  string `json:"repr"`
+}
+
+func newItem(i int, v any) item {
+	it := item{Index: i, Kind: kindOf(v).String(), Value: v, Repr: format.Repr(v)}
+	if f, ok := v.(float64); ok {
+		it.Value = json.RawMessage(it.Repr) // keeps the .0 of a whole number
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			it.Value = nil
+		}
+	}
+	return it
+}
+
+func kindOf(v any) format.Kind {
+	switch v.(type) {
+	case int64:
+		return format.Int
+	case float64:
+		return format.Float
+	case bool:
+		return format.Bool
+	case string:
+		return format.Str
+	case []byte:
+		return format.Bytes
+	default:
+		return format.None
+	}
+}
+
+// jsonLine returns v as one line of JSON, in which characters that are not
+// printable are escaped.
+func jsonLine(v any) ([]byte, error) {
+	var line bytes.Buffer
+	enc := json.NewEncoder(&line)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	var out []byte
+	for _, r := range strings.TrimSuffix(line.String(), "\n") {
+		if unicode.IsPrint(r) {
+			out = append(out, string(r)...)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			out = fmt.Appendf(out, `\u%04x`, unit)
+		}
+	}
+	return append(out, '\n'), nil
+}
+
+func printJSON(out io.Writer, v any) error {
+	line, err := jsonLine(v)
+	if err == nil {
+		_, err = out.Write(line)
+	}
+	return err
+}

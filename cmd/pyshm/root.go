@@ -1,0 +1,143 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"regexp"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+// Exit statuses.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// newRoot returns the whole command.
+func newRoot(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "pyshm",
+		Short: "Share memory with Python",
+		Long: `pyshm looks into, makes and changes the shared memory that Python programs
+know as multiprocessing.shared_memory: ShareableList and SharedMemory, by name.`,
+		Example: `  pyshm create prices '[1, 2.5, None, "abc"]'
+  pyshm set prices 0 -7
+  pyshm show prices
+  pyshm rm prices`,
+		Version:            version(),
+		SilenceUsage:       true,
+		SilenceErrors:      true,
+		DisableSuggestions: true, // they take several lines
+	}
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.AddCommand(newCreate(), newGet(), newSet(), newShow(), newRm())
+
+	root.InitDefaultHelpCmd()
+	help, _, _ := root.Find([]string{"help"})
+	help.Args = func(_ *cobra.Command, topic []string) error {
+		_, _, err := root.Find(topic)
+		return err
+	}
+	return root
+}
+
+// version is the module's, as the go command recorded it.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(unknown)"
+}
+
+// run executes the command and returns its exit status.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot(stdin, stdout, stderr)
+	root.SetArgs(flagsFirst(root, args))
+	understood := false // what fails earlier is about the command line
+	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
+	cmd, err := root.ExecuteC()
+	if err == nil {
+		return 0
+	}
+	var usage usageError
+	if !understood || errors.As(err, &usage) {
+		fmt.Fprintf(stderr, "pyshm: %v (see %s --help)\n", err, cmd.CommandPath())
+		return exitUsage
+	}
+	for _, err := range parts(err) {
+		fmt.Fprintf(stderr, "pyshm: %s\n", explain(err))
+	}
+	return exitFailed
+}
+
+// parts returns the errors that errors.Join has joined, or err alone.
+func parts(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+// A usageError is about an argument that is wrong whatever there is in shared
+// memory.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+// explain says what went wrong, and what to do where the library speaks of Go.
+func explain(err error) string {
+	text := strings.TrimPrefix(err.Error(), "pyshm: ")
+	var segment *pyshm.Error
+	if !errors.As(err, &segment) {
+		return text
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Sprintf("no shared memory is named %q: pyshm ls shows what there is", segment.Name)
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Sprintf("%q exists already: create --replace takes its place, pyshm rm removes it", segment.Name)
+	}
+	return text
+}
+
+// takesNumbers marks commands whose arguments may be negative numbers.
+const takesNumbers = "takes numbers"
+
+var negative = regexp.MustCompile(`^-(\.?[0-9]|inf$)`)
+
+// flagsFirst lets negative numbers be arguments, where they are expected. To
+// the flag parser they would be flags, unless they follow a --:
+//
+//	get NAME -1 --json    becomes    get --json -- NAME -1
+//
+// The commands concerned have no flag that takes a value of its own.
+func flagsFirst(root *cobra.Command, args []string) []string {
+	cmd, rest, err := root.Find(args)
+	if err != nil || cmd.Annotations[takesNumbers] == "" {
+		return args
+	}
+	flags, others := []string{cmd.Name()}, []string{"--"}
+	for i, arg := range rest {
+		if arg == "--" {
+			others = append(others, rest[i+1:]...)
+			break
+		}
+		if len(arg) > 1 && arg[0] == '-' && !negative.MatchString(arg) {
+			flags = append(flags, arg)
+		} else {
+			others = append(others, arg)
+		}
+	}
+	return append(flags, others...)
+}

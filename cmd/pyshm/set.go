@@ -1,0 +1,49 @@
+package main
+
+import "github.com/spf13/cobra"
+
+func newSet() *cobra.Command {
+	return &cobra.Command{
+		Use:   "set NAME INDEX LITERAL",
+		Short: "Change an item of a list",
+		Long: `Sets an item of a ShareableList to LITERAL, which is written as Python's repr
+prints it, or is - to read it from standard input. The item's kind may change;
+a str or bytes has to fit the slot, whose size is fixed when the list is made
+(pyshm show prints it as CAPACITY). A negative INDEX counts from the end.
+
+A value that is refused leaves the item as it was. Others see a change of kind
+and a str or bytes in parts while it is written, unless all hold a lock.`,
+		Example: `  pyshm set prices 0 -7
+  pyshm set prices -1 "'text'"
+  pyshm set prices 2 None`,
+		Args:        exactly("NAME", "INDEX", "LITERAL"),
+		Annotations: map[string]string{takesNumbers: "yes"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return set(cmd, args[0], args[1], args[2])
+		},
+	}
+}
+
+func set(cmd *cobra.Command, name, indexArg, literal string) error {
+	index, err := parseIndex(indexArg)
+	if err != nil {
+		return err
+	}
+	v, err := parseLiteral(cmd, literal)
+	if err != nil {
+		return err
+	}
+	if _, ok := v.([]any); ok {
+		return usagef("LITERAL is a list, which cannot be an item")
+	}
+	l, err := attachList(name)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	i, err := index.of(l)
+	if err != nil {
+		return err
+	}
+	return l.Set(i, v)
+}

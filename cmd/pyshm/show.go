@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+func newShow() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show NAME",
+		Short: "Show a list's items or a block's first bytes",
+		Long: `Shows what a name stands for: a ShareableList with the values of its items and
+how they are stored (struct format, offset in the segment, and capacity, the
+size of the slot in bytes), or a block of memory with its first bytes.
+
+A block with the bytes of a list is shown as a list: there is no mark on it.`,
+		Example: `  pyshm show prices
+  pyshm show prices --json | jq -r '.items[].value'`,
+		Args: exactly("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			// Items are printed as they are read, however many there are.
+			out := bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
+			return errors.Join(show(out, args[0], asJSON), out.Flush())
+		},
+	}
+	addJSON(cmd, &asJSON)
+	return cmd
+}
+
+func show(out *bufio.Writer, name string, asJSON bool) error {
+	l, err := pyshm.AttachList(name, pyshm.ReadOnly())
+	var damage error
+	if err == nil {
+		defer l.Close()
+		damage = l.Check()
+		if damage == nil || errors.Is(damage, format.ErrBusy) {
+			if asJSON {
+				return showListJSON(out, l)
+			}
+			return showList(out, l)
+		}
+	} else if !errors.Is(err, format.ErrCorrupt) && !errors.Is(err, format.ErrIncomplete) {
+		return err
+	}
+	m, err := pyshm.Attach(name, pyshm.ReadOnly())
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	return showBlock(out, m, damage, asJSON)
+}
+
+// A segmentHead is what --json says of a segment before its items.
+type segmentHead struct {
+	Name   string `json:"name"`
+	Kind   string `json:"kind"`
+	Size   int    `json:"size"`
+	Layout string `json:"layout,omitempty"`
+	Length *int   `json:"length,omitempty"`
+	Damage string `json:"damage,omitempty"`
+}
+
+// showBlock shows a block. damage is what keeps it from being a list, if it
+// looks like one at first.
+func showBlock(out *bufio.Writer, m *pyshm.SharedMemory, damage error, asJSON bool) error {
+	if asJSON {
+		head := segmentHead{Name: m.Name(), Kind: "block", Size: m.Size()}
+		if damage != nil {
+			head.Damage = reason(damage).Error()
+		}
+		return printJSON(out, head)
+	}
+	fmt.Fprintf(out, "%s: block of %d bytes\n", shown(m.Name()), m.Size())
+	if damage != nil {
+		fmt.Fprintf(out, "a damaged list: %v\n", reason(damage))
+	}
+	head := make([]byte, min(m.Size(), 256))
+	if _, err := m.ReadAt(head, 0); err != nil && err != io.EOF {
+		return err
+	}
+	out.WriteString(hex.Dump(head))
+	if more := m.Size() - len(head); more > 0 {
+		fmt.Fprintf(out, "... %d more bytes\n", more)
+	}
+	return nil
+}
+
+// A row is an item and how it is stored. An item that cannot be read has an
+// Error instead of a value.
+type row struct {
+	item
+	Format   string `json:"format"`
+	Offset   int    `json:"offset"`
+	Capacity int    `json:"capacity"`
+	Error    string `json:"error,omitempty"`
+}
+
+// eachRow reads the items one after the other. One that cannot be read is
+// passed on as well and makes eachRow fail in the end.
+func eachRow(l *pyshm.ShareableList, print func(row) error) error {
+	unreadable := 0
+	for i := range l.Len() {
+		slot, err := l.Slot(i)
+		r := row{item: item{Index: i, Kind: slot.Kind.String()}}
+		var v any
+		if err == nil {
+			v, err = l.Get(i)
+		}
+		var ofItem *format.Error
+		switch {
+		case err == nil:
+			r.item = newItem(i, v)
+		case errors.As(err, &ofItem):
+			r.Error = ofItem.Err.Error()
+			unreadable++
+		default: // the segment is gone
+			return err
+		}
+		r.Format, r.Offset, r.Capacity = slot.Format, slot.Offset, slot.Capacity
+		if err := print(r); err != nil {
+			return err
+		}
+	}
+	if unreadable > 0 {
+		return fmt.Errorf("show %q: items that cannot be read: %d of %d", l.Name(), unreadable, l.Len())
+	}
+	return nil
+}
+
+func showList(out *bufio.Writer, l *pyshm.ShareableList) error {
+	size := l.SharedMemory().Size()
+	fmt.Fprintf(out, "%s: list of %d items, %d bytes, layout of CPython %s\n",
+		shown(l.Name()), l.Len(), size, layoutName(l.Layout()))
+	// The widths are known in advance but for the value's, hence its place.
+	index := max(len("INDEX"), len(strconv.Itoa(l.Len()-1)))
+	offset := max(len("OFFSET"), len(strconv.Itoa(size)))
+	fmt.Fprintf(out, "%*s  %-8s  %-8s  %*s  %8s  %s\n",
+		index, "INDEX", "KIND", "FORMAT", offset, "OFFSET", "CAPACITY", "VALUE")
+	return eachRow(l, func(r row) error {
+		if r.Error != "" {
+			r.Repr = "<" + r.Error + ">"
+		}
+		_, err := fmt.Fprintf(out, "%*d  %-8s  %-8s  %*d  %8d  %s\n",
+			index, r.Index, r.Kind, r.Format, offset, r.Offset, r.Capacity, r.Repr)
+		return err
+	})
+}
+
+// showListJSON prints the head's object and adds the items to it, an item a
+// line.
+func showListJSON(out *bufio.Writer, l *pyshm.ShareableList) error {
+	length := l.Len()
+	head, err := jsonLine(segmentHead{Name: l.Name(), Kind: "list", Size: l.SharedMemory().Size(),
+		Layout: layoutName(l.Layout()), Length: &length})
+	if err != nil {
+		return err
+	}
+	out.Write(bytes.TrimSuffix(head, []byte("}\n")))
+	out.WriteString(`,"items":[`)
+	separator := "\n"
+	err = eachRow(l, func(r row) error {
+		out.WriteString(separator)
+		separator = ",\n"
+		line, err := jsonLine(r)
+		if err == nil {
+			_, err = out.Write(bytes.TrimSuffix(line, []byte("\n")))
+		}
+		return err
+	})
+	out.WriteString("\n]}\n")
+	return err
+}
