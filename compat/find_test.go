@@ -27,16 +27,6 @@ func onlyPath(t *testing.T, dirs ...string) {
 	t.Cleanup(compat.SetSystemPython(filepath.Join(t.TempDir(), "python3")))
 }
 
-// anyPython returns the interpreter that Find prefers.
-func anyPython(t *testing.T) compat.Interpreter {
-	t.Helper()
-	found, err := compat.Find(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found[0]
-}
-
 // command writes an executable script.
 func command(t *testing.T, path, script string) string {
 	t.Helper()

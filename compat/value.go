@@ -29,12 +29,16 @@ import (
 //
 // A string that is not valid UTF-8 and any other type are refused.
 func EncodeValue(v any) (json.RawMessage, error) {
-	return appendValue(nil, v)
+	spelled, err := appendValue(nil, v)
+	if err != nil {
+		return nil, err
+	}
+	return spelled, nil
 }
 
 // EncodeValues spells a list: [EncodeValue] of values.
 func EncodeValues(values []any) (json.RawMessage, error) {
-	return appendValue(nil, values)
+	return EncodeValue(values)
 }
 
 func appendValue(dst []byte, v any) ([]byte, error) {
@@ -48,7 +52,8 @@ func appendValue(dst []byte, v any) ([]byte, error) {
 	case float32:
 		return appendValue(dst, float64(v))
 	case string:
-		return appendString(dst, v)
+		dst, err := appendQuoted(append(dst, `{"str":`...), v)
+		return append(dst, '}'), err
 	case []byte:
 		return append(hex.AppendEncode(append(dst, `{"bytes":"`...), v), `"}`...), nil
 	case *big.Int:
@@ -65,15 +70,13 @@ func appendValue(dst []byte, v any) ([]byte, error) {
 	return nil, fmt.Errorf("compat: encode value: no Python type stands for %T", v)
 }
 
-func appendString(dst []byte, s string) ([]byte, error) {
+// appendQuoted appends a JSON string.
+func appendQuoted(dst []byte, s string) ([]byte, error) {
 	if !utf8.ValidString(s) {
 		return nil, fmt.Errorf("compat: encode value: %q is not valid UTF-8", s)
 	}
 	quoted, err := json.Marshal(s)
-	if err != nil {
-		return nil, err
-	}
-	return append(append(append(dst, `{"str":`...), quoted...), '}'), nil
+	return append(dst, quoted...), err
 }
 
 func appendList(dst []byte, values []any) (_ []byte, err error) {

@@ -1,0 +1,35 @@
+package compat
+
+// A Block is a SharedMemory of a peer: plain bytes.
+type Block struct{ handle }
+
+// CreateBlock makes a block of size bytes. Python chooses a name if name is "".
+func (p *Peer) CreateBlock(name string, size int) (*Block, error) {
+	return object[Block](p.bind("block", "create_block", nameOrNone(name), size))
+}
+
+// AttachBlock attaches to the block called name.
+func (p *Peer) AttachBlock(name string) (*Block, error) {
+	return object[Block](p.bind("block", "attach_block", name))
+}
+
+// Block returns the SharedMemory that [Peer.Exec] has assigned to variable.
+func (p *Peer) Block(variable string) (*Block, error) {
+	return object[Block](p.lookUp(variable))
+}
+
+// Size returns the size in bytes as Python sees it. On Linux it is exact.
+func (b *Block) Size() (int, error) {
+	n, err := call[int64](b.peer, b.variable, "size")
+	return int(n), err
+}
+
+// Read returns a copy of n bytes from offset on, fewer at the end of the block.
+func (b *Block) Read(offset, n int) ([]byte, error) {
+	return call[[]byte](b.peer, b.variable, "read", offset, n)
+}
+
+// Write stores data from offset on. Data beyond the end is an error.
+func (b *Block) Write(offset int, data []byte) error {
+	return run(b.peer, b.variable, "write", offset, data)
+}

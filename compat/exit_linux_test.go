@@ -1,0 +1,226 @@
+package compat_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pyshm-go/pyshm/compat"
+)
+
+// exitCodes has the exit code of a process for each way to end.
+var exitCodes = map[compat.Exit]int{
+	compat.ExitNormal: 0, compat.ExitStatus3: 3, compat.ExitException: 1, compat.ExitImmediate: 0,
+	compat.ExitSIGTERM: -15, compat.ExitSIGINT: -2, compat.ExitSIGABRT: -6, compat.ExitSIGKILL: -9, compat.ExitKillGroup: -9,
+}
+
+// workerExitCode is the same for a worker: multiprocessing catches the
+// KeyboardInterrupt of SIGINT like every exception.
+func workerExitCode(how compat.Exit) int {
+	if how == compat.ExitSIGINT {
+		return 1
+	}
+	return exitCodes[how]
+}
+
+// foreignBlock makes a segment without Python and removes it after the test.
+func foreignBlock(t *testing.T) (name string) {
+	t.Helper()
+	name = segmentName()
+	path := "/dev/shm/" + name
+	check(t, os.WriteFile(path, make([]byte, 8), 0o600))
+	t.Cleanup(func() { os.Remove(path) })
+	return name
+}
+
+// TestExit ends Pythons in all the ways.
+func TestExit(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		for _, how := range compat.Exits() {
+			t.Run(string(how), func(t *testing.T) {
+				t.Parallel()
+				p := start(t, py)
+				wantEqual(t, "exit code", must(p.Exit(how))(t), exitCodes[how])
+				for text, way := range map[string]compat.Exit{
+					"RuntimeError: uncaught, as asked": compat.ExitException,
+					"KeyboardInterrupt":                compat.ExitSIGINT,
+				} {
+					wantEqual(t, "standard error has "+text, strings.Contains(p.Stderr(), text), how == way)
+				}
+				if err := syscall.Kill(p.Pid(), 0); !errors.Is(err, syscall.ESRCH) {
+					t.Errorf("process %d: %v", p.Pid(), err)
+				}
+				var exit *compat.ExitError
+				if err := p.Exec("pass"); !errors.As(err, &exit) || exit.Code != exitCodes[how] {
+					t.Errorf("a request afterwards: %v", err)
+				}
+			})
+		}
+	})
+}
+
+// TestExitWaitsForTheResourceTracker: when Exit returns, the tracker has unlinked
+// what the process has attached to, unless it was killed as well.
+func TestExitWaitsForTheResourceTracker(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		for _, how := range []compat.Exit{compat.ExitNormal, compat.ExitSIGKILL, compat.ExitKillGroup} {
+			t.Run(string(how), func(t *testing.T) {
+				t.Parallel()
+				p := start(t, py)
+				name := foreignBlock(t)
+				block := must(p.AttachBlock(name))(t)
+				if how == compat.ExitNormal {
+					check(t, block.Close()) // makes no difference
+				}
+				wantEqual(t, "exit code", must(p.Exit(how))(t), exitCodes[how])
+				wantEqual(t, "the name is still there", len(names(name)) > 0, how == compat.ExitKillGroup)
+				wantEqual(t, "the tracker warns",
+					strings.Contains(p.Stderr(), "1 leaked shared_memory object"), how != compat.ExitKillGroup)
+			})
+		}
+	})
+}
+
+func TestExitInAnUnknownWay(t *testing.T) {
+	if code, err := start(t, anyPython(t)).Exit("explode"); err == nil {
+		t.Errorf("exit code %d and no error", code)
+	}
+}
+
+// TestProcessDies reports a process that ends in the middle of a request.
+func TestProcessDies(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		p := start(t, py)
+		name := foreignBlock(t)
+		block := must(p.AttachBlock(name))(t)
+		check(t, os.Truncate("/dev/shm/"+name, 0))
+		_, err := block.Read(0, 1)
+		var exit *compat.ExitError
+		if !errors.As(err, &exit) || exit.Code != -int(syscall.SIGBUS) {
+			t.Errorf("reading a truncated segment: %v", err)
+		}
+	})
+}
+
+var startMethods = []string{"fork", "spawn", "forkserver"}
+
+func TestWorkers(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		p := start(t, py)
+		list := must(p.CreateList("", []any{0, 0, 0, 0}))(t)
+		for i, method := range startMethods {
+			worker := must(p.StartWorker(method))(t)
+			inWorker := must(worker.AttachList(list.Name()))(t)
+			check(t, inWorker.Set(i, i+1))
+			wantEqual(t, "its process and parent",
+				must(worker.Eval("os.getpid(), multiprocessing.parent_process().pid"))(t),
+				any([]any{int64(worker.Pid()), int64(p.Pid())}))
+			_, err := worker.AttachList(list.Name() + "_missing")
+			wantPythonError(t, err, "FileNotFoundError", "")
+
+			grandchild := must(worker.StartWorker("fork"))(t)
+			last := must(must(grandchild.AttachList(list.Name()))(t).Get(i))(t)
+			wantEqual(t, "what a worker's worker reads", last, any(int64(i+1)))
+			check(t, grandchild.Close())
+			check(t, worker.Close())
+			check(t, worker.Close())
+		}
+		wantEqual(t, "Values", must(list.Values())(t), []any{int64(1), int64(2), int64(3), int64(0)})
+		check(t, list.Close())
+		check(t, list.Unlink())
+		check(t, p.Close())
+		wantEqual(t, "standard error", p.Stderr(), "")
+		if _, err := p.StartWorker("fork"); !errors.Is(err, os.ErrClosed) {
+			t.Errorf("StartWorker after Close: %v", err)
+		}
+	})
+}
+
+func TestWorkerExit(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
+		p := start(t, py)
+		for _, how := range compat.Exits() { // the one that kills the parent, too, is the last
+			worker := must(p.StartWorker("fork"))(t)
+			wantEqual(t, "exit code after "+string(how), must(worker.Exit(how))(t), workerExitCode(how))
+			var exit *compat.ExitError
+			if err := worker.Exec("pass"); !errors.As(err, &exit) || exit.Code != workerExitCode(how) {
+				t.Errorf("a request after %s: %v", how, err)
+			}
+		}
+	})
+}
+
+// TestWorkersEndWithTheirParent, whichever way that ends.
+func TestWorkersEndWithTheirParent(t *testing.T) {
+	ways := []compat.Exit{compat.ExitSIGKILL, compat.ExitNormal, compat.ExitException}
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
+		p := start(t, py)
+		how := ways[py.Version[1]%len(ways)] // on several interpreters, all of them
+		var pids []int
+		for _, method := range append(startMethods, "fork") {
+			worker := must(p.StartWorker(method))(t)
+			pids = append(pids, worker.Pid(), must(worker.StartWorker("fork"))(t).Pid())
+		}
+		wantEqual(t, "exit code after "+string(how), must(p.Exit(how))(t), exitCodes[how])
+		for _, pid := range pids {
+			if running(pid) {
+				t.Errorf("worker %d still runs after %s", pid, how)
+			}
+		}
+	})
+}
+
+// running reports whether a process does more than wait for its parent.
+func running(pid int) bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(status), ") Z ")
+}
+
+// TestKilledTestLeavesNoPython kills a test process whose peer is busy, so that
+// it does not notice that the pipe closes.
+func TestKilledTestLeavesNoPython(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), childVariable+"=1")
+	cmd.Stderr = os.Stderr
+	stdout := must(cmd.StdoutPipe())(t)
+	check(t, cmd.Start())
+	line := must(bufio.NewReader(stdout).ReadString('\n'))(t)
+	check(t, cmd.Process.Kill())
+	cmd.Wait()
+	pid := must(strconv.Atoi(strings.TrimSpace(line)))(t)
+	for end := time.Now().Add(10 * time.Second); running(pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			syscall.Kill(pid, syscall.SIGKILL)
+			t.Fatalf("Python, process %d, still runs", pid)
+		}
+	}
+}
+
+const childVariable = "PYSHM_COMPAT_TEST_CHILD"
+
+// runAsChild is what TestKilledTestLeavesNoPython starts.
+func runAsChild() (code int, isChild bool) {
+	if os.Getenv(childVariable) == "" {
+		return 0, false
+	}
+	found, err := compat.Find(context.Background())
+	if err == nil {
+		var p *compat.Peer
+		if p, err = found[0].Start(context.Background()); err == nil {
+			fmt.Println(p.Pid())
+			err = p.Exec("import time; time.sleep(60)")
+		}
+	}
+	fmt.Fprintln(os.Stderr, err)
+	return 1, true
+}

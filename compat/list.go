@@ -1,0 +1,36 @@
+package compat
+
+// A List is a ShareableList of a peer. Its methods do in the peer what their
+// names say in Python, and return Python's exceptions as a [*PythonError].
+type List struct{ handle }
+
+// CreateList makes a ShareableList. Python chooses a name if name is "".
+func (p *Peer) CreateList(name string, values []any) (*List, error) {
+	return object[List](p.bind("list", "create_list", nameOrNone(name), values))
+}
+
+// AttachList attaches to the ShareableList called name.
+func (p *Peer) AttachList(name string) (*List, error) {
+	return object[List](p.bind("list", "attach_list", name))
+}
+
+// List returns the ShareableList that [Peer.Exec] has assigned to variable.
+func (p *Peer) List(variable string) (*List, error) {
+	return object[List](p.lookUp(variable))
+}
+
+func (l *List) Get(i int) (any, error)   { return call[any](l.peer, l.variable, "get", i) }
+func (l *List) Set(i int, v any) error   { return run(l.peer, l.variable, "set", i, v) }
+func (l *List) Len() (int, error)        { return l.number("len") }
+func (l *List) Index(v any) (int, error) { return l.number("index", v) }
+func (l *List) Count(v any) (int, error) { return l.number("count", v) }
+func (l *List) Repr() (string, error)    { return call[string](l.peer, l.variable, "repr") }
+func (l *List) Format() (string, error)  { return call[string](l.peer, l.variable, "format") }
+
+// Values iterates over the list.
+func (l *List) Values() ([]any, error) { return call[[]any](l.peer, l.variable, "values") }
+
+func (l *List) number(op string, args ...any) (int, error) {
+	n, err := call[int64](l.peer, l.variable, op, args...)
+	return int(n), err
+}

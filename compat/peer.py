@@ -1,0 +1,269 @@
+"""The Python half of a Peer: executes what Go asks for.
+
+Runs on Python 3.8 and later and on PyPy with nothing but the standard library.
+It is no file on the machine: Go starts `python -c` with this text on standard
+input, and a worker gets it as an argument of exec(), which every start method
+can pass on. Whoever executes it has set `source` to this text and, for a worker,
+`connection` to its end of a pipe.
+
+A message is one line of JSON. Go sends
+
+    {"requests": [{"op": "get", "on": "list1", "args": [{"int": "0"}]}, ...]}
+    {"exit": "sys.exit(3)"}
+
+either of them with "to": [1, 2] when it is for the second worker of the first
+worker. The answers are
+
+    {"replies": [{"value": {"int": "42"}}, {"error": {"Type": ..., ...}}, ...]}
+    {"exited": 3}     from the parent of a worker that has ended
+
+Values are spelled as package compat documents it.
+"""
+
+import json
+import multiprocessing
+import operator
+import os
+import resource
+import signal
+import struct
+import sys
+import traceback
+from multiprocessing import resource_tracker
+from multiprocessing.shared_memory import ShareableList, SharedMemory
+from multiprocessing.util import register_after_fork
+
+# What Eval and Exec see, and where requests find the objects they name.
+variables = {
+    "ShareableList": ShareableList,
+    "SharedMemory": SharedMemory,
+    "multiprocessing": multiprocessing,
+    "os": os,
+    "resource_tracker": resource_tracker,
+    "signal": signal,
+    "struct": struct,
+    "sys": sys,
+}
+
+workers = []
+
+
+# ---- values ----
+
+
+def spell(value):
+    """Return the JSON form of a value, which keeps every bit of it."""
+    kind = type(value)
+    if kind in (list, tuple):
+        return [spell(item) for item in value]
+    if kind not in SPELLED:
+        raise TypeError("Go has no type for %s" % kind.__name__)
+    name, encode = SPELLED[kind]
+    return {name: encode(value)}
+
+
+def parse(spelled):
+    """Return the value that has this JSON form."""
+    if isinstance(spelled, list):
+        return [parse(item) for item in spelled]
+    ((name, text),) = spelled.items()
+    return PARSED[name](text)
+
+
+def unchanged(value):
+    return value
+
+
+SPELLED = {
+    int: ("int", str),
+    float: ("float", lambda value: struct.pack(">d", value).hex()),
+    bool: ("bool", unchanged),
+    type(None): ("none", unchanged),
+    str: ("str", unchanged),
+    bytes: ("bytes", bytes.hex),
+}
+PARSED = {
+    "int": int,
+    "float": lambda text: struct.unpack(">d", bytes.fromhex(text))[0],
+    "bool": unchanged,
+    "none": unchanged,
+    "str": unchanged,
+    "bytes": bytes.fromhex,
+}
+
+
+# ---- requests ----
+
+
+def bind(variable, memory):
+    """Give a list or block a name of Go's choice and return the segment's."""
+    variables[variable] = memory
+    return block(memory).name
+
+
+def block(memory):
+    """Return the SharedMemory of a list, or of itself."""
+    return memory.shm if isinstance(memory, ShareableList) else memory
+
+
+def write(shm, offset, data):
+    shm.buf[offset : offset + len(data)] = data
+
+
+def execute_source(text):
+    exec(compile(text, "<exec>", "exec"), variables)
+
+
+OPERATIONS = {
+    "create_list": lambda var, name, values: bind(var, ShareableList(values, name=name)),
+    "attach_list": lambda var, name: bind(var, ShareableList(name=name)),
+    "create_block": lambda var, name, size: bind(var, SharedMemory(name, True, size)),
+    "attach_block": lambda var, name: bind(var, SharedMemory(name)),
+    "eval": lambda text: eval(text, variables),
+    "exec": execute_source,
+    "start_worker": lambda method: start_worker(method),
+    # on a list
+    "get": operator.getitem,
+    "set": operator.setitem,
+    "len": len,
+    "index": lambda sl, value: sl.index(value),
+    "count": lambda sl, value: sl.count(value),
+    "repr": repr,
+    "format": lambda sl: sl.format,
+    "values": list,
+    # on a block
+    "size": lambda shm: shm.size,
+    "read": lambda shm, offset, n: bytes(shm.buf[offset : offset + n]),
+    "write": write,
+    # on either
+    "name": lambda memory: block(memory).name,
+    "bytes": lambda memory: bytes(block(memory).buf),
+    "close": lambda memory: block(memory).close(),
+    "unlink": lambda memory: block(memory).unlink(),
+}
+
+
+def execute(request):
+    try:
+        arguments = [parse(argument) for argument in request["args"]]
+        if "on" in request:
+            arguments.insert(0, variables[request["on"]])
+        return {"value": spell(OPERATIONS[request["op"]](*arguments))}
+    except Exception as error:
+        return {"error": describe(error)}
+
+
+def describe(error):
+    kind = type(error)
+    prefix = "" if kind.__module__ == "builtins" else kind.__module__ + "."
+    return {
+        "Type": prefix + kind.__qualname__,
+        "Message": str(error),
+        "Traceback": traceback.format_exc(),
+    }
+
+
+# ---- processes ----
+
+
+class Pipes:
+    """The pipes from and to Go, in the form of a multiprocessing Connection."""
+
+    def __init__(self):
+        self.requests = open(3, "rb")
+        self.replies = open(4, "wb")
+        register_after_fork(self, Pipes.close)
+
+    def recv_bytes(self):
+        line = self.requests.readline()
+        if not line:
+            raise EOFError
+        return line
+
+    def send_bytes(self, message):
+        self.replies.write(message + b"\n")
+        self.replies.flush()
+
+    def close(self):
+        self.requests.close()
+        self.replies.close()
+
+
+class Worker:
+    """A child process that executes requests, too.
+
+    No fork may inherit the parent's end of the pipe: a worker ends when that is
+    closed, which happens in any case when the parent ends.
+    """
+
+    def __init__(self, method):
+        context = multiprocessing.get_context(method)
+        self.connection, theirs = context.Pipe()
+        register_after_fork(self.connection, lambda connection: connection.close())
+        namespace = {"__name__": "worker", "source": source, "connection": theirs}
+        self.process = context.Process(target=exec, args=(source, namespace))
+        self.process.start()
+        theirs.close()
+
+    def forward(self, message):
+        try:
+            self.connection.send_bytes(message)
+            return self.connection.recv_bytes()
+        except (EOFError, OSError):
+            self.process.join()
+            return to_json({"exited": self.process.exitcode})
+
+
+def start_worker(method):
+    workers.append(Worker(method))
+    return [len(workers), workers[-1].process.pid]
+
+
+def leave(how):
+    """End this process; returning from here ends it normally."""
+    if how == "sys.exit(3)":
+        sys.exit(3)
+    if how == "exception":
+        raise RuntimeError("uncaught, as asked")
+    if how == "os._exit(0)":
+        os._exit(0)
+    if how == "kill group":
+        os.killpg(0, signal.SIGKILL)
+    if how.startswith("SIG"):
+        # No core file for SIGABRT; and SIGINT is ignored in background jobs.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.kill(os.getpid(), getattr(signal, how))
+        signal.pause()
+
+
+def to_json(message):
+    return json.dumps(message).encode()
+
+
+def answer(message):
+    """Return the reply to a message that does not end this process."""
+    if message.get("to"):
+        worker = workers[message["to"].pop(0) - 1]
+        return worker.forward(to_json(message))
+    return to_json({"replies": [execute(request) for request in message["requests"]]})
+
+
+def serve(connection):
+    """Answer messages until one of them ends this process or none can follow."""
+    try:
+        while True:
+            try:
+                message = json.loads(connection.recv_bytes())
+            except EOFError:
+                return
+            if "exit" in message and not message.get("to"):
+                return leave(message["exit"])
+            connection.send_bytes(answer(message))
+    finally:
+        # Ends the workers, for whose end the interpreter waits in most of the ways.
+        for worker in workers:
+            worker.connection.close()
+
+
+serve(connection if __name__ == "worker" else Pipes())

@@ -1,0 +1,300 @@
+package compat_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/format"
+)
+
+// someOfEach has a value of every kind, all of which Python keeps.
+func someOfEach() []any {
+	return []any{
+		int64(math.MinInt64), int64(math.MaxInt64), math.Copysign(0, -1), math.Inf(-1),
+		math.Float64frombits(0xfff8000000001234), true, false, nil, "", "a\x00h\u00e9\u20ac \U0001F600!", []byte{}, []byte("\x00\xff"),
+	}
+}
+
+// wantPythonError checks the type of a Python exception.
+func wantPythonError(t testing.TB, err error, kind, message string) {
+	t.Helper()
+	var raised *compat.PythonError
+	if !errors.As(err, &raised) {
+		t.Errorf("error %v, want Python's %s", err, kind)
+	} else if raised.Type != kind || !strings.Contains(raised.Message, message) || !strings.Contains(raised.Traceback, "Traceback") {
+		t.Errorf("Python raised %q: %q, want %s: %s\n%s", raised.Type, raised.Message, kind, message, raised.Traceback)
+	}
+}
+
+func wantEqual(t testing.TB, what string, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, sameValue); diff != "" {
+		t.Errorf("%s: (-want +got)\n%s", what, diff)
+	}
+}
+
+func TestListRequests(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		p, other := start(t, py), start(t, py)
+		name := segmentName()
+		list := must(p.CreateList(name, someOfEach()))(t)
+		attached := must(other.AttachList(name))(t)
+
+		wantEqual(t, "Name", attached.Name(), name)
+		wantEqual(t, "Len", must(attached.Len())(t), len(someOfEach()))
+		wantEqual(t, "Values", must(attached.Values())(t), someOfEach())
+		for i, want := range someOfEach() {
+			wantEqual(t, fmt.Sprintf("Get(%d)", i), must(attached.Get(i))(t), want)
+		}
+		wantEqual(t, "Get(-1)", must(attached.Get(-1))(t), any([]byte("\x00\xff")))
+		check(t, attached.Set(0, "ab"))
+		wantEqual(t, "Get(0) after Set", must(list.Get(0))(t), any("ab"))
+		wantEqual(t, "Index", must(list.Index("ab"))(t), 0)
+		wantEqual(t, "Count", must(list.Count(0))(t), 2) // -0.0 and False
+		wantEqual(t, "Format", must(list.Format())(t), "8sqdddxxxxxxx?xxxxxxx?xxxxxx?x8s16s8s8s")
+		wantEqual(t, "Bytes", must(list.Bytes())(t), must(attached.Bytes())(t))
+		if repr := must(list.Repr())(t); !strings.HasPrefix(repr, "ShareableList(['ab', 9223372036854775807, -0.0, ") {
+			t.Errorf("Repr: %s", repr)
+		}
+		inGo := must(format.Attach(must(list.Bytes())(t)))(t)
+		wantEqual(t, "the layout of what it made", inGo.Layout(), py.Layout())
+
+		_, err := list.Get(len(someOfEach()))
+		wantPythonError(t, err, "IndexError", "index out of range")
+		_, err = list.Index("missing")
+		wantPythonError(t, err, "ValueError", "")
+		wantPythonError(t, list.Set(0, strings.Repeat("a", 9)), "ValueError", "exceeds available storage")
+		wantPythonError(t, list.Set(1, uint64(1<<63)), "struct.error", "")
+		_, err = p.CreateList(name, nil)
+		wantPythonError(t, err, "FileExistsError", "")
+		_, err = p.AttachList(name + "_missing")
+		wantPythonError(t, err, "FileNotFoundError", "")
+
+		check(t, attached.Close())
+		_, err = attached.Get(0)
+		wantPythonError(t, err, "TypeError", "")
+		check(t, list.Close())
+		check(t, list.Unlink())
+		wantPythonError(t, list.Unlink(), "FileNotFoundError", "")
+	})
+}
+
+func TestBlockRequests(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		p := start(t, py)
+		block := must(p.CreateBlock("", 5000))(t)
+		if !strings.HasPrefix(block.Name(), "psm_") {
+			t.Errorf("Python chose the name %q", block.Name())
+		}
+		other := must(p.AttachBlock(block.Name()))(t)
+		check(t, block.Write(4998, []byte("\x01\xff")))
+		wantEqual(t, "Size", must(other.Size())(t), 5000)
+		wantEqual(t, "Read", must(other.Read(4997, 3))(t), []byte("\x00\x01\xff"))
+		wantEqual(t, "Bytes", must(other.Bytes())(t), append(make([]byte, 4998), 1, 255))
+		wantPythonError(t, block.Write(4999, []byte("ab")), "ValueError", "")
+		check(t, other.Close())
+		check(t, block.Close())
+		check(t, block.Unlink())
+		check(t, p.Close())
+		// A second registration of one name by one process is no second one.
+		wantEqual(t, "standard error", p.Stderr(), "")
+	})
+}
+
+func TestEvalAndExec(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		p := start(t, py)
+		check(t, p.Exec("def double(x):\n    return 2 * x\nm = SharedMemory(create=True, size=8)\nsl = ShareableList([1])"))
+		wantEqual(t, "Eval", must(p.Eval("(double(2**63), [double('a')], None)"))(t),
+			any([]any{new(big.Int).Lsh(big.NewInt(1), 64), []any{"aa"}, nil}))
+		wantEqual(t, "the block's size", must(must(p.Block("m"))(t).Size())(t), 8)
+		wantEqual(t, "the list's length", must(must(p.List("sl"))(t).Len())(t), 1)
+		_, err := p.Block("missing")
+		wantPythonError(t, err, "KeyError", "missing")
+		_, err = p.Eval("object()")
+		wantPythonError(t, err, "TypeError", "Go has no type for object")
+		_, err = p.Eval("1 +")
+		wantPythonError(t, err, "SyntaxError", "")
+		_, err = p.Eval(`'\ud800'`)
+		if err == nil || !strings.Contains(err.Error(), "surrogate") {
+			t.Errorf("Eval of a lone surrogate: %v", err)
+		}
+		check(t, p.Exec("m.unlink(); sl.shm.unlink()"))
+	})
+}
+
+func TestDo(t *testing.T) {
+	p := start(t, anyPython(t))
+	list := must(p.CreateList("", []any{strings.Repeat("x", 1000), 0}))(t)
+	defer list.Unlink()
+	// Far more than a pipe holds, in both directions.
+	var requests []compat.Request
+	for i := range 1000 {
+		requests = append(requests,
+			compat.Request{On: list.Var(), Op: "set", Args: []any{1, i}},
+			compat.Request{On: list.Var(), Op: "get", Args: []any{2}},
+			compat.Request{On: list.Var(), Op: "get", Args: []any{1}},
+			compat.Request{On: list.Var(), Op: "get", Args: []any{0}},
+		)
+	}
+	replies := must(p.Do(requests))(t)
+	for i := range 1000 {
+		r := replies[4*i:]
+		check(t, r[0].Err)
+		wantPythonError(t, r[1].Err, "IndexError", "")
+		wantEqual(t, "get 1", r[2].Value, any(int64(i)))
+		wantEqual(t, "get 0", r[3].Value, any(strings.Repeat("x", 1000)))
+	}
+	replies = must(p.Do([]compat.Request{{Op: "jump"}, {On: list.Var(), Op: "get"}}))(t)
+	wantPythonError(t, replies[0].Err, "KeyError", "jump")
+	wantPythonError(t, replies[1].Err, "TypeError", "")
+	if _, err := p.Do([]compat.Request{{On: list.Var(), Op: "set", Args: []any{0, "\xff"}}}); err == nil {
+		t.Error("a value that cannot be sent gives no error")
+	}
+	wantEqual(t, "no replies", len(must(p.Do(nil))(t)), 0)
+}
+
+func TestRequestsOfConcurrentCallers(t *testing.T) {
+	p := start(t, anyPython(t))
+	values := []any{int64(0), int64(1), int64(2), int64(3)}
+	list := must(p.CreateList("", values))(t)
+	defer list.Unlink()
+	var wg sync.WaitGroup
+	for i := range values {
+		wg.Go(func() {
+			for range 50 {
+				if got, err := list.Get(i); got != values[i] || err != nil {
+					t.Errorf("Get(%d) = %v, %v", i, got, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestStderrIsCaptured(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		p := start(t, py)
+		check(t, p.Exec("print('to stdout'); sys.stderr.write('to stderr\\n')"))
+		check(t, p.Close())
+		for _, want := range []string{"to stdout\n", "to stderr\n"} {
+			if !strings.Contains(p.Stderr(), want) {
+				t.Errorf("%q is not in %q", want, p.Stderr())
+			}
+		}
+	})
+}
+
+func TestOptions(t *testing.T) {
+	dir := t.TempDir()
+	check(t, os.WriteFile(filepath.Join(dir, "beside.py"), []byte("answer = 42\n"), 0o644))
+	p := start(t, anyPython(t),
+		compat.Env("PYSHM_TEST=a", "PYTHONDONTWRITEBYTECODE=1"), compat.Env("PYSHM_TEST=b"), compat.Dir(dir),
+		compat.Command(func(cmd *exec.Cmd) { cmd.Args = append([]string{cmd.Args[0], "-O"}, cmd.Args[1:]...) }))
+	check(t, p.Exec("import beside"))
+	wantEqual(t, "what the options did",
+		must(p.Eval("os.environ['PYSHM_TEST'], beside.answer, __debug__, len(os.environ) > 2"))(t),
+		any([]any{"b", int64(42), false, true}))
+}
+
+func TestStartFails(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{
+		filepath.Join(dir, "missing"),
+		command(t, filepath.Join(dir, "ends"), "echo cannot start >&2; exit 7"),
+		command(t, filepath.Join(dir, "prints"), "echo '{}' >&4; cat >/dev/null"),
+	} {
+		py := anyPython(t)
+		py.Path = path
+		if p, err := py.Start(t.Context()); err == nil {
+			t.Errorf("%s: no error", path)
+			p.Close()
+		} else if !strings.Contains(err.Error(), "start") || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if p, err := anyPython(t).Start(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Start with a cancelled context: %v, %v", p, err)
+	}
+}
+
+// TestStuckPythonIsKilled: neither a request nor Close waits for it.
+func TestStuckPythonIsKilled(t *testing.T) {
+	t.Parallel()
+	p := must(anyPython(t).Start(t.Context(), compat.Timeout(4*time.Second)))(t)
+	name := segmentName()
+	must(p.CreateList(name, []any{1}))(t)
+	began := time.Now()
+	for _, statements := range []string{"import time; time.sleep(60)", "pass"} {
+		if err := p.Exec(statements); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: %v", statements, err)
+		}
+	}
+	check(t, p.Close())
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	// Its resource tracker was left to do its work.
+	wantEqual(t, "names", names(name), []string(nil))
+}
+
+func TestContextLimitsRequests(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	idle, busy := must(anyPython(t).Start(ctx))(t), must(anyPython(t).Start(ctx))(t)
+	time.AfterFunc(50*time.Millisecond, cancel)
+	if err := busy.Exec("import time; time.sleep(60)"); !errors.Is(err, context.Canceled) {
+		t.Errorf("a request during which the context is cancelled: %v", err)
+	}
+	if err := idle.Exec("pass"); !errors.Is(err, context.Canceled) {
+		t.Errorf("a request after it: %v", err)
+	}
+	check(t, busy.Close())
+	check(t, idle.Close())
+}
+
+func TestAfterClose(t *testing.T) {
+	p := start(t, anyPython(t))
+	check(t, p.Close())
+	check(t, p.Close())
+	if err := p.Exec("pass"); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("a request after Close: %v", err)
+	}
+}
+
+func BenchmarkDo(b *testing.B) {
+	found, err := compat.Find(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, py := range found {
+		b.Run(py.String(), func(b *testing.B) {
+			p := start(b, py)
+			list := must(p.CreateList("", []any{1, "abc", 2.5}))(b)
+			defer list.Unlink()
+			const batch = 10_000
+			var requests []compat.Request
+			for i := range batch {
+				requests = append(requests, compat.Request{On: list.Var(), Op: "get", Args: []any{i % 3}})
+			}
+			for b.Loop() {
+				must(p.Do(requests))(b)
+			}
+			b.ReportMetric(batch*float64(b.N)/b.Elapsed().Seconds(), "requests/s")
+		})
+	}
+}

@@ -1,0 +1,237 @@
+package compat
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+//go:embed peer.py
+var peerSource string
+
+// bootstrap executes what standard input holds. The script is no file, so that
+// nothing remains of it when the test is killed, and no argument either, which
+// would fill the list of processes.
+const bootstrap = "import sys; source = sys.stdin.read(); exec(source)"
+
+// endTimeout is how long processes may take to end. On a busy machine that can
+// be seconds.
+const endTimeout = 15 * time.Second
+
+// A process is a Python that runs peer.py, and the conversation with it.
+//
+// Everything that it starts inherits its standard error, the resource tracker
+// too (other descriptors are closed in that one): when the pipe behind it has no
+// writer left, all of them are gone.
+type process struct {
+	python  Interpreter
+	ctx     context.Context // limits requests
+	timeout time.Duration
+	cmd     *exec.Cmd
+
+	mu       sync.Mutex // held for a message and its answer
+	requests *os.File
+	replies  *os.File
+	reader   *bufio.Reader
+	broken   error // why there can be no further message
+
+	stderr   *os.File
+	output   output        // what has come from stderr
+	exited   chan struct{} // closed when the process has been waited for
+	finished chan struct{} // closed at the end of stderr
+
+	close func() error // end, once
+}
+
+func startProcess(ctx context.Context, py Interpreter, options peerOptions) (*process, error) {
+	cmd := exec.Command(py.Path, "-c", bootstrap)
+	if err := prepare(cmd); err != nil {
+		return nil, err
+	}
+	requests, replies, stderr, err := openPipes()
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stdin = strings.NewReader(peerSource)
+	cmd.Stdout, cmd.Stderr = stderr.w, stderr.w
+	cmd.ExtraFiles = []*os.File{requests.r, replies.w} // descriptors 3 and 4
+	for _, change := range options.command {
+		change(cmd)
+	}
+	p := &process{
+		python: py, ctx: ctx, timeout: options.timeout, cmd: cmd,
+		requests: requests.w, replies: replies.r, reader: bufio.NewReader(replies.r),
+		stderr: stderr.r, exited: make(chan struct{}), finished: make(chan struct{}),
+	}
+	p.close = sync.OnceValue(p.end)
+	started := make(chan error)
+	go p.run(started)
+	err = <-started
+	closeFiles(requests.r, replies.w, stderr.w)
+	if err != nil {
+		closeFiles(requests.w, replies.r, stderr.r)
+		return nil, err
+	}
+	go func() {
+		defer close(p.finished)
+		io.Copy(&p.output, p.stderr)
+	}()
+	return p, nil
+}
+
+// run starts the process and waits for its end. It keeps its thread for so long,
+// because Linux takes the end of the thread for the parent's.
+func (p *process) run(started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer close(p.exited)
+	err := p.cmd.Start()
+	started <- err
+	if err == nil {
+		p.cmd.Wait() // the result is in ProcessState
+	}
+}
+
+// converse sends a message and returns the answer. After an error there is no
+// further message, since the next line would be the answer to this one.
+func (p *process) converse(ctx context.Context, message []byte) (answer, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.broken != nil {
+		return answer{}, p.broken
+	}
+	if err := ctx.Err(); err != nil {
+		return answer{}, err // before anything is sent: the peer stays usable
+	}
+	a, err := p.exchange(ctx, message)
+	if err != nil {
+		p.broken = p.diagnose(ctx, err)
+	}
+	return a, p.broken
+}
+
+func (p *process) exchange(ctx context.Context, message []byte) (a answer, err error) {
+	p.setDeadline(time.Now().Add(p.timeout))
+	defer context.AfterFunc(ctx, func() { p.setDeadline(time.Unix(1, 0)) })()
+	if _, err := p.requests.Write(message); err != nil {
+		return a, err
+	}
+	line, err := p.reader.ReadBytes('\n')
+	if err != nil {
+		return a, err
+	}
+	return a, json.Unmarshal(line, &a)
+}
+
+func (p *process) setDeadline(t time.Time) {
+	p.requests.SetWriteDeadline(t)
+	p.replies.SetReadDeadline(t)
+}
+
+// diagnose returns the reason why the conversation has failed. One that is stuck
+// is killed: the process only, so that its resource tracker can still clean up.
+func (p *process) diagnose(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, os.ErrClosed):
+		return fmt.Errorf("the peer is closed: %w", os.ErrClosed)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		p.cmd.Process.Kill()
+		if ctx.Err() != nil {
+			return fmt.Errorf("no answer: %w", ctx.Err())
+		}
+		return fmt.Errorf("no answer within %v: %w; its standard error:\n%s", p.timeout, err, p.output.String())
+	case !errors.Is(err, io.EOF) && !errors.Is(err, syscall.EPIPE):
+		return err
+	case !within(endTimeout, p.exited):
+		return fmt.Errorf("it has closed its pipes (%w) but not ended", err)
+	}
+	within(endTimeout, p.finished) // standard error is of more use when complete
+	return &ExitError{Code: exitCode(p.cmd.ProcessState), Stderr: p.output.String()}
+}
+
+// waitForAll waits until the process and all that it has started have ended.
+func (p *process) waitForAll() error {
+	if !within(endTimeout, p.exited) {
+		return fmt.Errorf("the process has not ended within %v", endTimeout)
+	}
+	if !within(endTimeout, p.finished) {
+		return fmt.Errorf("something that the process has started has not ended within %v", endTimeout)
+	}
+	return nil
+}
+
+// end closes the request pipe, at which the process ends in the normal way, and
+// kills what does not end then.
+func (p *process) end() error {
+	p.requests.Close()
+	err := p.waitForAll()
+	if err != nil {
+		p.cmd.Process.Kill()
+		if p.waitForAll() != nil {
+			killGroup(p.cmd.Process)
+			p.waitForAll()
+		}
+		err = fmt.Errorf("%w and was killed; standard error:\n%s", err, p.output.String())
+	}
+	closeFiles(p.replies, p.stderr)
+	return err
+}
+
+func within(d time.Duration, done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	case <-time.After(d):
+		return false
+	}
+}
+
+// output collects what a process writes.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+type pipe struct{ r, w *os.File }
+
+// openPipes opens three pipes or none.
+func openPipes() (a, b, c pipe, err error) {
+	for _, p := range []*pipe{&a, &b, &c} {
+		if p.r, p.w, err = os.Pipe(); err != nil {
+			closeFiles(a.r, a.w, b.r, b.w, c.r, c.w)
+			return pipe{}, pipe{}, pipe{}, err
+		}
+	}
+	return a, b, c, nil
+}
+
+// closeFiles closes files, of which some may be nil.
+func closeFiles(files ...*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
+}

@@ -1,0 +1,31 @@
+//go:build unix
+
+package compat
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// prepare puts the process into a group of its own, so that it can be killed
+// together with what it has started.
+func prepare(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	dieWithParent(cmd.SysProcAttr)
+	return nil
+}
+
+// killGroup kills what is left of the process's group. Only call it while
+// something is left: the number could belong to others afterwards.
+func killGroup(leader *os.Process) {
+	syscall.Kill(-leader.Pid, syscall.SIGKILL)
+}
+
+// exitCode returns the exit status or minus the signal's number.
+func exitCode(state *os.ProcessState) int {
+	if status := state.Sys().(syscall.WaitStatus); status.Signaled() {
+		return -int(status.Signal())
+	}
+	return state.ExitCode()
+}

@@ -1,0 +1,181 @@
+package compat
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/pyshm-go/pyshm/format"
+)
+
+// A Request asks a [Peer] for one operation. These exist, with their arguments
+// and what the Python side does; var is a name for the new object, name may be
+// nil where Python is to choose one.
+//
+//	create_list(var, name, values)   var = ShareableList(values, name=name)
+//	attach_list(var, name)           var = ShareableList(name=name)
+//	create_block(var, name, size)    var = SharedMemory(name, True, size)
+//	attach_block(var, name)          var = SharedMemory(name)
+//	eval(source), exec(source)       eval, exec
+//
+//	On a list                        On a block
+//	get(i)          list[i]          size()                shm.size
+//	set(i, v)       list[i] = v      read(offset, n)       bytes(shm.buf[offset:offset+n])
+//	len()           len(list)        write(offset, data)   shm.buf[offset:...] = data
+//	index(v)        list.index(v)
+//	count(v)        list.count(v)    On either
+//	repr()          repr(list)       name()
+//	format()        list.format      bytes()               bytes(shm.buf)
+//	values()        list(list)       close(), unlink()
+//
+// Arguments are what [EncodeValue] accepts.
+type Request struct {
+	On   string // the variable that holds the list or block, see [List.Var]
+	Op   string
+	Args []any
+}
+
+// A Reply is the result of a [Request]: a value as [DecodeValue] returns it, or
+// the exception as a [*PythonError].
+type Reply struct {
+	Value any
+	Err   error
+}
+
+// A PythonError is an exception that a peer's Python has raised.
+type PythonError struct {
+	Type      string // with its module, unless that is builtins: "IndexError", "struct.error"
+	Message   string // str(exception)
+	Traceback string
+}
+
+func (e *PythonError) Error() string {
+	return e.Type + ": " + e.Message
+}
+
+// Do executes requests in order, in one message each way: a test that performs
+// tens of thousands of operations need not wait for each. An exception does not
+// keep the following requests from being executed. The error is about the
+// conversation itself; then there are no replies.
+func (p *Peer) Do(requests []Request) ([]Reply, error) {
+	replies, err := p.do(requests)
+	if err != nil {
+		return nil, p.error(fmt.Sprintf("%d requests", len(requests)), err)
+	}
+	return replies, nil
+}
+
+func (p *Peer) do(requests []Request) ([]Reply, error) {
+	message, err := p.appendMessage(nil, requests)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := p.process.converse(p.process.ctx, message)
+	switch {
+	case err != nil:
+		return nil, err
+	case answer.Exited != nil:
+		return nil, &ExitError{Code: *answer.Exited, Stderr: p.Stderr()}
+	case len(answer.Replies) != len(requests):
+		return nil, fmt.Errorf("%d replies to %d requests", len(answer.Replies), len(requests))
+	}
+	replies := make([]Reply, len(requests))
+	for i, r := range answer.Replies {
+		if r.Error != nil {
+			replies[i].Err = r.Error
+		} else {
+			replies[i].Value, replies[i].Err = DecodeValue(r.Value)
+		}
+	}
+	return replies, nil
+}
+
+// An answer is the JSON object that peer.py sends for a message.
+type answer struct {
+	Replies []struct {
+		Value json.RawMessage
+		Error *PythonError
+	}
+	Exited *int // the exit code of a worker that has ended
+}
+
+// appendMessage appends the JSON object that peer.py expects, in one line.
+func (p *Peer) appendMessage(dst []byte, requests []Request) (_ []byte, err error) {
+	dst = append(p.appendAddress(dst), `"requests":[`...)
+	for i, r := range requests {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = r.append(dst); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, "]}\n"...), nil
+}
+
+// appendAddress begins a message with the worker that it is for.
+func (p *Peer) appendAddress(dst []byte) []byte {
+	dst = append(dst, `{"to":[`...)
+	for i, number := range p.address {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendInt(dst, int64(number), 10)
+	}
+	return append(dst, `],`...)
+}
+
+func (r Request) append(dst []byte) (_ []byte, err error) {
+	if dst, err = appendQuoted(append(dst, `{"op":`...), r.Op); err != nil {
+		return nil, err
+	}
+	if r.On != "" {
+		if dst, err = appendQuoted(append(dst, `,"on":`...), r.On); err != nil {
+			return nil, err
+		}
+	}
+	if dst, err = appendList(append(dst, `,"args":`...), r.Args); err != nil {
+		return nil, fmt.Errorf("%v: %w", r, err)
+	}
+	return append(dst, '}'), nil
+}
+
+// String shows a request as Python would write it: "list1.get(0)".
+func (r Request) String() string {
+	var s strings.Builder
+	if r.On != "" {
+		s.WriteString(r.On + ".")
+	}
+	s.WriteString(r.Op + "(")
+	for i, arg := range r.Args {
+		if i > 0 {
+			s.WriteString(", ")
+		}
+		fmt.Fprintf(&s, "%.60s", format.Repr(arg))
+	}
+	return s.String() + ")"
+}
+
+// call executes one request and returns its value as a T.
+func call[T any](p *Peer, on, op string, args ...any) (value T, err error) {
+	request := Request{On: on, Op: op, Args: args}
+	replies, err := p.do([]Request{request})
+	if err == nil {
+		err = replies[0].Err
+	}
+	if err != nil {
+		return value, p.error(request.String(), err)
+	}
+	value, ok := replies[0].Value.(T)
+	if !ok && replies[0].Value != nil { // nil is no T, not even as any
+		return value, p.error(request.String(), fmt.Errorf("Python returned a %T", replies[0].Value))
+	}
+	return value, nil
+}
+
+// run executes one request whose value does not matter.
+func run(p *Peer, on, op string, args ...any) error {
+	_, err := call[any](p, on, op, args...)
+	return err
+}
