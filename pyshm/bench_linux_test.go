@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"testing"
+	"time"
 )
 
 func benchSegment(b *testing.B, size int) *SharedMemory {
@@ -67,15 +68,19 @@ func benchmarkCopy(b *testing.B, call func(m *SharedMemory, p []byte, off int64)
 func BenchmarkAttachClose(b *testing.B) {
 	m := benchSegment(b, 4096)
 	b.ReportAllocs()
+	var closing time.Duration
 	for b.Loop() {
 		other, err := Attach(m.Name())
 		if err != nil {
 			b.Fatal(err)
 		}
+		start := time.Now()
 		if err := other.Close(); err != nil {
 			b.Fatal(err)
 		}
+		closing += time.Since(start)
 	}
+	b.ReportMetric(float64(closing.Nanoseconds())/float64(b.N), "ns/close")
 }
 
 func BenchmarkCreateUnlink(b *testing.B) {

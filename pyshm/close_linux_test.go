@@ -52,7 +52,7 @@ func TestCloseGivesMemoryBack(t *testing.T) {
 // Readers and writers that Close overtakes get an error, all of them, and
 // never somebody else's memory.
 func TestCloseWhileInUse(t *testing.T) {
-	rounds, late := soak(200, 2000), atomic.Int64{}
+	rounds, late := soak(100, 1000), atomic.Int64{}
 	for range rounds {
 		m := create(t, 64<<10)
 		var users sync.WaitGroup

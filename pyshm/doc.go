@@ -4,14 +4,15 @@
 //
 // # Basics
 //
-// [Create] makes a segment, [Attach] attaches to one, whoever made it:
+// A segment is a block of bytes, or it holds a list. [Create] and [CreateList]
+// make one, [Attach] and [AttachList] attach to one, whoever made it:
 //
 //	m, err := pyshm.Create("frames", 1<<20)
 //	if err != nil {
 //		return err
 //	}
-//	defer m.Close()
 //	defer m.Unlink()
+//	defer m.Close()
 //	_, err = m.WriteAt(frame, 0)
 //
 // and in Python
@@ -20,11 +21,25 @@
 //	frame = bytes(shm.buf[:n])
 //
 // As in Python, Close detaches this handle and Unlink removes the name. A
-// segment outlives the process that made it; somebody has to unlink it.
+// segment outlives the process that made it: somebody has to unlink it.
 //
 // [SharedMemory.ReadAt] and [SharedMemory.WriteAt] are the default way to
-// touch the memory. [SharedMemory.Bytes] and [View] give it out without a copy
-// and without protection.
+// touch a block. [SharedMemory.Bytes] and [View] give its memory out without a
+// copy and without protection.
+//
+// # Names
+//
+// A name may begin with one slash, which means nothing, and contains no other.
+// New names are ASCII without colon and newline, because Python's resource
+// tracker cannot handle these. On Linux they have up to 255 bytes; portable
+// ones have up to 13, out of A-Z, a-z, 0-9, underscore, dot and hyphen.
+//
+// # Errors
+//
+// Every error is an [*Error], which names the operation and the segment, and
+// wraps the reason for errors.Is: [fs.ErrNotExist], [ErrFault],
+// [format.ErrIncomplete] and others. A call that fails has changed nothing,
+// unless it says otherwise.
 //
 // # Caveats
 //
@@ -40,26 +55,22 @@
 // reading; late readers get [fs.ErrClosed].
 //
 // The garbage collector. A handle that becomes unreachable without Close is
-// unmapped, unless Bytes or View was ever called on it: the collector cannot
-// see slices of foreign memory, so that mapping then lasts as long as the
+// unmapped, unless Bytes or View was ever called on it: the collector does not
+// follow slices of shared memory, so that such a mapping lasts as long as the
 // process.
 //
 // Concurrency. Every method may be called by several goroutines at once. The
 // memory itself is plain memory: there is no order between what different
 // processes write but that which a lock shared by them makes, and a copy taken
-// while another process writes may be half old and half new.
+// while another process writes may be half old and half new. The race detector
+// does not see shared memory.
 //
 // The resource tracker. A Python process that attaches to a segment registers
 // the name with its resource tracker, which unlinks the name when that process
 // ends, however it ends: in every version for ShareableList, and for
 // SharedMemory unless track=False is given, which Python 3.13 introduced. The
 // memory stays for those who are attached, but nobody else can attach.
-// [SharedMemory.Alias] is one answer: a second name that a worker may use up.
-//
-// Names. They may begin with one slash, which means nothing, and contain no
-// other. New names are ASCII without colon and newline, because Python's
-// resource tracker cannot handle these. Portable names have at most 13
-// characters of A-Z, a-z, 0-9, underscore, dot and hyphen.
+// [SharedMemory.Alias] is one answer: a second name, which a worker may use up.
 //
 // Systems. Linux. Elsewhere every function answers [errors.ErrUnsupported].
 package pyshm

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
-	"math/bits"
 	"slices"
 	"strings"
 	"sync"
@@ -112,13 +111,11 @@ type Content struct {
 	Len    int           // number of items of a list
 }
 
-// semaphoreSize is the size of glibc's sem_t, four longs, in bytes.
-const semaphoreSize = 4 * bits.UintSize / 8
-
 // Inspect looks into the segment, without changing it, and tells what it
 // appears to be. With an error the kind is [KindUnreadable].
 func (s Segment) Inspect() (Content, error) {
-	if s.Size == semaphoreSize && strings.HasPrefix(s.Name, "sem.") {
+	// The size is that of glibc's sem_t in 64-bit processes or in 32-bit ones.
+	if strings.HasPrefix(s.Name, "sem.") && (s.Size == 32 || s.Size == 16) {
 		return Content{Kind: KindSemaphore}, nil
 	}
 	m, err := attach("inspect", s.Name, attachOptions{readOnly: true})

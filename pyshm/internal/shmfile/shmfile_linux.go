@@ -14,9 +14,7 @@ import (
 // dir is where glibc and musl keep the objects of shm_open.
 const dir = "/dev/shm"
 
-// reserveStep bounds the work that one interrupted fallocate throws away: the
-// kernel gives up, and undoes the call, when a signal arrives, and the Go
-// runtime sends itself signals all the time.
+// reserveStep is what Reserve asks for at a time, in bytes.
 const reserveStep = 16 << 20
 
 // A File is an open object.
@@ -109,6 +107,10 @@ func (f *File) Truncate(size int64) error {
 // Reserve gives the object its size together with all the memory that it
 // takes, so that a full /dev/shm is an error here and not a SIGBUS later.
 func (f *File) Reserve(size int64) error {
+	return f.reserve(size, unix.Fallocate)
+}
+
+func (f *File) reserve(size int64, fallocate func(fd int, mode uint32, off, n int64) error) error {
 	// What cannot fit is refused before it has filled the memory of all.
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(f.fd, &st); err != nil {
@@ -117,15 +119,22 @@ func (f *File) Reserve(size int64) error {
 	if st.Blocks > 0 && uint64(size-1)/uint64(st.Bsize) >= st.Bavail {
 		return unix.ENOSPC
 	}
-	for off := int64(0); off < size; off += reserveStep {
-		n := min(reserveStep, size-off)
-		err := ignoringEINTR(func() error { return unix.Fallocate(f.fd, 0, off, n) })
-		if errors.Is(err, errors.ErrUnsupported) {
+	step := int64(reserveStep)
+	for off := int64(0); off < size; {
+		n := min(step, size-off)
+		err := fallocate(f.fd, 0, off, n)
+		switch {
+		case err == nil:
+			off += n
+		case err == unix.EINTR:
+			// A signal undoes the whole step, and the Go runtime sends itself
+			// signals all the time. A smaller step gets by between two.
+			step = max(step/2, int64(os.Getpagesize()))
+		case errors.Is(err, errors.ErrUnsupported):
 			// Not a tmpfs. Do what posix_fallocate(3) does there: a byte that
 			// has been written has its place.
 			return f.writeZeros(off, size)
-		}
-		if err != nil {
+		default:
 			return err
 		}
 	}

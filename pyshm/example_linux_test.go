@@ -1,0 +1,161 @@
+package pyshm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+func ExampleCreate() {
+	m, err := pyshm.Create("", 1<<20) // a name of its own choice, as in Python
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Unlink()
+	defer m.Close()
+
+	if _, err := m.WriteAt([]byte("hello"), 0); err != nil {
+		fmt.Println(err)
+	}
+	// Python: bytes(SharedMemory(name).buf[:5])
+
+	// Output:
+}
+
+func ExampleAttach() {
+	frames, err := pyshm.Create("", 4096)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer frames.Unlink()
+	defer frames.Close()
+	frames.WriteAt([]byte("frame 1"), 0)
+
+	// In another process.
+	m, err := pyshm.Attach(frames.Name(), pyshm.ReadOnly())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Close()
+	frame := make([]byte, 7)
+	if _, err := m.ReadAt(frame, 0); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%s, of %d bytes\n", frame, m.Size())
+	_, err = m.WriteAt(frame, 0)
+	fmt.Println(errors.Is(err, fs.ErrPermission))
+
+	// Output:
+	// frame 1, of 4096 bytes
+	// true
+}
+
+func ExampleAttachContext() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	_, err := pyshm.AttachContext(ctx, "pyshm_example_nobody_creates_it")
+	fmt.Println(errors.Is(err, context.DeadlineExceeded), errors.Is(err, fs.ErrNotExist))
+
+	// Output:
+	// true true
+}
+
+func ExampleView() {
+	m, err := pyshm.Create("", 4096)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Unlink()
+	defer m.Close()
+
+	// numpy.ndarray((3,), numpy.float64, shm.buf, offset=8)
+	samples, err := pyshm.View[float64](m, 8, 3)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	copy(samples, []float64{0.5, 1.5, 2.5})
+	fmt.Println(samples)
+
+	// Output:
+	// [0.5 1.5 2.5]
+}
+
+func ExampleSharedMemory_Guard() {
+	m, err := pyshm.Create("", 4096)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Unlink()
+	memory := m.Bytes()
+
+	m.Close() // by another goroutine, say
+	err = m.Guard(func() error {
+		memory[0] = 1
+		return nil
+	})
+	fmt.Println(errors.Is(err, fs.ErrClosed))
+
+	// Output:
+	// true
+}
+
+func ExampleSharedMemory_Alias() {
+	m, err := pyshm.Create("", 4096)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Unlink()
+	defer m.Close()
+
+	alias, err := m.Alias()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// exec.Command("python3", "worker.py", alias): the worker attaches, and at
+	// its end its resource tracker unlinks the name that the worker knew.
+	pyshm.Unlink(alias)
+
+	again, err := pyshm.Attach(m.Name())
+	fmt.Println(err)
+	again.Close()
+
+	// Output:
+	// <nil>
+}
+
+func ExampleSegments() {
+	m, err := pyshm.Create("", 5000)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Unlink()
+	defer m.Close()
+
+	for s, err := range pyshm.Segments() {
+		if err != nil {
+			fmt.Println(err)
+			break
+		}
+		if s.Name == m.Name() {
+			content, err := s.Inspect()
+			fmt.Println(s.Mode, s.Size, content.Kind, err)
+		}
+	}
+
+	// Output:
+	// -rw------- 5000 block <nil>
+}
