@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"unicode/utf8"
-	"unsafe"
 )
 
 // Options change how a list is laid out. nil and the zero value mean what
@@ -43,12 +42,6 @@ func Encode(values []any, opts *Options) ([]byte, error) {
 	s := sink{buf: alignedBytes(e.size)[:0]}
 	e.encode(&s)
 	return s.buf, nil
-}
-
-// alignedBytes returns n zero bytes that begin at a multiple of 8.
-func alignedBytes(n int) []byte {
-	words := make([]uint64, (n+wordSize-1)/wordSize)
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), len(words)*wordSize)[:n:n]
 }
 
 // An Encoder writes a list out piece by piece, for lists too large to hold in

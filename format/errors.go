@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 )
 
 // The reasons of this package's errors. Every error is an [*Error] around one
@@ -90,3 +91,12 @@ func itemErr(op string, i int, err error) error {
 
 // listErr is itemErr for what is not about one item.
 func listErr(op string, err error) error { return itemErr(op, -1, err) }
+
+// excerpt returns s for a message, or its beginning if it is long.
+func excerpt(s string) string {
+	const limit = 60
+	if len(s) <= limit {
+		return s
+	}
+	return strings.ToValidUTF8(s[:limit], "") + "…"
+}

@@ -33,11 +33,11 @@ func (l *List) value(h header) (any, error) {
 	case None:
 		return nil, nil
 	case Bool:
-		return load(l.word(h.off))&boolByte != 0, nil
+		return load(l.slotWord(h.span))&boolByte != 0, nil
 	case Int:
-		return int64(load(l.word(h.off))), nil
+		return int64(load(l.slotWord(h.span))), nil
 	case Float:
-		return math.Float64frombits(load(l.word(h.off))), nil
+		return math.Float64frombits(load(l.slotWord(h.span))), nil
 	case Bytes:
 		return bytes.Clone(l.text(h)), nil
 	default:
@@ -52,7 +52,7 @@ func (l *List) value(h header) (any, error) {
 // text returns the bytes of a str or bytes item, in place and without the NULs
 // at their end. It is never nil.
 func (l *List) text(h header) []byte {
-	b := l.buf[h.off : h.off+h.text : h.off+h.text]
+	b := l.slotBytes(h.span)[:h.text]
 	for len(b) > 0 && b[len(b)-1] == 0 {
 		b = b[:len(b)-1]
 	}
@@ -61,46 +61,63 @@ func (l *List) text(h header) []byte {
 
 // Int returns item i, which must be an int.
 func (l *List) Int(i int) (int64, error) {
-	bits, err := l.number("int", i, Int)
+	if bits, ok := l.peek(i, formatInt); ok {
+		return int64(bits), nil
+	}
+	bits, err := l.number("int", i, Int, &waiter{})
 	return int64(bits), err
 }
 
 // Float returns item i, which must be a float.
 func (l *List) Float(i int) (float64, error) {
-	bits, err := l.number("float", i, Float)
+	if bits, ok := l.peek(i, formatFloat); ok {
+		return math.Float64frombits(bits), nil
+	}
+	bits, err := l.number("float", i, Float, &waiter{})
 	return math.Float64frombits(bits), err
 }
 
 // Bool returns item i, which must be a bool.
 func (l *List) Bool(i int) (bool, error) {
-	bits, err := l.number("bool", i, Bool)
+	bits, err := l.number("bool", i, Bool, &waiter{})
 	return bits&boolByte != 0, err
 }
 
+// peek reads the word of item i, if at the first look it has the given format,
+// that of a number or bool, and all the rest is right. It is the short way for
+// the usual case; when it fails, number finds out why.
+func (l *List) peek(i int, format uint64) (bits uint64, ok bool) {
+	if uint(i) >= uint(len(l.formats)) {
+		return 0, false
+	}
+	start, end := load(&l.offsets[i]), load(&l.offsets[i+1])
+	if !l.isSlot(start, end) || load(&l.formats[i]) != format || l.codes[i] != codeNumber {
+		return 0, false
+	}
+	bits = load(&l.data[start/wordSize])
+	return bits, load(&l.formats[i]) == format && l.codes[i] == codeNumber
+}
+
 // number reads the word of item i, which must be of kind k.
-func (l *List) number(op string, i int, k Kind) (uint64, error) {
-	var w waiter
+func (l *List) number(op string, i int, k Kind, w *waiter) (uint64, error) {
 	for {
-		h, err := l.header(i, &w)
-		if err != nil {
-			return 0, itemErr(op, i, err)
+		if bits, ok := l.peek(i, formatFor(k, wordSize)); ok {
+			return bits, nil
 		}
-		bits := load(l.word(h.off))
+		h, err := l.header(i, w)
 		switch {
-		case !l.unchanged(i, h):
-			if !w.again(l.patience) {
-				return 0, itemErr(op, i, errChanging)
-			}
+		case err != nil:
+			return 0, itemErr(op, i, err)
 		case h.kind != k:
 			return 0, itemErr(op, i, kindErr(h.kind, k))
-		default:
-			return bits, nil
+		case !w.again(l.patience):
+			return 0, itemErr(op, i, errChanging)
 		}
 	}
 }
 
 func kindErr(is, want Kind) error {
-	return fmt.Errorf("%w: it is a %v, not a %v", ErrKind, is, want)
+	return fmt.Errorf("%w: %v, not %v", ErrKind, is, want)
 }
 
 // Str returns item i, which must be a str.
@@ -159,18 +176,29 @@ func (l *List) RawBytes(i int) ([]byte, error) {
 	if err != nil {
 		return nil, itemErr("rawbytes", i, err)
 	}
-	return bytes.Clone(l.buf[at.off : at.off+at.size]), nil
+	return bytes.Clone(l.slotBytes(at)), nil
 }
 
 // All yields the items in order, each read when its turn comes. An item that
 // cannot be read is yielded as its error; the iteration goes on.
-func (l *List) All() iter.Seq2[any, error] {
+func (l *List) All() iter.Seq2[any, error] { return l.all("get") }
+
+func (l *List) all(op string) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
 		var w waiter
+		left := l.dataSize()
 		for i := range l.n {
-			w.next()
-			v, err := l.get(i, &w)
-			if !yield(v, itemErr("get", i, err)) {
+			// Slots that overlap would yield more text than there are bytes.
+			at, err := l.span(i)
+			if left -= at.size; err == nil && left < 0 {
+				err = &CorruptError{Field: "table", Index: i, Offset: tableStart + i*wordSize, Reason: "slots overlap"}
+			}
+			var v any
+			if err == nil {
+				w.next()
+				v, err = l.get(i, &w)
+			}
+			if !yield(v, itemErr(op, i, err)) {
 				return
 			}
 		}
@@ -182,21 +210,9 @@ func (l *List) Values() ([]any, error) { return l.values("values") }
 
 func (l *List) values(op string) ([]any, error) {
 	vs := make([]any, 0, l.n)
-	var w waiter
-	left := l.areas.formats - l.areas.data
-	for i := range l.n {
-		// Slots that overlap would have more text than there are bytes.
-		at, err := l.span(i)
-		if left -= at.size; err == nil && left < 0 {
-			err = &CorruptError{Field: "table", Index: i, Offset: tableStart + i*wordSize, Reason: "slots overlap"}
-		}
-		var v any
-		if err == nil {
-			w.next()
-			v, err = l.get(i, &w)
-		}
+	for v, err := range l.all(op) {
 		if err != nil {
-			return nil, itemErr(op, i, err)
+			return nil, err
 		}
 		vs = append(vs, v)
 	}
@@ -220,8 +236,10 @@ func copyNumbers[T int64 | float64](l *List, dst []T, from int, op string, k Kin
 		return 0, itemErr(op, from, fmt.Errorf("%w: the list has %d items", ErrIndex, l.n))
 	}
 	n := min(len(dst), l.n-from)
+	var w waiter
 	for i := range n {
-		bits, err := l.number(op, from+i, k)
+		w.next()
+		bits, err := l.number(op, from+i, k, &w)
 		if err != nil {
 			return i, err
 		}

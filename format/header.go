@@ -22,7 +22,7 @@ func (l *List) header(i int, w *waiter) (header, error) {
 		return header{}, err
 	}
 	for {
-		word, code := load(l.formatAt(i)), *l.codeAt(i)
+		word, code := load(&l.formats[i]), l.codes[i]
 		kind, text, v := classify(word, code, at.size)
 		if v == settled {
 			return header{at, word, code, kind, text}, nil
@@ -51,7 +51,7 @@ func (l *List) unfit(i int, word uint64, code int8, v verdict) error {
 // unchanged reports whether the header of item i is still h. A value that was
 // read in between belongs to it, as far as can be known without a lock.
 func (l *List) unchanged(i int, h header) bool {
-	return load(l.formatAt(i)) == h.word && *l.codeAt(i) == h.code
+	return load(&l.formats[i]) == h.word && l.codes[i] == h.code
 }
 
 // reread calls read with the settled header of item i, again and again until
@@ -74,12 +74,13 @@ func (l *List) reread(i int, w *waiter, read func(h header) error) error {
 
 var errChanging = fmt.Errorf("%w: its header keeps changing", ErrBusy)
 
-// A waiter passes the time until an item has settled: first it spins, then it
-// sleeps. One waiter serves a whole operation, so that the naps for many broken
-// items do not add up to more than one patience.
+// A waiter passes the time until an item has settled: it spins, then yields,
+// then sleeps. One waiter serves a whole operation, so that its waits for many
+// broken items do not add up: once its time is spent it waits no more.
 type waiter struct {
-	tries int
-	slept time.Duration
+	tries int           // for the present item
+	spent time.Duration // since the first try for an item, summed over all items
+	last  time.Time     // when again returned
 }
 
 const (
@@ -90,22 +91,23 @@ const (
 // next prepares for another item: it may spin anew.
 func (w *waiter) next() { w.tries = 0 }
 
-// again waits a little and reports whether to look once more.
+// again waits a little and reports whether to look once more. What the caller
+// does between two calls counts as waiting: it may be reading megabytes.
 func (w *waiter) again(patience time.Duration) bool {
-	w.tries++
-	switch {
-	case patience == 0:
-		return false
-	case w.tries <= spins:
-		return true
-	case w.tries <= 2*spins:
-		runtime.Gosched()
-		return true
-	case w.slept >= patience:
+	if w.spent >= patience {
 		return false
 	}
-	start := time.Now()
-	time.Sleep(nap)
-	w.slept += time.Since(start)
+	now := time.Now()
+	if w.tries > 0 {
+		w.spent += now.Sub(w.last)
+	}
+	w.tries++
+	if w.tries > 2*spins {
+		time.Sleep(nap)
+	} else if w.tries > spins {
+		runtime.Gosched()
+	}
+	w.last = time.Now()
+	w.spent += w.last.Sub(now)
 	return true
 }

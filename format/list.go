@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unsafe"
 )
 
 // A List is a ShareableList in place: it reads and writes the buffer it was
@@ -18,7 +17,14 @@ type List struct {
 	layout Layout
 	n      int
 	areas  areas
-	starts []int // Sizes only: where slot i starts, relative to areas.data; n+1 of them
+
+	// Views of the areas, so that an access needs no other check than the
+	// index. Slot i reaches from offsets[i] to offsets[i+1] in data, in bytes.
+	// offsets is the table itself; in Sizes it is what attachSizes added up.
+	offsets []uint64 // n+1
+	data    []uint64
+	formats []uint64 // n
+	codes   []int8   // n
 
 	readOnly bool
 	patience time.Duration // how long to wait for an item that is being written
@@ -39,7 +45,7 @@ const patience = 5 * time.Millisecond
 // An error wraps [ErrIncomplete] while another process is still creating the
 // list, [ErrCorrupt] where the bytes cannot become one.
 func Attach(buf []byte) (*List, error) {
-	if uintptr(unsafe.Pointer(unsafe.SliceData(buf)))%wordSize != 0 {
+	if !isAligned(buf) {
 		return nil, listErr("attach", ErrUnaligned)
 	}
 	l, err := attach(buf)
@@ -76,7 +82,7 @@ func (l *List) WithPatience(limit time.Duration) *List {
 // Decode returns a copy of all the items of the list in buf, which may begin at
 // any address. Nobody may change buf meanwhile: for shared memory, use [Attach].
 func Decode(buf []byte) ([]any, error) {
-	if uintptr(unsafe.Pointer(unsafe.SliceData(buf)))%wordSize != 0 {
+	if !isAligned(buf) {
 		aligned := alignedBytes(len(buf))
 		copy(aligned, buf)
 		buf = aligned
@@ -97,9 +103,9 @@ func attach(buf []byte) (*List, error) {
 	switch {
 	case len(buf) == 0:
 		return nil, fmt.Errorf("%w: it has no bytes", ErrIncomplete)
-	case len(buf) < wordSize:
+	case len(buf) < wordSize+minItem && len(buf) != Sizes.areas(0, 0).end && len(buf) != Offsets.areas(0, 0).end:
 		return nil, &CorruptError{Field: "size", Index: -1,
-			Reason: fmt.Sprintf("%d bytes, at least 8 are needed", len(buf))}
+			Reason: fmt.Sprintf("no list has %d bytes", len(buf))}
 	}
 	l := &List{buf: buf}
 	count := load(l.word(0))
@@ -141,7 +147,7 @@ func (l *List) attachEmpty() error {
 func (l *List) attachOffsets() error {
 	entry := tableStart + l.n*wordSize
 	if entry+wordSize > len(l.buf) {
-		return l.tooShort(entry + wordSize)
+		return l.tooShort(uint64(entry + wordSize))
 	}
 	dataSize := load(l.word(entry))
 	switch {
@@ -151,39 +157,45 @@ func (l *List) attachOffsets() error {
 		return &CorruptError{Field: "table", Index: l.n, Offset: entry,
 			Reason: fmt.Sprintf("a data area of %d bytes in a buffer of %d", int64(dataSize), len(l.buf))}
 	}
-	return l.place(int(dataSize))
+	l.offsets = viewWords(l.buf, tableStart, l.n+1)
+	return l.place(dataSize)
 }
 
 func (l *List) attachSizes() error {
 	l.layout = Sizes
-	l.starts = make([]int, l.n+1)
-	sum := 0
+	l.offsets = make([]uint64, l.n+1)
+	sum := uint64(0)
 	for i := range l.n {
 		entry := tableStart + i*wordSize
 		size := load(l.word(entry))
 		if size == 0 {
 			return errTableUnwritten
 		}
-		if size%wordSize != 0 || size > uint64(len(l.buf)-sum) {
+		if size%wordSize != 0 || size > uint64(len(l.buf))-sum {
 			return &CorruptError{Field: "table", Index: i, Offset: entry,
 				Reason: fmt.Sprintf("a slot of %d bytes, %d bytes into the data of a buffer of %d", int64(size), sum, len(l.buf))}
 		}
-		sum += int(size)
-		l.starts[i+1] = sum
+		sum += size
+		l.offsets[i+1] = sum
 	}
 	return l.place(sum)
 }
 
-// place sets the areas, once they are known to fit.
-func (l *List) place(dataSize int) error {
-	l.areas = l.layout.areas(l.n, dataSize)
-	if l.areas.end > len(l.buf) {
-		return l.tooShort(l.areas.end)
+// place sets the areas, if a data area of so many bytes, at most len(buf),
+// leaves room for the others.
+func (l *List) place(dataSize uint64) error {
+	rest := l.layout.areas(l.n, 0).end
+	if dataSize+uint64(rest) > uint64(len(l.buf)) {
+		return l.tooShort(dataSize + uint64(rest))
 	}
+	l.areas = l.layout.areas(l.n, int(dataSize))
+	l.data = viewWords(l.buf, l.areas.data, int(dataSize)/wordSize)
+	l.formats = viewWords(l.buf, l.areas.formats, l.n)
+	l.codes = viewCodes(l.buf, l.areas.codes, l.n)
 	return nil
 }
 
-func (l *List) tooShort(need int) error {
+func (l *List) tooShort(need uint64) error {
 	return &CorruptError{Field: "size", Index: -1,
 		Reason: fmt.Sprintf("%d bytes, but %d items need %d", len(l.buf), l.n, need)}
 }
@@ -205,7 +217,7 @@ func (l *List) checkStarted() error {
 
 func (l *List) anyFormat() bool {
 	for i := range l.n {
-		if load(l.formatAt(i)) != 0 || *l.codeAt(i) != 0 {
+		if load(&l.formats[i]) != 0 || l.codes[i] != 0 {
 			return true
 		}
 	}
@@ -218,21 +230,12 @@ func (l *List) Len() int { return l.n }
 // Layout returns the list's byte layout. An empty list of 8 bytes is in Sizes.
 func (l *List) Layout() Layout { return l.layout }
 
-// word returns the word at off, a multiple of 8. Callers have checked off
-// against the buffer; the slice expression makes sure.
-func (l *List) word(off int) *uint64 {
-	return (*uint64)(unsafe.Pointer(&l.buf[off : off+wordSize][0]))
-}
+// word returns the word at off, a multiple of 8.
+func (l *List) word(off int) *uint64 { return &viewWords(l.buf, off, 1)[0] }
 
-func (l *List) formatAt(i int) *uint64 { return l.word(l.areas.formats + i*wordSize) }
-
-func (l *List) codeAt(i int) *int8 {
-	return (*int8)(unsafe.Pointer(&l.buf[l.areas.codes+i]))
-}
-
-// A span is where an item's slot lies in the buffer.
+// A span is where an item's slot lies in the data area, in bytes.
 type span struct {
-	off, size int
+	start, size int
 }
 
 // span finds slot i, and checks that it lies in the data area.
@@ -240,18 +243,28 @@ func (l *List) span(i int) (span, error) {
 	if uint(i) >= uint(l.n) {
 		return span{}, fmt.Errorf("%w: the list has %d items", ErrIndex, l.n)
 	}
-	var start, end uint64
-	if l.layout == Sizes {
-		start, end = uint64(l.starts[i]), uint64(l.starts[i+1])
-	} else {
-		start, end = load(l.word(tableStart+i*wordSize)), load(l.word(tableStart+(i+1)*wordSize))
-	}
-	dataSize := uint64(l.areas.formats - l.areas.data)
-	if start >= end || end > dataSize || (start|end)%wordSize != 0 || end-start > maxSlot {
+	start, end := load(&l.offsets[i]), load(&l.offsets[i+1])
+	if !l.isSlot(start, end) {
 		return span{}, &CorruptError{Field: "table", Index: i, Offset: tableStart + i*wordSize,
-			Reason: fmt.Sprintf("a slot from %d to %d in a data area of %d bytes", int64(start), int64(end), dataSize)}
+			Reason: fmt.Sprintf("a slot from %d to %d in a data area of %d bytes", int64(start), int64(end), l.dataSize())}
 	}
-	return span{l.areas.data + int(start), int(end - start)}, nil
+	return span{int(start), int(end - start)}, nil
+}
+
+func (l *List) dataSize() int { return len(l.data) * wordSize }
+
+// isSlot reports whether a slot can lie there.
+func (l *List) isSlot(start, end uint64) bool {
+	return start < end && end <= uint64(l.dataSize()) && (start|end)%wordSize == 0 && end-start <= maxSlot
+}
+
+// slotWord returns the word at the start of a slot: the value of a number.
+func (l *List) slotWord(at span) *uint64 { return &l.data[at.start/wordSize] }
+
+// slotBytes returns the slot in place.
+func (l *List) slotBytes(at span) []byte {
+	start := l.areas.data + at.start
+	return l.buf[start : start+at.size : start+at.size]
 }
 
 // A Slot describes where and how an item is stored.
@@ -270,7 +283,7 @@ func (l *List) Slot(i int) (Slot, error) {
 	if err != nil {
 		return Slot{}, itemErr("slot", i, err)
 	}
-	return Slot{Kind: h.kind, Format: formatText(h.word), Code: h.code, Offset: h.off, Capacity: h.span.size}, nil
+	return Slot{Kind: h.kind, Format: formatText(h.word), Code: h.code, Offset: l.areas.data + h.start, Capacity: h.size}, nil
 }
 
 // Format returns the items' struct formats one after the other, Python's
@@ -279,7 +292,7 @@ func (l *List) Slot(i int) (Slot, error) {
 func (l *List) Format() string {
 	var b strings.Builder
 	for i := range l.n {
-		b.WriteString(formatText(load(l.formatAt(i))))
+		b.WriteString(formatText(load(&l.formats[i])))
 	}
 	return b.String()
 }
@@ -311,7 +324,7 @@ func (l *List) checkTable() error {
 	if l.layout == Sizes {
 		for i := range l.n {
 			entry := tableStart + i*wordSize
-			if size, want := load(l.word(entry)), l.starts[i+1]-l.starts[i]; size != uint64(want) {
+			if size, want := load(l.word(entry)), l.offsets[i+1]-l.offsets[i]; size != want {
 				return &CorruptError{Field: "table", Index: i, Offset: entry,
 					Reason: fmt.Sprintf("%d, but it was %d at attach", int64(size), want)}
 			}
@@ -323,7 +336,7 @@ func (l *List) checkTable() error {
 		return &CorruptError{Field: "table", Index: 0, Offset: tableStart,
 			Reason: fmt.Sprintf("%d, but the first offset is always 0", int64(first))}
 	}
-	if end, want := load(l.word(last)), l.areas.formats-l.areas.data; end != uint64(want) {
+	if end, want := load(l.word(last)), l.dataSize(); end != uint64(want) {
 		return &CorruptError{Field: "table", Index: l.n, Offset: last,
 			Reason: fmt.Sprintf("%d, but it was %d at attach", int64(end), want)}
 	}

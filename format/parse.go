@@ -108,7 +108,7 @@ func (p *parser) scalar() (any, error) {
 		if word == "" {
 			return nil, p.syntax("expected a literal, not " + p.here())
 		}
-		return nil, p.syntax(strconv.Quote(word) + " is no Python literal")
+		return nil, p.syntax(strconv.Quote(excerpt(word)) + " is no Python literal")
 	}
 	return v, err
 }
@@ -153,7 +153,7 @@ func parseInt(word, digits string) (any, error) {
 	}
 	n, err := strconv.ParseInt(word, 10, 64)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s does not fit 64 bits", ErrRange, word)
+		return nil, fmt.Errorf("%w: %s does not fit 64 bits", ErrRange, excerpt(word))
 	}
 	return n, nil
 }

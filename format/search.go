@@ -87,7 +87,7 @@ func (l *List) Index(v any) (int, error) {
 		return 0, err
 	}
 	if found < 0 {
-		return 0, listErr("index", fmt.Errorf("%s: %w", Repr(v), ErrNotFound))
+		return 0, listErr("index", fmt.Errorf("%s: %w", excerpt(Repr(v)), ErrNotFound))
 	}
 	return found, nil
 }
@@ -142,9 +142,9 @@ func (l *List) equal(h header, want operand) (bool, error) {
 		}
 	case None:
 	case Bool:
-		is = boolOperand(load(l.word(h.off)))
+		is = boolOperand(load(l.slotWord(h.span)))
 	default:
-		is.bits = load(l.word(h.off))
+		is.bits = load(l.slotWord(h.span))
 	}
 	return is.equal(want), nil
 }

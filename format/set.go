@@ -53,15 +53,15 @@ func (l *List) put(i int, it item) error {
 			return fmt.Errorf("%w: %d bytes, the slot has %d", ErrTooLong, len(it.text), at.size)
 		}
 		l.begin(i)
-		slot := l.buf[at.off : at.off+at.size]
+		slot := l.slotBytes(at)
 		clear(slot[copy(slot, it.text):]) // no leftovers: readers strip only NULs
 	} else {
-		if load(l.formatAt(i)) == formatFor(it.kind, at.size) && *l.codeAt(i) == it.kind.code() {
-			store(l.word(at.off), it.bits)
+		if load(&l.formats[i]) == formatFor(it.kind, at.size) && l.codes[i] == it.kind.code() {
+			store(l.slotWord(at), it.bits)
 			return nil
 		}
 		l.begin(i)
-		store(l.word(at.off), it.bits)
+		store(l.slotWord(at), it.bits)
 	}
 	l.finish(i, it.kind, at.size)
 	return nil
@@ -82,13 +82,13 @@ func (l *List) put(i int, it item) error {
 // the same ValueError. But should this process die here, NULs would stay: with
 // those Python cannot set a str any more (IndexError), and a list of one item
 // would look as if it had never been completed.
-func (l *List) begin(i int) { store(l.formatAt(i), formatBusy) }
+func (l *List) begin(i int) { store(&l.formats[i], formatBusy) }
 
 func (l *List) finish(i int, k Kind, capacity int) {
-	if code := l.codeAt(i); *code != k.code() {
+	if code := &l.codes[i]; *code != k.code() {
 		*code = k.code()
 	}
-	store(l.formatAt(i), formatFor(k, capacity))
+	store(&l.formats[i], formatFor(k, capacity))
 }
 
 // AddInt adds delta to item i, which must be an int, and returns the sum. It
@@ -127,13 +127,12 @@ func (l *List) intWord(i int) (*uint64, error) {
 	if l.readOnly {
 		return nil, ErrReadOnly
 	}
-	var w waiter
-	h, err := l.header(i, &w)
+	h, err := l.header(i, &waiter{})
 	if err != nil {
 		return nil, err
 	}
 	if h.kind != Int {
 		return nil, kindErr(h.kind, Int)
 	}
-	return l.word(h.off), nil
+	return l.slotWord(h.span), nil
 }

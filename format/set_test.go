@@ -17,7 +17,7 @@ import (
 // a slot of 8 bytes and of 24: format, code and slot afterwards.
 func TestSet(t *testing.T) {
 	old := map[string]any{
-		"int": 0x4141414141414141, "float": 1.5, "bool": true, "None": nil,
+		"int": int64(0x4141414141414141), "float": 1.5, "bool": true, "None": nil,
 		"str": "1234567", "bytes": []byte("1234567"),
 	}
 	wide := map[string]any{

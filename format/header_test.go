@@ -1,0 +1,87 @@
+package format
+
+import (
+	"testing"
+	"time"
+)
+
+// The waits for many items add up to one patience, and with none there is none.
+func TestWaiter(t *testing.T) {
+	const patience = 2 * time.Millisecond
+	var w waiter
+	looks := 0
+	for range 1000 {
+		for w.next(); w.again(patience); {
+			looks++
+		}
+	}
+	if looks <= 2*spins || w.spent < patience {
+		t.Errorf("%d looks and %v for the first item", looks, w.spent)
+	}
+	if w.again(patience) {
+		t.Error("more patience than there was")
+	}
+	if w = (waiter{}); w.again(0) {
+		t.Error("patience where there is none")
+	}
+}
+
+// Time spent between two looks counts too: a text of megabytes, whose header
+// keeps changing, is not read a hundred times.
+func TestWaiterCountsReading(t *testing.T) {
+	const patience = 2 * time.Millisecond
+	var w waiter
+	reads := 0
+	for w.next(); w.again(patience); reads++ {
+		time.Sleep(patience / 2)
+	}
+	if reads > 3 {
+		t.Errorf("%d reads that took half of the patience each", reads)
+	}
+}
+
+// A header that settles within the patience is read, one that changes at every
+// look is not, and both end.
+func TestReread(t *testing.T) {
+	buf, err := Encode([]any{"abc"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Attach(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settled := l.formats[0]
+	for changes := range 100 {
+		reads := 0
+		err := l.reread(0, &waiter{}, func(header) error {
+			if reads++; reads <= changes {
+				l.codes[0] = codeStr + codeBytes - l.codes[0]
+			}
+			return nil
+		})
+		if err != nil || reads != changes+1 {
+			t.Errorf("%d changes: %d reads, %v", changes, reads, err)
+		}
+	}
+	start := time.Now()
+	err = l.reread(0, &waiter{}, func(header) error {
+		l.codes[0] = codeStr + codeBytes - l.codes[0]
+		return nil
+	})
+	if took := time.Since(start); err != errChanging || took > time.Second {
+		t.Errorf("a header that keeps changing: %v after %v", err, took)
+	}
+
+	l = l.WithPatience(time.Minute)
+	go func() {
+		store(&l.formats[0], formatBusy)
+		time.Sleep(time.Millisecond)
+		store(&l.formats[0], settled)
+	}()
+	for range 20 {
+		if _, err := l.Get(0); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,31 @@
+package format
+
+import "unsafe"
+
+// Views of the buffer as what it holds. This file, and the three words in
+// words*.go, are all there is of unsafe memory access. The slice expressions
+// panic rather than let a view leave the buffer.
+
+// viewWords returns the n words at off, which is a multiple of 8 in a buffer
+// that begins at one.
+func viewWords(buf []byte, off, n int) []uint64 {
+	b := buf[off : off+n*wordSize]
+	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(b))), n)
+}
+
+// viewCodes returns the n signed bytes at off.
+func viewCodes(buf []byte, off, n int) []int8 {
+	b := buf[off : off+n]
+	return unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(b))), n)
+}
+
+// isAligned reports whether buf begins at a multiple of 8.
+func isAligned(buf []byte) bool {
+	return uintptr(unsafe.Pointer(unsafe.SliceData(buf)))%wordSize == 0
+}
+
+// alignedBytes returns n zero bytes that begin at a multiple of 8.
+func alignedBytes(n int) []byte {
+	words := make([]uint64, (n+wordSize-1)/wordSize)
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), len(words)*wordSize)[:n:n]
+}
