@@ -48,12 +48,17 @@ func Encode(values []any, opts *Options) ([]byte, error) {
 // memory twice. It keeps the values it was made from, which must not change
 // until it is done.
 type Encoder struct {
-	n      int
 	at     func(i int) (item, error)
+	slots  []plannedSlot
 	layout Layout
 	exact  bool // as CPython, see Options.CPythonSlots
 	size   int
-	areas  areas
+}
+
+// A plannedSlot is what the header says of an item.
+type plannedSlot struct {
+	size uint32
+	kind Kind
 }
 
 // NewEncoder checks all the values: an Encoder that was made can be written.
@@ -64,7 +69,20 @@ func NewEncoder(values []any, opts *Options) (*Encoder, error) {
 // NewEncoderOf is NewEncoder for values of one type, which saves putting each
 // into an interface.
 func NewEncoderOf[T int64 | float64 | bool | string | []byte](values []T, opts *Options) (*Encoder, error) {
-	return newEncoder(len(values), func(i int) (item, error) { return itemOf(values[i]) }, opts)
+	var at func(i int) (item, error)
+	switch vs := any(values).(type) {
+	case []int64:
+		at = func(i int) (item, error) { return intItem(vs[i]), nil }
+	case []float64:
+		at = func(i int) (item, error) { return floatItem(vs[i]), nil }
+	case []bool:
+		at = func(i int) (item, error) { return boolItem(vs[i]), nil }
+	case []string:
+		at = func(i int) (item, error) { return strItem(vs[i]), nil }
+	case [][]byte:
+		at = func(i int) (item, error) { return bytesItem(vs[i]), nil }
+	}
+	return newEncoder(len(values), at, opts)
 }
 
 func newEncoder(n int, at func(i int) (item, error), opts *Options) (*Encoder, error) {
@@ -74,7 +92,7 @@ func newEncoder(n int, at func(i int) (item, error), opts *Options) (*Encoder, e
 	if opts.Layout > Sizes {
 		return nil, listErr("encode", fmt.Errorf("%w: %v", ErrType, opts.Layout))
 	}
-	e := &Encoder{n: n, at: at, layout: opts.Layout, exact: opts.CPythonSlots}
+	e := &Encoder{at: at, slots: make([]plannedSlot, n), layout: opts.Layout, exact: opts.CPythonSlots}
 	dataSize := uint64(0)
 	for i := range n {
 		it, err := at(i)
@@ -84,13 +102,14 @@ func newEncoder(n int, at func(i int) (item, error), opts *Options) (*Encoder, e
 		if err != nil {
 			return nil, itemErr("encode", i, err)
 		}
-		dataSize += uint64(e.slotSize(it))
+		size := e.slotSize(it)
+		e.slots[i] = plannedSlot{uint32(size), it.kind}
+		dataSize += uint64(size)
 	}
 	if total := 2*wordSize + uint64(n)*(2*wordSize+1) + dataSize; total > math.MaxInt {
 		return nil, listErr("encode", fmt.Errorf("%w: a list of %d bytes", ErrTooLarge, total))
 	}
-	e.areas = e.layout.areas(n, int(dataSize))
-	e.size = e.areas.end
+	e.size = e.layout.areas(n, int(dataSize)).end
 	return e, nil
 }
 
@@ -169,44 +188,39 @@ func (e *Encoder) WriteTo(w io.Writer) (int64, error) {
 
 // encode writes the four areas one after the other.
 func (e *Encoder) encode(s *sink) {
-	s.word(uint64(e.n))
-	offset := 0
-	if e.layout == Offsets {
-		s.word(0)
-	}
-	for i := range e.n {
-		size := e.slotSize(e.item(i))
-		offset += size
-		if e.layout == Sizes {
-			s.word(uint64(size))
-		} else {
-			s.word(uint64(offset))
-		}
-	}
-	for i := range e.n {
-		it := e.item(i)
-		if it.kind.isText() {
-			size := e.slotSize(it)
-			text := it.text[:min(size, len(it.text))]
-			s.bytes(text)
-			s.zeros(size - len(text))
-		} else {
+	s.word(uint64(len(e.slots)))
+	e.encodeTable(s)
+	for i, slot := range e.slots {
+		it, _ := e.at(i) // newEncoder has seen that there is no error
+		if !slot.kind.isText() {
 			s.word(it.bits)
+			continue
 		}
+		text := it.text[:min(int(slot.size), len(it.text))]
+		s.bytes(text)
+		s.zeros(int(slot.size) - len(text))
 	}
-	for i := range e.n {
-		it := e.item(i)
-		s.word(formatFor(it.kind, e.slotSize(it)))
+	for _, slot := range e.slots {
+		s.word(formatFor(slot.kind, int(slot.size)))
 	}
-	for i := range e.n {
-		s.byte(byte(e.item(i).kind.code()))
+	for _, slot := range e.slots {
+		s.byte(byte(slot.kind.code()))
 	}
 }
 
-// item returns a value that newEncoder has accepted.
-func (e *Encoder) item(i int) item {
-	it, _ := e.at(i)
-	return it
+func (e *Encoder) encodeTable(s *sink) {
+	if e.layout == Sizes {
+		for _, slot := range e.slots {
+			s.word(uint64(slot.size))
+		}
+		return
+	}
+	offset := uint64(0)
+	s.word(offset)
+	for _, slot := range e.slots {
+		offset += uint64(slot.size)
+		s.word(offset)
+	}
 }
 
 // A sink collects bytes in buf, and passes them on to w whenever buf is full.
