@@ -248,11 +248,16 @@ def spell(value):
         return {"bool": value}
     if value is None:
         return {"none": None}
-    if kind is str and not any("\ud800" <= char <= "\udfff" for char in value):
+    if kind is str and is_utf8(value):
         return {"str": value}
     if kind is bytes:
         return {"bytes": value.hex()}
     return None
+
+
+def is_utf8(text):
+    """Whether UTF-8 can spell it: it has no lone surrogates."""
+    return text.encode("utf-8", "ignore").decode() == text
 
 
 def spell_list(values):
@@ -419,7 +424,7 @@ class Recorder:
                 self.describe_list(entry, items, *sequence)
 
     def describe_refusal(self, entry, sequence=None):
-        if isinstance(sequence, list):
+        if sequence and isinstance(sequence, list):  # an empty one is refused for its name
             entry.update(spell_list(sequence))
         left = self.segments.take_left_behind()
         entry["left_behind"] = left is not None
