@@ -18,6 +18,10 @@ import (
 //
 // A system call that is given such memory answers EFAULT and needs none of
 // this.
+//
+// In race builds this holds for plain loads, stores and copies, which the race
+// detector only takes note of. It does not hold for sync/atomic, which the
+// detector carries out in C code, where a fault ends the process.
 
 // enter prepares the goroutine for a fault, and returns what leave has to
 // restore.
