@@ -20,8 +20,9 @@ import (
 // this.
 //
 // In race builds this holds for plain loads, stores and copies, which the race
-// detector only takes note of. It does not hold for sync/atomic, which the
-// detector carries out in C code, where a fault ends the process.
+// detector only takes note of, but not for sync/atomic: the detector probes
+// the word and then changes it in C code, and a fault there (the page has gone
+// since, or may only be read) ends the process.
 
 // enter prepares the goroutine for a fault, and returns what leave has to
 // restore.
