@@ -48,13 +48,18 @@ func Attach(buf []byte) (*List, error) {
 	if !isAligned(buf) {
 		return nil, listErr("attach", ErrUnaligned)
 	}
+	return attachPatiently("attach", buf, patience)
+}
+
+// attachPatiently returns the list in an aligned buffer.
+func attachPatiently(op string, buf []byte, patience time.Duration) (*List, error) {
 	l, err := attach(buf)
-	if err != nil {
-		return nil, listErr("attach", err)
+	if err == nil {
+		l.patience = patience
+		err = l.checkStarted()
 	}
-	l.patience = patience
-	if err := l.checkStarted(); err != nil {
-		return nil, listErr("attach", err)
+	if err != nil {
+		return nil, listErr(op, err)
 	}
 	return l, nil
 }
@@ -87,12 +92,9 @@ func Decode(buf []byte) ([]any, error) {
 		copy(aligned, buf)
 		buf = aligned
 	}
-	l, err := attach(buf)
-	if err == nil {
-		err = l.checkStarted()
-	}
+	l, err := attachPatiently("decode", buf, 0)
 	if err != nil {
-		return nil, listErr("decode", err)
+		return nil, err
 	}
 	return l.values("decode")
 }

@@ -90,16 +90,9 @@ func newFence(t testing.TB, size int) *fence {
 // inside returns the accessible bytes.
 func (f *fence) inside() []byte { return f.mem[pageSize : len(f.mem)-pageSize] }
 
-// atStart returns a copy of b that begins skip bytes behind the first
-// inaccessible page.
-func (f *fence) atStart(b []byte, skip int) []byte {
-	in := f.inside()
-	copy(in[skip:], b)
-	return in[skip : skip+len(b) : skip+len(b)]
-}
-
-// atEnd returns a copy of b that ends skip bytes before the second one.
-func (f *fence) atEnd(b []byte, skip int) []byte {
-	in := f.inside()
-	return f.atStart(b, len(in)-len(b)-skip)
+// guard calls do, in which a touch of the inaccessible pages is a panic and not
+// the end of the process.
+func (f *fence) guard(do func()) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	do()
 }
