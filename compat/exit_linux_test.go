@@ -173,17 +173,25 @@ func TestWorkersEndWithTheirParent(t *testing.T) {
 		}
 		wantEqual(t, "exit code after "+string(how), must(p.Exit(how))(t), exitCodes[how])
 		for _, pid := range pids {
-			if running(pid) {
-				t.Errorf("worker %d still runs after %s", pid, how)
-			}
+			waitForEnd(t, pid)
 		}
 	})
 }
 
-// running reports whether a process does more than wait for its parent.
-func running(pid int) bool {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err == nil && !strings.Contains(string(status), ") Z ")
+// waitForEnd waits until a process at most waits for its parent. Its descriptors
+// are closed a little earlier.
+func waitForEnd(t *testing.T, pid int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || strings.Contains(string(stat), ") Z ") {
+			return
+		}
+		if time.Now().After(end) {
+			syscall.Kill(pid, syscall.SIGKILL)
+			t.Fatalf("process %d still runs: %s", pid, stat)
+		}
+	}
 }
 
 // TestKilledTestLeavesNoPython kills a test process whose peer is busy, so that
@@ -197,13 +205,7 @@ func TestKilledTestLeavesNoPython(t *testing.T) {
 	line := must(bufio.NewReader(stdout).ReadString('\n'))(t)
 	check(t, cmd.Process.Kill())
 	cmd.Wait()
-	pid := must(strconv.Atoi(strings.TrimSpace(line)))(t)
-	for end := time.Now().Add(10 * time.Second); running(pid); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			syscall.Kill(pid, syscall.SIGKILL)
-			t.Fatalf("Python, process %d, still runs", pid)
-		}
-	}
+	waitForEnd(t, must(strconv.Atoi(strings.TrimSpace(line)))(t))
 }
 
 const childVariable = "PYSHM_COMPAT_TEST_CHILD"

@@ -19,15 +19,28 @@ func (p *Peer) List(variable string) (*List, error) {
 	return object[List](p.lookUp(variable))
 }
 
-func (l *List) Get(i int) (any, error)   { return call[any](l.peer, l.variable, "get", i) }
-func (l *List) Set(i int, v any) error   { return run(l.peer, l.variable, "set", i, v) }
-func (l *List) Len() (int, error)        { return l.number("len") }
-func (l *List) Index(v any) (int, error) { return l.number("index", v) }
-func (l *List) Count(v any) (int, error) { return l.number("count", v) }
-func (l *List) Repr() (string, error)    { return call[string](l.peer, l.variable, "repr") }
-func (l *List) Format() (string, error)  { return call[string](l.peer, l.variable, "format") }
+// Get returns list[i]. As in Python, -1 is the last item.
+func (l *List) Get(i int) (any, error) { return call[any](l.peer, l.variable, "get", i) }
 
-// Values iterates over the list.
+// Set executes list[i] = v.
+func (l *List) Set(i int, v any) error { return run(l.peer, l.variable, "set", i, v) }
+
+// Len returns len(list), which Python reads from the segment each time.
+func (l *List) Len() (int, error) { return l.number("len") }
+
+// Index returns list.index(v); a missing v is Python's ValueError.
+func (l *List) Index(v any) (int, error) { return l.number("index", v) }
+
+// Count returns list.count(v).
+func (l *List) Count(v any) (int, error) { return l.number("count", v) }
+
+// Repr returns repr(list).
+func (l *List) Repr() (string, error) { return call[string](l.peer, l.variable, "repr") }
+
+// Format returns list.format, the formats of all items.
+func (l *List) Format() (string, error) { return call[string](l.peer, l.variable, "format") }
+
+// Values returns what iterating over the list gives.
 func (l *List) Values() ([]any, error) { return call[[]any](l.peer, l.variable, "values") }
 
 func (l *List) number(op string, args ...any) (int, error) {

@@ -36,7 +36,7 @@ func start(t testing.TB, py compat.Interpreter, options ...compat.PeerOption) *c
 	return p
 }
 
-// namePrefix begins every name of this process, for TestMain to find.
+// namePrefix begins every name that these tests give, for TestMain to find.
 var namePrefix = fmt.Sprintf("pyshm_tc%06x", rand.Uint32N(1<<24))
 
 func segmentName() string {
