@@ -209,7 +209,7 @@ func (l *List) all(op string) iter.Seq2[any, error] {
 func (l *List) Values() ([]any, error) { return l.values("values") }
 
 func (l *List) values(op string) ([]any, error) {
-	vs := make([]any, 0, l.n)
+	vs := make([]any, 0, min(l.n, 1024)) // l.n may be a lie, see attachSizes
 	for v, err := range l.all(op) {
 		if err != nil {
 			return nil, err

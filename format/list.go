@@ -165,7 +165,9 @@ func (l *List) attachOffsets() error {
 
 func (l *List) attachSizes() error {
 	l.layout = Sizes
-	l.offsets = make([]uint64, l.n+1)
+	// Grown as the sizes prove good: a sparse file of terabytes can claim any
+	// number of items, but most of its table is zero.
+	l.offsets = append(make([]uint64, 0, min(l.n+1, 1024)), 0)
 	sum := uint64(0)
 	for i := range l.n {
 		entry := tableStart + i*wordSize
@@ -178,7 +180,7 @@ func (l *List) attachSizes() error {
 				Reason: fmt.Sprintf("a slot of %d bytes, %d bytes into the data of a buffer of %d", int64(size), sum, len(l.buf))}
 		}
 		sum += size
-		l.offsets[i+1] = sum
+		l.offsets = append(l.offsets, sum)
 	}
 	return l.place(sum)
 }
@@ -217,8 +219,10 @@ func (l *List) checkStarted() error {
 	}
 }
 
+// anyFormat looks at the first formats, which are written first, and not at all:
+// in a sparse file, looking takes memory.
 func (l *List) anyFormat() bool {
-	for i := range l.n {
+	for i := range min(l.n, 64) {
 		if load(&l.formats[i]) != 0 || l.codes[i] != 0 {
 			return true
 		}
