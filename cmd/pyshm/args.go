@@ -51,15 +51,6 @@ func parseLiteral(cmd *cobra.Command, arg string) (any, error) {
 	return v, nil
 }
 
-// attachList is pyshm.AttachList for commands that can do nothing with a block.
-func attachList(name string, opts ...pyshm.AttachOption) (*pyshm.ShareableList, error) {
-	l, err := pyshm.AttachList(name, opts...)
-	if errors.Is(err, format.ErrCorrupt) || errors.Is(err, format.ErrIncomplete) {
-		return nil, fmt.Errorf("%w: pyshm show tells what it is", err)
-	}
-	return l, err
-}
-
 // An index is an INDEX argument. It is negative to count from the end.
 type index struct {
 	text string
@@ -72,6 +63,23 @@ func parseIndex(arg string) (index, error) {
 		return index{}, usagef("INDEX %q is not an integer", arg)
 	}
 	return index{arg, n}, nil
+}
+
+// attachItem attaches to the list and returns which item is meant.
+func (x index) attachItem(name string, opts ...pyshm.AttachOption) (*pyshm.ShareableList, int, error) {
+	l, err := pyshm.AttachList(name, opts...)
+	if errors.Is(err, format.ErrCorrupt) || errors.Is(err, format.ErrIncomplete) {
+		return nil, 0, fmt.Errorf("%w: pyshm show tells what it is", err)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	i, err := x.of(l)
+	if err != nil {
+		l.Close()
+		return nil, 0, err
+	}
+	return l, i, nil
 }
 
 // of returns which item of the list is meant.

@@ -33,15 +33,11 @@ func get(cmd *cobra.Command, name, indexArg string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	l, err := attachList(name, pyshm.ReadOnly())
+	l, i, err := index.attachItem(name, pyshm.ReadOnly())
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	i, err := index.of(l)
-	if err != nil {
-		return err
-	}
 	v, err := l.Get(i)
 	if err != nil {
 		return err

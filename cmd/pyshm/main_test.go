@@ -11,11 +11,20 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/compat/leaktest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"pyshm": main})
+	testscript.Main(leakless{m}, map[string]func(){"pyshm": main})
 }
+
+// leakless is a test run that fails if it leaves anything behind.
+type leakless struct{ m *testing.M }
+
+func (l leakless) Run() int { return leaktest.Run(l.m, prefix) }
+
+// prefix begins the names of this run alone.
+var prefix = "pyshm_t" + rand.Text()[:8]
 
 // TestScripts runs the scripts that need no Python.
 func TestScripts(t *testing.T) {
@@ -45,8 +54,9 @@ func runScripts(t *testing.T, dir string, setup func(*testscript.Env)) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
-			name := "pyshm_t" + rand.Text()[:12]
+			name := prefix + rand.Text()[:8]
 			env.Setenv("NAME", name)
+			env.Setenv("USER", userName(uint32(os.Geteuid())))
 			env.Defer(func() { checkGone(env.T().(testing.TB), name) })
 			if setup != nil {
 				setup(env)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -17,7 +18,7 @@ import (
 
 // Names and values come from other processes. What is printed has to be on one
 // line and without the control characters that a terminal obeys: values are
-// printed by format.Repr, names by shown, both as JSON by jsonLine.
+// printed by format.Repr, names by shown, both as JSON by toJSON.
 
 // shown returns a name as it is, or quoted if it has characters that are not
 // plainly visible.
@@ -74,9 +75,8 @@ func kindOf(v any) format.Kind {
 	}
 }
 
-// jsonLine returns v as one line of JSON, in which characters that are not
-// printable are escaped.
-func jsonLine(v any) ([]byte, error) {
+// toJSON returns v on one line, with characters that are not printable escaped.
+func toJSON(v any) ([]byte, error) {
 	var line bytes.Buffer
 	enc := json.NewEncoder(&line)
 	enc.SetEscapeHTML(false)
@@ -93,13 +93,39 @@ func jsonLine(v any) ([]byte, error) {
 			out = fmt.Appendf(out, `\u%04x`, unit)
 		}
 	}
-	return append(out, '\n'), nil
+	return out, nil
 }
 
 func printJSON(out io.Writer, v any) error {
-	line, err := jsonLine(v)
+	line, err := toJSON(v)
 	if err == nil {
-		_, err = out.Write(line)
+		_, err = out.Write(append(line, '\n'))
 	}
 	return err
 }
+
+// A jsonArray prints an array as its elements come, an element a line.
+type jsonArray struct {
+	out   *bufio.Writer
+	begun bool
+}
+
+func beginArray(out *bufio.Writer) *jsonArray {
+	out.WriteByte('[')
+	return &jsonArray{out: out}
+}
+
+func (a *jsonArray) add(v any) error {
+	if a.begun {
+		a.out.WriteByte(',')
+	}
+	a.begun = true
+	a.out.WriteByte('\n')
+	element, err := toJSON(v)
+	if err == nil {
+		_, err = a.out.Write(element)
+	}
+	return err
+}
+
+func (a *jsonArray) end() { a.out.WriteString("\n]") }

@@ -39,7 +39,7 @@ know as multiprocessing.shared_memory: ShareableList and SharedMemory, by name.`
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(newCreate(), newGet(), newSet(), newShow(), newRm())
+	root.AddCommand(newCreate(), newGet(), newSet(), newShow(), newLs(), newRm(), newHelper(), newRun())
 
 	root.InitDefaultHelpCmd()
 	help, _, _ := root.Find([]string{"help"})

@@ -36,14 +36,10 @@ func set(cmd *cobra.Command, name, indexArg, literal string) error {
 	if _, ok := v.([]any); ok {
 		return usagef("LITERAL is a list, which cannot be an item")
 	}
-	l, err := attachList(name)
+	l, i, err := index.attachItem(name)
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	i, err := index.of(l)
-	if err != nil {
-		return err
-	}
 	return l.Set(i, v)
 }

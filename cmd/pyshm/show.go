@@ -157,27 +157,19 @@ func showList(out *bufio.Writer, l *pyshm.ShareableList) error {
 	})
 }
 
-// showListJSON prints the head's object and adds the items to it, an item a
-// line.
+// showListJSON prints the head's object and adds the items to it.
 func showListJSON(out *bufio.Writer, l *pyshm.ShareableList) error {
 	length := l.Len()
-	head, err := jsonLine(segmentHead{Name: l.Name(), Kind: "list", Size: l.SharedMemory().Size(),
+	head, err := toJSON(segmentHead{Name: l.Name(), Kind: "list", Size: l.SharedMemory().Size(),
 		Layout: layoutName(l.Layout()), Length: &length})
 	if err != nil {
 		return err
 	}
-	out.Write(bytes.TrimSuffix(head, []byte("}\n")))
-	out.WriteString(`,"items":[`)
-	separator := "\n"
-	err = eachRow(l, func(r row) error {
-		out.WriteString(separator)
-		separator = ",\n"
-		line, err := jsonLine(r)
-		if err == nil {
-			_, err = out.Write(bytes.TrimSuffix(line, []byte("\n")))
-		}
-		return err
-	})
-	out.WriteString("\n]}\n")
+	out.Write(bytes.TrimSuffix(head, []byte("}")))
+	out.WriteString(`,"items":`)
+	items := beginArray(out)
+	err = eachRow(l, func(r row) error { return items.add(r) })
+	items.end()
+	out.WriteString("}\n")
 	return err
 }

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/user"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+func newLs() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "ls",
+		Short: "List what there is of shared memory",
+		Long: `Lists the shared memory of all programs on this machine: name, kind (list,
+block, semaphore; incomplete while it has no size, unreadable without the right
+to look into it), size in bytes, age, owner and mode.
+
+A block with the bytes of a list is listed as a list: there is no mark on it.`,
+		Example: `  pyshm ls
+  pyshm ls --json | jq -r '.[] | select(.kind == "list").name'`,
+		Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			segments, err := listSegments()
+			if err != nil {
+				return err
+			}
+			out := bufio.NewWriter(cmd.OutOrStdout())
+			if asJSON {
+				err = lsJSON(out, segments)
+			} else {
+				ls(out, segments, time.Now())
+			}
+			return errors.Join(err, out.Flush())
+		},
+	}
+	addJSON(cmd, &asJSON)
+	return cmd
+}
+
+// A segment is a line of ls, as JSON.
+type segment struct {
+	Name     string    `json:"name"`
+	Kind     string    `json:"kind"`
+	Size     int64     `json:"size"`
+	Layout   string    `json:"layout,omitempty"`
+	Length   *int      `json:"length,omitempty"`
+	Owner    string    `json:"owner"` // the number if it has no name
+	UID      uint32    `json:"uid"`
+	Mode     string    `json:"mode"`     // octal
+	Modified time.Time `json:"modified"` // when it was made, usually
+}
+
+func listSegments() ([]segment, error) {
+	segments := []segment{}
+	owners := map[uint32]string{}
+	for found, err := range pyshm.Segments() {
+		if err != nil {
+			return nil, err
+		}
+		content, err := found.Inspect()
+		if errors.Is(err, fs.ErrNotExist) { // removed since
+			continue
+		}
+		owner, known := owners[found.UID]
+		if !known {
+			owner = userName(found.UID)
+			owners[found.UID] = owner
+		}
+		s := segment{
+			Name:     found.Name,
+			Kind:     string(content.Kind),
+			Size:     found.Size,
+			Owner:    owner,
+			UID:      found.UID,
+			Mode:     fmt.Sprintf("%04o", found.Mode.Perm()),
+			Modified: found.Modified.UTC().Truncate(time.Second),
+		}
+		if content.Kind == pyshm.KindList {
+			s.Layout, s.Length = layoutName(content.Layout), &content.Len
+		}
+		segments = append(segments, s)
+	}
+	return segments, nil
+}
+
+func userName(uid uint32) string {
+	id := strconv.FormatUint(uint64(uid), 10)
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return id
+}
+
+func ls(out *bufio.Writer, segments []segment, now time.Time) {
+	rows := [][]string{{"NAME", "KIND", "SIZE", "AGE", "OWNER", "MODE"}}
+	for _, s := range segments {
+		rows = append(rows, []string{
+			shown(s.Name), s.Kind, strconv.FormatInt(s.Size, 10), age(now.Sub(s.Modified)), shown(s.Owner), s.Mode,
+		})
+	}
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	numbers := map[int]bool{2: true, 3: true} // SIZE and AGE, to the right
+	for _, row := range rows {
+		for i, cell := range row {
+			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			switch {
+			case numbers[i]:
+				row[i] = padding + cell
+			case i < len(row)-1:
+				row[i] = cell + padding
+			}
+		}
+		fmt.Fprintln(out, strings.Join(row, "  "))
+	}
+}
+
+// age tells a duration in its largest unit.
+func age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", max(0, d/time.Second))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", d/time.Minute)
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	default:
+		return fmt.Sprintf("%dd", d/(24*time.Hour))
+	}
+}
+
+func lsJSON(out *bufio.Writer, segments []segment) error {
+	array := beginArray(out)
+	for _, s := range segments {
+		if err := array.add(s); err != nil {
+			return err
+		}
+	}
+	array.end()
+	return out.WriteByte('\n')
+}

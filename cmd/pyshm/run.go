@@ -1,0 +1,43 @@
+package main
+
+import (
+	"errors"
+	"os/exec"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+func newRun() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run [--] COMMAND [ARGUMENT...]",
+		Short: "Run a Python program that leaves alone what it attaches to",
+		Long: `Runs COMMAND with an environment in which Python's resource tracker does not
+remove what a process only attached to. The program need not be changed, and
+its own processes inherit it; python3 -E, -I and -S ignore it.
+
+The program takes the place of pyshm: it gets all signals, and its exit status
+is that of the command.`,
+		Example: `  pyshm run -- python3 worker.py prices`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("COMMAND is missing")
+			}
+			return nil
+		},
+		DisableFlagsInUseLine: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			command := exec.Command(args[0], args[1:]...)
+			if command.Err != nil {
+				return command.Err
+			}
+			if err := pyshm.WorkerEnv(command); err != nil {
+				return err
+			}
+			return become(command)
+		},
+	}
+	cmd.Flags().SetInterspersed(false) // the flags of COMMAND are its own
+	return cmd
+}
