@@ -2,7 +2,9 @@ package main
 
 import (
 	"crypto/rand"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"testing"
@@ -28,14 +30,17 @@ var prefix = "pyshm_t" + rand.Text()[:8]
 
 // TestScripts runs the scripts that need no Python.
 func TestScripts(t *testing.T) {
-	runScripts(t, "testdata/script", nil)
+	runScripts(t, "testdata/script", false, nil)
 }
 
 // TestPythonScripts runs the others under every interpreter, $PYTHON.
 func TestPythonScripts(t *testing.T) {
+	found, _ := compat.Find(t.Context()) // ForEach reports the error
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
-		runScripts(t, "testdata/script/python", func(env *testscript.Env) {
+		runScripts(t, "testdata/script/python", py == found[0], func(env *testscript.Env) {
 			env.Setenv("PYTHON", py.Path)
+			commands := filepath.SplitList(env.Getenv("PATH"))[0]
+			env.Setenv("PATH", commands+":/usr/bin:/bin") // no other Pythons than need be
 			env.Setenv("LC_ALL", "C.UTF-8")
 			env.Setenv("LAYOUT", layoutName(py.Layout()))
 		})
@@ -44,8 +49,9 @@ func TestPythonScripts(t *testing.T) {
 
 // runScripts runs the scripts in dir. What one makes in shared memory has a
 // name that begins with $NAME, which is another in each, and must be gone when
-// it ends.
-func runScripts(t *testing.T, dir string, setup func(*testscript.Env)) {
+// it ends. The conditions are [first], under the first interpreter, and
+// [namespaces], where a user may hide files from a process.
+func runScripts(t *testing.T, dir string, first bool, setup func(*testscript.Env)) {
 	if runtime.GOOS != "linux" {
 		t.Skip("no shared memory on " + runtime.GOOS + " yet")
 	}
@@ -53,6 +59,15 @@ func runScripts(t *testing.T, dir string, setup func(*testscript.Env)) {
 		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Condition: func(condition string) (bool, error) {
+			switch condition {
+			case "first":
+				return first, nil
+			case "namespaces":
+				return exec.Command("unshare", "--user", "--map-root-user", "--mount", "true").Run() == nil, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", condition)
+		},
 		Setup: func(env *testscript.Env) error {
 			name := prefix + rand.Text()[:8]
 			env.Setenv("NAME", name)

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"runtime/debug"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +28,8 @@ func newRoot(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
 		Short: "Share memory with Python",
 		Long: `pyshm looks into, makes and changes the shared memory that Python programs
 know as multiprocessing.shared_memory: ShareableList and SharedMemory, by name.`,
-		Example: `  pyshm create prices '[1, 2.5, None, "abc"]'
+		Example: `  pyshm demo
+  pyshm create prices '[1, 2.5, None, "abc"]'
   pyshm set prices 0 -7
   pyshm show prices
   pyshm rm prices`,
@@ -39,7 +41,8 @@ know as multiprocessing.shared_memory: ShareableList and SharedMemory, by name.`
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(newCreate(), newGet(), newSet(), newShow(), newLs(), newRm(), newHelper(), newRun())
+	root.AddCommand(newCreate(), newGet(), newSet(), newShow(), newLs(), newRm(),
+		newHelper(), newRun(), newDemo())
 
 	root.InitDefaultHelpCmd()
 	help, _, _ := root.Find([]string{"help"})
@@ -73,8 +76,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "pyshm: %v (see %s --help)\n", err, cmd.CommandPath())
 		return exitUsage
 	}
+	if errors.Is(err, syscall.EPIPE) { // the reader has seen enough
+		return exitFailed
+	}
 	for _, err := range parts(err) {
-		fmt.Fprintf(stderr, "pyshm: %s\n", explain(err))
+		fmt.Fprintf(stderr, "pyshm: %s\n", strings.ReplaceAll(explain(err), "\n", " "))
 	}
 	return exitFailed
 }

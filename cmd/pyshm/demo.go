@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+func newDemo() *cobra.Command {
+	var python string
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "See Go and Python share lists",
+		Long: `Lets Go and a real Python process read and change each other's lists, checks
+what each of them reads, and removes everything in the end.`,
+		Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			// SIGPIPE, too, must leave nothing behind: writing then fails instead.
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+			defer stop()
+			err := runDemo(ctx, cmd.OutOrStdout(), python)
+			if ctx.Err() != nil && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, errLeftBehind) {
+				return errors.New("demo: interrupted")
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&python, "python", "", "the Python to use, a `PATH` or command (default: the first that is found)")
+	return cmd
+}
+
+// A demo is what its parts have in common.
+type demo struct {
+	out    io.Writer
+	python *compat.Peer
+	stem   string // begins the names of all segments
+}
+
+var errLeftBehind = errors.New("left behind")
+
+func runDemo(ctx context.Context, out io.Writer, command string) (err error) {
+	interpreter, err := findPython(ctx, command)
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	start := time.Now()
+	python, err := interpreter.Start(ctx)
+	if err != nil {
+		return err
+	}
+	started := time.Now()
+	d := demo{out, python, "pyshm_demo_" + strings.ToLower(rand.Text()[:6])}
+	defer func() { err = errors.Join(err, d.end()) }()
+
+	if _, err := fmt.Fprintf(out, "Go and %v (%s) share lists by name. Python has its standard library only.\n\n",
+		interpreter, shown(interpreter.Path)); err != nil {
+		return err
+	}
+	for _, part := range []func() error{d.goToPython, d.pythonToGo} {
+		if err := part(); err != nil {
+			return err
+		}
+	}
+	shared := time.Now()
+	if err := d.end(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "\nEverything is removed. Starting Python took %v, the sharing %v.\n",
+		started.Sub(start).Round(time.Millisecond), shared.Sub(started).Round(time.Millisecond))
+	return err
+}
+
+// findPython returns the interpreter behind a command, or the one that
+// compat.Find prefers.
+func findPython(ctx context.Context, command string) (compat.Interpreter, error) {
+	if command != "" {
+		path, err := exec.LookPath(command)
+		if err == nil {
+			path, err = filepath.Abs(path)
+		}
+		if err != nil {
+			return compat.Interpreter{}, err
+		}
+		os.Setenv("PYSHM_PYTHONS", path)
+	}
+	found, err := compat.Find(ctx)
+	switch {
+	case err == nil:
+		return found[0], nil
+	case errors.Is(err, compat.ErrNoPython):
+		// The lines after the first tell what was tried.
+		text, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "compat: find: "), "\n")
+		return compat.Interpreter{}, errors.New(text)
+	case command != "":
+		return compat.Interpreter{}, fmt.Errorf("--python %s: %w", command, errors.Unwrap(err))
+	}
+	return compat.Interpreter{}, err
+}
+
+// goToPython has Go create a list, and Python read and change it.
+func (d *demo) goToPython() (err error) {
+	values := []any{int64(-2), 1.5, true, nil, "héllo", []byte("\x00\xff")}
+	layout := pyshm.Layout(d.python.Interpreter().Layout())
+	list, err := pyshm.CreateList(d.stem+"_go", values, layout)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, list.Unlink(), list.Close()) }()
+	if err := d.say("Go", "creates "+list.Name(), format.Repr(values)); err != nil {
+		return err
+	}
+
+	theirs, err := d.python.AttachList(list.Name())
+	if err != nil {
+		return err
+	}
+	if err := d.pythonReads(theirs, "attaches and reads", values); err != nil {
+		return err
+	}
+
+	changed := []any{int64(40), -0.25, nil, "text", "wörld", false}
+	for i, v := range changed {
+		if err := theirs.Set(i, v); err != nil {
+			return err
+		}
+	}
+	return d.goReads(list, "reads what Python set", changed)
+}
+
+// pythonToGo has Python create a list, and Go read and change it. Python's
+// resource tracker removes it at the latest when the process ends.
+func (d *demo) pythonToGo() error {
+	values := []any{int64(1) << 62, 1e-9, false, "snake", []byte("abc"), nil}
+	theirs, err := d.python.CreateList(d.stem+"_py", values)
+	if err != nil {
+		return err
+	}
+	if err := d.pythonReads(theirs, "creates "+theirs.Name(), values); err != nil {
+		return err
+	}
+
+	list, err := pyshm.AttachList(theirs.Name())
+	if err != nil {
+		return err
+	}
+	defer list.Close()
+	if err := d.goReads(list, "attaches and reads", values); err != nil {
+		return err
+	}
+
+	changed := []any{"Go was", "here", int64(-1), 0.5, true, []byte{0x80}}
+	for i, v := range changed {
+		if err := list.Set(i, v); err != nil {
+			return err
+		}
+	}
+	if err := d.pythonReads(theirs, "reads what Go set", changed); err != nil {
+		return err
+	}
+	return theirs.Unlink()
+}
+
+// pythonReads tells what Python's repr makes of a list, and checks it.
+func (d *demo) pythonReads(list *compat.List, what string, want []any) error {
+	read, err := d.python.Eval("repr(list(" + list.Var() + "))")
+	if err != nil {
+		return err
+	}
+	return d.tell("Python", what, fmt.Sprint(read), want)
+}
+
+func (d *demo) goReads(list *pyshm.ShareableList, what string, want []any) error {
+	read, err := list.Values()
+	if err != nil {
+		return err
+	}
+	return d.tell("Go", what, format.Repr(read), want)
+}
+
+func (d *demo) tell(who, what, read string, want []any) error {
+	if err := d.say(who, what, read); err != nil {
+		return err
+	}
+	if read != format.Repr(want) {
+		return fmt.Errorf("demo: %s should have read %s", who, format.Repr(want))
+	}
+	return nil
+}
+
+func (d *demo) say(who, what, values string) error {
+	_, err := fmt.Fprintf(d.out, "%-7s %-29s %s\n", who, what, values)
+	return err
+}
+
+// end ends Python and makes sure that nothing remains in shared memory.
+func (d *demo) end() error {
+	errs := []error{d.python.Close()}
+	for segment, err := range pyshm.Segments() {
+		if err != nil {
+			errs = append(errs, err)
+		} else if strings.HasPrefix(segment.Name, d.stem) {
+			errs = append(errs, fmt.Errorf("demo: %w: pyshm rm %s removes it", errLeftBehind, segment.Name))
+		}
+	}
+	return errors.Join(errs...)
+}
