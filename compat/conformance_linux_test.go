@@ -30,6 +30,17 @@ func TestConformance(t *testing.T) {
 			{"Values", testValues},
 			{"Arguments", testArguments},
 			{"LongestItem", testLongestItem},
+			{"Set", testSet},
+			{"Torn", testTorn},
+			{"TornByGo", testTornByGo},
+			{"NumbersWhole", testNumbersWhole},
+			{"Foreign", testForeign},
+			{"ForeignSet", testForeignSet},
+			{"Indices", testIndices},
+			{"IndexOfEmpty", testIndexOfEmpty},
+			{"Search", testSearch},
+			{"SearchUnreadable", testSearchUnreadable},
+			{"Repr", testRepr},
 		} {
 			t.Run(part.name, func(t *testing.T) { part.test(t, p) })
 		}
