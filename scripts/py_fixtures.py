@@ -574,12 +574,17 @@ def compare(folder, made_in):
 def lines_of(manifest, folder, bytes_too):
     """What must be equal, one line a case and a file."""
     ignored = () if bytes_too else ("after", "sha256")
+    # Where floats pass through the x87 registers, no signalling NaN survives.
+    left_out = () if spell(bits("7ff0000000000001"))["float"] == "7ff0000000000001" else ("nans-signalling",)
     lines = []
     for key in ("lists", "refused", "sets", "patches"):
         for entry in manifest[key]:
-            lines.append("%s: %s" % (key, to_json({k: v for k, v in entry.items() if k not in ignored})))
+            if entry["name"] not in left_out:
+                lines.append("%s: %s" % (key, to_json({k: v for k, v in entry.items() if k not in ignored})))
     if bytes_too:
-        lines += ["%s: %s" % (path.name, path.read_bytes().hex()) for path in sorted(folder.glob("*.bin"))]
+        for path in sorted(folder.glob("*.bin")):
+            if path.stem not in left_out:
+                lines.append("%s: %s" % (path.name, path.read_bytes().hex()))
     return lines
 
 
