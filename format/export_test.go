@@ -1,10 +1,12 @@
 package format
 
-// AttachAtOnce is Attach for tests that bring many broken lists: it does not
-// wait for their formats, nor do the methods of the list for its items.
-func AttachAtOnce(buf []byte) (*List, error) {
+import "time"
+
+// AttachPatiently is Attach with another patience. Tests that bring many broken
+// lists have none.
+func AttachPatiently(buf []byte, patience time.Duration) (*List, error) {
 	if !isAligned(buf) {
 		return nil, listErr("attach", ErrUnaligned)
 	}
-	return attachPatiently("attach", buf, 0)
+	return attachPatiently("attach", buf, patience)
 }

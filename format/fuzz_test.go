@@ -112,7 +112,7 @@ var listReaders = []reader{
 func readEverything(t *testing.T, buf []byte, method, item int) {
 	before := string(buf)
 	want, wantOK := oracle(buf)
-	l, err := format.AttachAtOnce(buf)
+	l, err := format.AttachPatiently(buf, 0)
 	if err != nil {
 		if wantOK {
 			t.Errorf("Attach: %v, but the oracle reads %s", err, format.Repr(want))
@@ -120,7 +120,7 @@ func readEverything(t *testing.T, buf []byte, method, item int) {
 		if !errors.Is(err, format.ErrCorrupt) && !errors.Is(err, format.ErrIncomplete) {
 			t.Errorf("Attach: %v", err)
 		}
-		checkAllocation(t, "Attach", 8*len(buf), func() { _, _ = format.AttachAtOnce(buf) })
+		checkAllocation(t, "Attach", 8*len(buf), func() { _, _ = format.AttachPatiently(buf, 0) })
 		return
 	}
 
@@ -223,7 +223,7 @@ func FuzzAttachWrite(f *testing.F) {
 
 // writeScript writes to buf, which begins at start in the bytes around it.
 func writeScript(t *testing.T, buf, around []byte, start int, script []byte) {
-	l, err := format.AttachAtOnce(buf)
+	l, err := format.AttachPatiently(buf, 0)
 	if err != nil {
 		return
 	}

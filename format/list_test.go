@@ -346,7 +346,7 @@ func TestAttachPatience(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		copy(buf[p.formats:], "xxxxxx?x")
 	}()
-	if _, err := format.Attach(buf); err != nil {
+	if _, err := format.AttachPatiently(buf, time.Minute); err != nil {
 		t.Errorf("a format appeared within the patience, but: %v", err)
 	}
 }

@@ -177,8 +177,8 @@ func (p *parser) quoted(isBytes bool) ([]byte, error) {
 		case c == quote:
 			p.pos++
 			return out, nil
-		case c == '\n':
-			return nil, p.syntax("a line ends inside quotes")
+		case c == '\n' || c == '\r' || c == 0: // not in Python's source either
+			return nil, p.syntax(strconv.QuoteRune(rune(c)) + " inside quotes must be an escape")
 		case c == '\\':
 			var err error
 			if out, err = p.escape(out, isBytes); err != nil {
