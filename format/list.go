@@ -219,8 +219,8 @@ func (l *List) checkStarted() error {
 	}
 }
 
-// anyFormat looks at the first formats, which are written first, and not at all:
-// in a sparse file, looking takes memory.
+// anyFormat looks at the first formats only: they are written first, and in a
+// sparse file looking takes memory.
 func (l *List) anyFormat() bool {
 	for i := range min(l.n, 64) {
 		if load(&l.formats[i]) != 0 || l.codes[i] != 0 {
