@@ -199,6 +199,18 @@ func rangeIf64(err error) error {
 	return err
 }
 
+// On a 32-bit machine three hundred slots of nearly 10 MB are too many.
+func TestEncodeBeyondInt(t *testing.T) {
+	values := make([]any, 300)
+	for i := range values {
+		values[i] = format.Sized{Value: "", Capacity: format.MaxText}
+	}
+	size, err := format.Size(values, nil)
+	if math.MaxInt == math.MaxInt32 && !errors.Is(err, format.ErrTooLarge) || math.MaxInt > math.MaxInt32 && size != 16+300*(17+9_999_992) {
+		t.Errorf("Size = %d, %v", size, err)
+	}
+}
+
 func TestEncodeUnknownLayout(t *testing.T) {
 	if _, err := format.Encode(nil, &format.Options{Layout: 2}); err == nil || err.Error() != "format: encode: unsupported type: Layout(2)" {
 		t.Error(err)
