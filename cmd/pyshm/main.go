@@ -21,6 +21,9 @@
 //	NoneType   null
 //	str        a string
 //	bytes      a string, in base64
+//
+// In the output of show, an item also tells its format, offset and capacity,
+// and one that cannot be read has an error and no value.
 package main
 
 import "os"

@@ -27,7 +27,9 @@ func newRoot(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
 		Use:   "pyshm",
 		Short: "Share memory with Python",
 		Long: `pyshm looks into, makes and changes the shared memory that Python programs
-know as multiprocessing.shared_memory: ShareableList and SharedMemory, by name.`,
+know as multiprocessing.shared_memory: ShareableList and SharedMemory, by name.
+
+Exit status: 0; 1 if a command fails; 2 if it cannot be understood.`,
 		Example: `  pyshm demo
   pyshm create prices '[1, 2.5, None, "abc"]'
   pyshm set prices 0 -7
