@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -237,5 +238,31 @@ func TestFindHonoursTheContext(t *testing.T) {
 	}
 	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("it took %v", took)
+	}
+}
+
+// What scripts/interpreters.sh has brought to this source tree takes part in the
+// tests.
+func TestFindReturnsWhatWasBrought(t *testing.T) {
+	list, err := os.ReadFile("../.interpreters/list")
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("scripts/interpreters.sh has not been run here")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := compat.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path := range strings.Lines(string(list)) {
+		executable, err := filepath.EvalSymlinks(strings.TrimSuffix(path, "\n"))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if !slices.ContainsFunc(found, func(py compat.Interpreter) bool { return py.Executable == executable }) {
+			t.Errorf("%s was brought, but Find does not return it", executable)
+		}
 	}
 }
