@@ -1,0 +1,82 @@
+package docs
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// ranks order the packages of the module: one imports only those of a lower
+// rank, or its own internal ones.
+var ranks = []struct {
+	path string
+	rank int
+}{
+	{"cmd", 4},
+	{"compat", 3},
+	{"pyshm/manager", 2},
+	{"pyshm", 1},
+	{"scripts", 0},
+	{"format", 0},
+}
+
+// rankOf returns the rank of a package of the module, and the tree it is in.
+func rankOf(path string) (rank int, tree string, ok bool) {
+	rest, ok := strings.CutPrefix(path, module+"/")
+	if !ok {
+		return 0, "", false
+	}
+	for _, r := range ranks {
+		if rest == r.path || strings.HasPrefix(rest, r.path+"/") {
+			return r.rank, r.path, true
+		}
+	}
+	return 0, "", false
+}
+
+func TestImportsGoOneWay(t *testing.T) {
+	for _, pkg := range goList(t, "./...") {
+		rank, tree, ok := rankOf(pkg.ImportPath)
+		if !ok {
+			continue // docs, examples: nobody imports them
+		}
+		if len(pkg.CgoFiles) > 0 {
+			t.Errorf("%s uses cgo: %v", pkg.ImportPath, pkg.CgoFiles)
+		}
+		for _, imported := range pkg.Imports {
+			other, otherTree, ok := rankOf(imported)
+			if ok && otherTree != tree && other >= rank {
+				t.Errorf("%s imports %s", pkg.ImportPath, imported)
+			}
+			if strings.HasPrefix(imported, "golang.org/x/sys") && !strings.Contains(pkg.ImportPath, "/pyshm/internal/") {
+				t.Errorf("%s imports %s, which is for pyshm/internal alone", pkg.ImportPath, imported)
+			}
+			if tree == "compat" && (imported == "testing" || strings.HasPrefix(imported, "testing/")) {
+				t.Errorf("%s imports %s, but is not for tests alone", pkg.ImportPath, imported)
+			}
+		}
+	}
+}
+
+// What a user of a package has to link, besides the standard library and the
+// packages of this module below it.
+func TestDependencies(t *testing.T) {
+	for _, test := range []struct {
+		pkg   string
+		links []string
+	}{
+		{"format", nil},
+		{"pyshm", []string{"golang.org/x/sys/unix"}},
+	} {
+		var links []string
+		for _, dep := range goList(t, "-deps", "./"+test.pkg) {
+			own := dep.ImportPath == module+"/"+test.pkg
+			if _, _, inModule := rankOf(dep.ImportPath); !dep.Standard && !own && (!inModule || test.pkg == "format") {
+				links = append(links, dep.ImportPath)
+			}
+		}
+		if !slices.Equal(links, test.links) {
+			t.Errorf("%s links %v, want %v", test.pkg, links, test.links)
+		}
+	}
+}

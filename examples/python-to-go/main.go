@@ -1,0 +1,27 @@
+// Python creates a list; Go attaches to it by name, reads and changes it.
+package main
+
+import (
+	"fmt"
+	"log"
+	"os"
+
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+func main() {
+	list, err := pyshm.AttachList(os.Args[1])
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer list.Close()
+	for item, err := range list.All() {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("Go: %T %v\n", item, item)
+	}
+	if err := list.Set(2, "adieu"); err != nil {
+		log.Fatal(err)
+	}
+}
