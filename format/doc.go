@@ -34,18 +34,31 @@
 // # Concurrency
 //
 // A [List] has no lock. Its methods may be called from several goroutines and
-// processes at once without harm to memory, but a value is only sure to be
-// what somebody wrote under these conditions:
+// processes at once without harm to memory. Readers and writers that share a lock
+// get what was written. Without one, it depends on the write that a reader meets:
 //
-//   - Setting a number, bool or None on an item that already has that kind is
-//     one aligned 8-byte store: a reader sees the old value or the new one.
-//   - [List.AddInt] and [List.CompareAndSwapInt] are atomic against each other,
-//     in all Go processes, while nobody changes the item's kind.
-//   - Everything else needs a lock that all writers and readers share: strings
-//     and changes of kind take several stores. A reader that meets a header in
-//     the middle of a change retries for about 5 ms and then answers [ErrBusy].
-//   - CPython's own writes are never atomic. It zeroes the bytes first, so a
-//     reader without the lock can see a zero; and int, float and bool share a
-//     back-transform code, so a reader can see an old value as another kind.
-//     A consistent header does not prove a consistent value.
+//   - Set, SetInt, SetFloat, SetBool or SetNone over the same kind, AddInt and
+//     CompareAndSwapInt are one aligned 8-byte store. Every reader, Python's too,
+//     gets the old value or the new one.
+//   - Every other Set takes several stores: text, and a change of kind. A reader
+//     that finds the item in between looks again for about 5 ms and then answers
+//     [ErrBusy]; Python raises ValueError. A reader that is overtaken between two
+//     looks, and Python looks only once, can get text of old and new bytes, or the
+//     bytes of one kind as another.
+//   - Python's writes are never atomic. CPython zeroes the bytes before it stores
+//     them, so a reader can get 0, False or a shorter text although nobody wrote
+//     that; and it writes format and code before the value, so that a reader can
+//     get the old bytes as the new kind. int, float and bool have the same code: a
+//     consistent header does not prove a consistent value.
+//
+// More than one item, and more than one step:
+//
+//   - [List.AddInt] and [List.CompareAndSwapInt] are atomic against each other and
+//     against SetInt in all Go processes, while nobody changes the item's kind.
+//     They are not atomic against Python's writes.
+//   - [List.Values], [List.All], [List.CopyInts], [List.CopyFloats], [List.Index],
+//     [List.Count] and [List.Check] look at one item after the other. What they
+//     return need not have been in the list at any one time.
+//   - A process that dies in the middle of a Set leaves the old value, the new
+//     one, or an item that reads as [ErrBusy] until the next Set, by Go or Python.
 package format
