@@ -45,14 +45,64 @@ const probeTimeout = 30 * time.Second
 // once. Concurrent calls are allowed and wait for each other.
 func Find(ctx context.Context) ([]Interpreter, error) {
 	candidates := findCandidates()
+	found, err := accepted(ctx, candidates)
+	if err == nil && len(found) == 0 {
+		err = noPythonError(candidates, probeAll(ctx, candidates))
+	}
+	return found, findErr(err)
+}
+
+// First returns the interpreter that [Find] returns first. It does not wait for
+// the others.
+func First(ctx context.Context) (Interpreter, error) {
+	candidates := findCandidates()
+	for i := range candidates {
+		found, err := accepted(ctx, candidates[i:i+1])
+		if err != nil {
+			return Interpreter{}, findErr(err)
+		}
+		if len(found) > 0 {
+			return found[0], nil
+		}
+	}
+	return Interpreter{}, findErr(noPythonError(candidates, probeAll(ctx, candidates)))
+}
+
+// Probe returns the interpreter behind a command, which is a path or is looked
+// up on $PATH. The error says why there is none.
+func Probe(ctx context.Context, command string) (Interpreter, error) {
+	path, err := exec.LookPath(command)
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return Interpreter{}, fmt.Errorf("compat: probe %s: %w", command, err)
+	}
+	result := probeAll(ctx, []candidate{{command: path}})[0]
+	if result.err != nil {
+		return Interpreter{}, fmt.Errorf("compat: probe %s: %w", command, result.err)
+	}
+	result.python.Path = path
+	return result.python, nil
+}
+
+func findErr(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("compat: find: %w", err)
+}
+
+// accepted returns the interpreters among the candidates, each once.
+func accepted(ctx context.Context, candidates []candidate) ([]Interpreter, error) {
 	probed := probeAll(ctx, candidates)
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("compat: find: %w", err)
+		return nil, err
 	}
 	var found []Interpreter
 	for i, p := range probed {
 		if p.err != nil && candidates[i].listed {
-			return nil, fmt.Errorf("compat: find: %s, listed in $PYSHM_PYTHONS: %w", candidates[i].command, p.err)
+			return nil, fmt.Errorf("%s, listed in $PYSHM_PYTHONS: %w", candidates[i].command, p.err)
 		}
 		if p.err != nil || slices.ContainsFunc(found, p.python.same) {
 			continue
@@ -63,9 +113,6 @@ func Find(ctx context.Context) ([]Interpreter, error) {
 		}
 		found = append(found, p.python)
 	}
-	if len(found) == 0 {
-		return nil, noPythonError(candidates, probed)
-	}
 	return found, nil
 }
 
@@ -74,7 +121,7 @@ func noPythonError(candidates []candidate, probed []probeResult) error {
 	for i, p := range probed {
 		fmt.Fprintf(&tried, "\n\ttried %s: %v", candidates[i].command, p.err)
 	}
-	return fmt.Errorf("compat: find: %w: install one (Debian, Ubuntu: apt install python3; "+
+	return fmt.Errorf("%w: install one (Debian, Ubuntu: apt install python3; "+
 		"Fedora: dnf install python3; macOS: brew install python3) "+
 		"or list the executables in $PYSHM_PYTHONS%s", ErrNoPython, tried.String())
 }

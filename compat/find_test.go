@@ -266,3 +266,19 @@ func TestFindReturnsWhatWasBrought(t *testing.T) {
 		}
 	}
 }
+
+func TestFirstIsFindsFirst(t *testing.T) {
+	found, err := compat.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := compat.First(t.Context())
+	if err != nil || first != found[0] {
+		t.Errorf("First() = %v, %v, want %v", first, err, found[0])
+	}
+	for _, py := range found {
+		if probed, err := compat.Probe(t.Context(), py.Path); err != nil || probed != py {
+			t.Errorf("Probe(%s) = %v, %v", py.Path, probed, err)
+		}
+	}
+}

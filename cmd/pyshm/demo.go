@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -85,31 +83,23 @@ func runDemo(ctx context.Context, out io.Writer, command string) (err error) {
 	return err
 }
 
-// findPython returns the interpreter behind a command, or the one that
-// compat.Find prefers.
+// findPython returns the interpreter behind a command, or the one that compat
+// prefers.
 func findPython(ctx context.Context, command string) (compat.Interpreter, error) {
 	if command != "" {
-		path, err := exec.LookPath(command)
-		if err == nil {
-			path, err = filepath.Abs(path)
-		}
+		python, err := compat.Probe(ctx, command)
 		if err != nil {
-			return compat.Interpreter{}, err
+			err = fmt.Errorf("--python %s: %w", command, errors.Unwrap(err))
 		}
-		os.Setenv("PYSHM_PYTHONS", path)
+		return python, err
 	}
-	found, err := compat.Find(ctx)
-	switch {
-	case err == nil:
-		return found[0], nil
-	case errors.Is(err, compat.ErrNoPython):
+	python, err := compat.First(ctx)
+	if errors.Is(err, compat.ErrNoPython) {
 		// The lines after the first tell what was tried.
 		text, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "compat: find: "), "\n")
-		return compat.Interpreter{}, errors.New(text)
-	case command != "":
-		return compat.Interpreter{}, fmt.Errorf("--python %s: %w", command, errors.Unwrap(err))
+		err = errors.New(text)
 	}
-	return compat.Interpreter{}, err
+	return python, err
 }
 
 // goToPython has Go create a list, and Python read and change it.
