@@ -48,21 +48,25 @@ func TestReread(t *testing.T) {
 		t.Fatal(err)
 	}
 	settled := l.formats[0]
+	changeCode := func() { l.codes[0] = codeStr + codeBytes - l.codes[0] }
+	changeFormat := func() { l.formats[0] ^= formatWord("8s") ^ formatWord("7s") }
 	for changes := range 100 {
-		reads := 0
-		err := l.reread(0, &waiter{}, func(header) error {
-			if reads++; reads <= changes {
-				l.codes[0] = codeStr + codeBytes - l.codes[0]
+		for _, change := range []func(){changeCode, changeFormat} {
+			reads := 0
+			err := l.reread(0, &waiter{}, func(header) error {
+				if reads++; reads <= changes {
+					change()
+				}
+				return nil
+			})
+			if err != nil || reads != changes+1 {
+				t.Errorf("%d changes: %d reads, %v", changes, reads, err)
 			}
-			return nil
-		})
-		if err != nil || reads != changes+1 {
-			t.Errorf("%d changes: %d reads, %v", changes, reads, err)
 		}
 	}
 	start := time.Now()
 	err = l.reread(0, &waiter{}, func(header) error {
-		l.codes[0] = codeStr + codeBytes - l.codes[0]
+		changeCode()
 		return nil
 	})
 	if took := time.Since(start); err != errChanging || took > time.Second {

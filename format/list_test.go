@@ -54,6 +54,8 @@ func TestAttachRefuses(t *testing.T) {
 		{"offsets, data not written", list(offsets, func(buf []byte, p parts) { clear(buf[p.data:]) }), format.ErrIncomplete},
 		{"offsets, formats not written", list(offsets, func(buf []byte, p parts) { clear(buf[p.formats:]) }), format.ErrIncomplete},
 		{"offsets, last offset odd", list(offsets, word(32, 25)), format.ErrCorrupt},
+		{"offsets, last offset odd and small", list(offsets, word(32, 17)), format.ErrCorrupt},
+		{"offsets, last offset 0, all else written", list(offsets, word(32, 0)), format.ErrIncomplete},
 		{"offsets, last offset negative", list(offsets, word(32, -8)), format.ErrCorrupt},
 		{"offsets, last offset beyond the buffer", list(offsets, word(32, 1<<40)), format.ErrCorrupt},
 		{"offsets, last offset greatest", list(offsets, word(32, math.MaxInt64-7)), format.ErrCorrupt},
@@ -220,6 +222,73 @@ func TestCheck(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Table entries that cannot be a slot, in the middle of a list. Its neighbours
+// share one of them, and say so too.
+func TestSlotBounds(t *testing.T) {
+	for _, tt := range []struct{ start, end int64 }{
+		{16, 16}, {24, 16}, {9, 24}, {16, 23}, {-8, 24}, {16, -8}, {16, 48}, {0, 1 << 40},
+		{math.MaxInt64 - 7, math.MinInt64}, {math.MinInt64, math.MinInt64 + 8}, {math.MinInt64, 24},
+	} {
+		buf := encode(t, format.Offsets, "in 16 bytes", 1, "in 16 bytes")
+		putWord(buf, 16, tt.start)
+		putWord(buf, 24, tt.end)
+		l := attach(t, buf).WithPatience(0)
+		for name, err := range map[string]error{
+			"Get":      second(l.Get(1)),
+			"Int":      second(l.Int(1)),
+			"RawBytes": second(l.RawBytes(1)),
+			"Slot":     second(l.Slot(1)),
+			"AddInt":   second(l.AddInt(1, 1)),
+			"Set":      l.Set(1, 5),
+			"Check":    l.Check(),
+		} {
+			if !errors.Is(err, format.ErrCorrupt) {
+				t.Errorf("slot from %d to %d: %s: %v", tt.start, tt.end, name, err)
+			}
+		}
+	}
+}
+
+// A slot larger than a format can say.
+func TestSlotTooLarge(t *testing.T) {
+	half := format.Sized{Value: "", Capacity: format.MaxText}
+	buf := encode(t, format.Offsets, half, half)
+	putWord(buf, 16, getWord(buf, 24))
+	l := attach(t, buf).WithPatience(0)
+	if raw, err := l.RawBytes(0); !errors.Is(err, format.ErrCorrupt) {
+		t.Errorf("%d bytes, %v", len(raw), err)
+	}
+}
+
+// The first offset is 0, also where the first slot would be none the worse.
+func TestCheckFirstOffset(t *testing.T) {
+	buf := encode(t, format.Offsets, "in 16 bytes", 1)
+	l := attach(t, buf)
+	putWord(buf, 8, 8)
+	setHeader(buf, format.Offsets, 0, "8s", 1)
+	if err := l.Check(); !errors.Is(err, format.ErrCorrupt) {
+		t.Error(err)
+	}
+}
+
+// CPython zeroes a format before it changes it. A list whose only item is in
+// that state can be told from an unfinished one by the code, unless that is 0.
+func TestAttachDuringPythonsWrite(t *testing.T) {
+	for code, want := range map[int8]error{0: format.ErrIncomplete, 1: nil, 2: nil, 3: nil} {
+		buf := encode(t, format.Offsets, "a")
+		setHeader(buf, format.Offsets, 0, "", code)
+		l, err := format.AttachPatiently(buf, 0)
+		if !errors.Is(err, want) {
+			t.Errorf("code %d: %v, want %v", code, err, want)
+		}
+		if err == nil {
+			if _, err := l.Get(0); !errors.Is(err, format.ErrBusy) {
+				t.Errorf("code %d: %v", code, err)
+			}
+		}
+	}
 }
 
 // Formats that Python's struct knows but no ShareableList has, and codes that

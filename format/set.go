@@ -103,7 +103,7 @@ func (l *List) AddInt(i int, delta int64) (int64, error) {
 	for {
 		old := load(p)
 		sum := int64(old) + delta
-		if (sum > int64(old)) != (delta > 0) && delta != 0 {
+		if (sum > int64(old)) != (delta > 0) {
 			return 0, itemErr("addint", i, fmt.Errorf("%w: %d%+d", ErrRange, int64(old), delta))
 		}
 		if compareAndSwap(p, old, uint64(sum)) {
