@@ -29,14 +29,22 @@ func Take() (Snapshot, error) {
 	refused := 0
 	for _, pid := range pids {
 		maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
-		if errors.Is(err, fs.ErrPermission) {
+		switch {
+		case errors.Is(err, fs.ErrPermission):
 			refused++
+		case err != nil && !hasEnded(err):
+			return nil, err
 		}
-		for id := range parse(maps) { // none of a process that has ended
+		for id := range parse(maps) {
 			all[id] = append(all[id], pid)
 		}
 	}
 	return all, unseen(pids, refused)
+}
+
+// hasEnded tells from an error what there was to read of a process that is gone.
+func hasEnded(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH)
 }
 
 // unseen returns an error unless every process of the machine was looked at.
