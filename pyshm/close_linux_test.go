@@ -213,6 +213,54 @@ func TestManyAttachments(t *testing.T) {
 	}
 }
 
+// With no mapping to be had, Attach and Close say so, and Close can be repeated.
+func TestTooManyMappings(t *testing.T) {
+	if !inPrivateShm(t, 1<<20) {
+		return
+	}
+	m := create(t, 4096)
+	// Mappings of the test's own, to give back before Go itself needs one.
+	var ballast [][]byte
+	for i := range 100 {
+		b, err := syscall.Mmap(-1, 0, 4096, i%2, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ballast = append(ballast, b)
+	}
+	var errAttach error
+	handles := make([]*pyshm.SharedMemory, 0, 200_000)
+	for errAttach == nil && len(handles) < cap(handles) {
+		var other *pyshm.SharedMemory
+		if other, errAttach = pyshm.Attach(m.Name()); errAttach == nil {
+			handles = append(handles, other)
+		}
+	}
+	last := handles[len(handles)-1]
+	errClose := last.Close()
+	for _, b := range ballast {
+		if err := syscall.Munmap(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if errAttach == nil {
+		t.Skipf("%d mappings are not too many here", len(handles))
+	}
+	t.Logf("%d handles; %v", len(handles), errClose)
+	if !errors.Is(errAttach, syscall.ENOMEM) || !strings.Contains(errAttach.Error(), "too many mappings") {
+		t.Errorf("Attach: %v", errAttach)
+	}
+	if errClose != nil {
+		want(t, last, "\x00", 0)
+	}
+	for _, other := range handles {
+		if err := other.Close(); err != nil {
+			t.Fatal(err)
+		}
+		wantClosed(t, other)
+	}
+}
+
 func countMappings(t *testing.T) int {
 	t.Helper()
 	maps, err := os.ReadFile("/proc/self/maps")

@@ -239,12 +239,17 @@ func (m *SharedMemory) errClosed(op string) error {
 // because their addresses stay reserved; that costs address space but no
 // memory.
 //
-// Close does not unlink. Calling it again does nothing.
+// Close does not unlink. Calling it again does nothing, unless it has failed: a
+// process that has as many mappings as the kernel allows gets syscall.ENOMEM, and
+// the segment is not closed.
 func (m *SharedMemory) Close() error {
 	if m.isClosed() || m.closed.Swap(true) {
 		return nil
 	}
 	err := m.mem.Revoke()
+	if err != nil {
+		m.closed.Store(false)
+	}
 	runtime.KeepAlive(m)
 	return wrap("close", m.name, err)
 }
