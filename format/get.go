@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -209,10 +210,13 @@ func (l *List) all(op string) iter.Seq2[any, error] {
 func (l *List) Values() ([]any, error) { return l.values("values") }
 
 func (l *List) values(op string) ([]any, error) {
-	vs := make([]any, 0, min(l.n, 1024)) // l.n may be a lie, see attachSizes
+	vs := make([]any, 0, min(l.n, 1024)) // doubled as items prove good: see attachSizes
 	for v, err := range l.all(op) {
 		if err != nil {
 			return nil, err
+		}
+		if len(vs) == cap(vs) {
+			vs = slices.Grow(vs, min(len(vs), l.n-len(vs)))
 		}
 		vs = append(vs, v)
 	}

@@ -165,24 +165,30 @@ func (l *List) attachOffsets() error {
 
 func (l *List) attachSizes() error {
 	l.layout = Sizes
-	// Grown as the sizes prove good: a sparse file of terabytes can claim any
-	// number of items, but most of its table is zero.
-	l.offsets = append(make([]uint64, 0, min(l.n+1, 1024)), 0)
+	sizes := viewWords(l.buf, tableStart, l.n)
 	sum := uint64(0)
-	for i := range l.n {
-		entry := tableStart + i*wordSize
-		size := load(l.word(entry))
+	for i := range sizes {
+		size := load(&sizes[i])
 		if size == 0 {
 			return errTableUnwritten
 		}
 		if size%wordSize != 0 || size > uint64(len(l.buf))-sum {
-			return &CorruptError{Field: "table", Index: i, Offset: entry,
+			return &CorruptError{Field: "table", Index: i, Offset: tableStart + i*wordSize,
 				Reason: fmt.Sprintf("a slot of %d bytes, %d bytes into the data of a buffer of %d", int64(size), sum, len(l.buf))}
 		}
 		sum += size
-		l.offsets = append(l.offsets, sum)
 	}
-	return l.place(sum)
+	if err := l.place(sum); err != nil {
+		return err
+	}
+	// Not before all sizes have proved good: a sparse file of terabytes can claim
+	// any number of items, but most of its table is zero. What has changed since
+	// is noticed when an item is used.
+	l.offsets = make([]uint64, l.n+1)
+	for i := range sizes {
+		l.offsets[i+1] = l.offsets[i] + load(&sizes[i])
+	}
+	return nil
 }
 
 // place sets the areas, if a data area of so many bytes, at most len(buf),
