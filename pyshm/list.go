@@ -83,18 +83,18 @@ func AttachListContext(ctx context.Context, name string, opts ...AttachOption) (
 			return nil, err
 		}
 		if err := l.Check(); errors.Is(err, format.ErrBusy) {
-			l.Close()
+			l.m.discard()
 			return nil, wrap("attach list", name, fmt.Errorf("%w: %w", format.ErrIncomplete, err))
 		}
 		return l, nil
 	})
 }
 
-// listIn makes the handle to the list in m, which it closes if there is none.
+// listIn makes the handle to the list in m, which it discards if there is none.
 func listIn(op string, m *SharedMemory) (*ShareableList, error) {
 	l := &ShareableList{m: m}
 	if err := l.attach(op); err != nil {
-		m.Close()
+		m.discard()
 		return nil, err
 	}
 	return l, nil

@@ -125,7 +125,7 @@ func (s Segment) Inspect() (Content, error) {
 	if err != nil {
 		return Content{Kind: KindUnreadable}, err
 	}
-	defer m.Close()
+	defer m.discard()
 	if m.id != s.id {
 		return Content{Kind: KindUnreadable}, wrap("inspect", s.Name, errRenamed)
 	}

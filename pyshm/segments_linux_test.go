@@ -3,9 +3,11 @@ package pyshm_test
 import (
 	"errors"
 	"io/fs"
+	"math/bits"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -126,6 +128,29 @@ func TestInspectSparse(t *testing.T) {
 	m := create(t, 1<<30, pyshm.Sparse())
 	if c, err := segment(t, m.Name()).Inspect(); c.Kind != pyshm.KindBlock || err != nil {
 		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// Looking into segments again and again takes no address space, not even until the
+// garbage collector comes by: 128 TiB would be used up by 16 looks.
+func TestLooksTakeNoAddresses(t *testing.T) {
+	if bits.UintSize < 64 {
+		t.Skip("no segment of terabytes fits into this address space")
+	}
+	name := testName(t)
+	defer os.Remove(pathOf(name))
+	if err := errors.Join(os.WriteFile(pathOf(name), nil, 0o600), os.Truncate(pathOf(name), 8<<40)); err != nil {
+		t.Fatal(err)
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	s := segment(t, name)
+	for range 100 {
+		if c, err := s.Inspect(); c.Kind != pyshm.KindBlock || err != nil {
+			t.Fatalf("Inspect = %+v, %v", c, err)
+		}
+		if _, err := pyshm.AttachList(name); !errors.Is(err, format.ErrIncomplete) {
+			t.Fatalf("AttachList: %v", err)
+		}
 	}
 }
 

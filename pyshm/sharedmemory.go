@@ -28,6 +28,7 @@ type SharedMemory struct {
 	mem      *mapping.Mapping // nil in the zero value
 	readOnly bool
 	closed   atomic.Bool
+	cleanup  runtime.Cleanup // gives the addresses back
 }
 
 var (
@@ -98,7 +99,7 @@ func tryCreate(name string, size int, fill func(io.WriterAt) error, o createOpti
 	}
 	m.name, err = publish(f, name, o.replace)
 	if err != nil {
-		m.Close()
+		m.discard()
 		return nil, err
 	}
 	return m, nil
@@ -189,8 +190,18 @@ func mapFile(f *shmfile.File, readOnly bool) (*SharedMemory, error) {
 		return nil, err
 	}
 	m := &SharedMemory{id: info.ID, mem: mem, readOnly: readOnly}
-	runtime.AddCleanup(m, func(mem *mapping.Mapping) { mem.Release() }, mem)
+	m.cleanup = runtime.AddCleanup(m, func(mem *mapping.Mapping) { mem.Release() }, mem)
 	return m, nil
+}
+
+// discard takes the place of Close for a handle that nobody else has seen. Its
+// addresses are free at once, and not when the garbage collector has found out:
+// until then, a few looks at a sparse file of terabytes would use them all up.
+func (m *SharedMemory) discard() {
+	m.closed.Store(true)
+	m.cleanup.Stop()
+	runtime.KeepAlive(m) // until here the cleanup may run
+	m.mem.Release()
 }
 
 // Unlink removes a name. Those who are attached keep the segment; its memory
