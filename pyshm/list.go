@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/pyshm-go/pyshm/format"
 )
@@ -75,18 +76,27 @@ func AttachList(name string, opts ...AttachOption) (*ShareableList, error) {
 
 // AttachListContext is [AttachList] for a list that may not be there yet: it
 // waits until the list exists and is complete, as [AttachContext] does. An item
-// in the middle of a write counts as not complete.
+// in the middle of a write counts as not complete for a second; what takes longer
+// was left so by a writer that died, and does not keep the list from being used.
 func AttachListContext(ctx context.Context, name string, opts ...AttachOption) (*ShareableList, error) {
+	const patience = time.Second
+	var busySince time.Time
 	return await(ctx, func() (*ShareableList, error) {
 		l, err := AttachList(name, opts...)
 		if err != nil {
 			return nil, err
 		}
-		if err := l.Check(); errors.Is(err, format.ErrBusy) {
-			l.m.discard()
-			return nil, wrap("attach list", name, fmt.Errorf("%w: %w", format.ErrIncomplete, err))
+		err = l.Check()
+		if !errors.Is(err, format.ErrBusy) {
+			return l, nil
 		}
-		return l, nil
+		if busySince.IsZero() {
+			busySince = time.Now()
+		} else if time.Since(busySince) > patience {
+			return l, nil
+		}
+		l.m.discard()
+		return nil, wrap("attach list", name, fmt.Errorf("%w: %w", format.ErrIncomplete, err))
 	})
 }
 

@@ -295,6 +295,32 @@ func TestListAwaitsCreation(t *testing.T) {
 	}
 }
 
+// A writer that died in the middle of a Set must not keep others from attaching.
+func TestListAwaitsNoDeadWriter(t *testing.T) {
+	l := createList(t, []any{1, "left"})
+	slot, err := l.Slot(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	formats := int64(slot.Offset + slot.Capacity)
+	if _, err := l.SharedMemory().WriteAt([]byte(" \x00"), formats+8); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	other, err := pyshm.AttachListContext(ctx, l.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if v, err := other.Int(0); v != 1 || err != nil {
+		t.Errorf("Int(0) = %d, %v", v, err)
+	}
+	if _, err := other.Get(1); !errors.Is(err, format.ErrBusy) {
+		t.Errorf("Get(1): %v", err)
+	}
+}
+
 func BenchmarkListInt(b *testing.B) {
 	l := createList(b, []any{1, 2})
 	for b.Loop() {
