@@ -205,9 +205,14 @@ func TestEncodeBeyondInt(t *testing.T) {
 	for i := range values {
 		values[i] = format.Sized{Value: "", Capacity: format.MaxText}
 	}
+	const want = uint64(16 + 300*(17+9_999_992))
 	size, err := format.Size(values, nil)
-	if math.MaxInt == math.MaxInt32 && !errors.Is(err, format.ErrTooLarge) || math.MaxInt > math.MaxInt32 && size != 16+300*(17+9_999_992) {
-		t.Errorf("Size = %d, %v", size, err)
+	if want > math.MaxInt {
+		if !errors.Is(err, format.ErrTooLarge) {
+			t.Errorf("Size = %d, %v", size, err)
+		}
+	} else if uint64(size) != want || err != nil {
+		t.Errorf("Size = %d, %v, want %d", size, err, want)
 	}
 }
 
