@@ -74,7 +74,8 @@ func (g generator) value(size int) any {
 	case 5:
 		b := make([]byte, size)
 		for i := range b {
-			b[i] = byte(g.Uint32()) & byte(g.Uint32()) // many zeros
+			mask := g.Uint32() // makes many zeros
+			b[i] = byte(g.Uint32() & mask)
 		}
 		return b
 	default:

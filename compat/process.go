@@ -86,7 +86,7 @@ func startProcess(ctx context.Context, py Interpreter, options peerOptions) (*pr
 	}
 	go func() {
 		defer close(p.finished)
-		io.Copy(&p.output, p.stderr)
+		_, _ = io.Copy(&p.output, p.stderr) // how it ends does not matter
 	}()
 	return p, nil
 }
@@ -181,7 +181,7 @@ func (p *process) end() error {
 		p.cmd.Process.Kill()
 		if p.waitForAll() != nil {
 			killGroup(p.cmd.Process)
-			p.waitForAll()
+			_ = p.waitForAll() // the first error is the one to report
 		}
 		err = fmt.Errorf("%w and was killed; standard error:\n%s", err, p.output.String())
 	}

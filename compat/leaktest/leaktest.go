@@ -58,14 +58,14 @@ func takeCensus(prefix string) census {
 	return c
 }
 
-// leaks returns what there is now and was not before, as soon as that is
+// leaks returns what there is now and was not in c, as soon as that is
 // nothing, or when patience is at an end.
-func (before census) leaks(prefix string, patience time.Duration) []string {
+func (c census) leaks(prefix string, patience time.Duration) []string {
 	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		runtime.GC() // cleanups unmap and close
 		var leaks []string
 		for what, n := range takeCensus(prefix) {
-			if extra := n - before[what]; extra > 0 {
+			if extra := n - c[what]; extra > 0 {
 				leaks = append(leaks, fmt.Sprintf("%s (%d)", what, extra))
 			}
 		}
