@@ -41,6 +41,18 @@ func TestConformance(t *testing.T) {
 			{"Search", testSearch},
 			{"SearchUnreadable", testSearchUnreadable},
 			{"Repr", testRepr},
+			{"OtherLayout", testOtherLayout},
+			{"ForgedCount", testForgedCount},
+			{"Sizes", testSizes},
+			{"Modes", testModes},
+			{"Bytes", testBytes},
+			{"Grown", testGrown},
+			{"Struct", testStruct},
+			{"Numpy", testNumpy},
+			{"Names", testNames},
+			{"GeneratedName", testGeneratedName},
+			{"TakenAndMissing", testTakenAndMissing},
+			{"Unlink", testUnlink},
 		} {
 			t.Run(part.name, func(t *testing.T) { part.test(t, p) })
 		}
