@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"testing"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/compat/soak"
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
@@ -26,7 +24,7 @@ const differentialBatch = 100
 // again.
 func TestDifferential(t *testing.T) {
 	found := must(compat.Find(t.Context()))(t)
-	lists, seed := soak(t, 2000/len(found), 20_000), seed(t)
+	lists, seed := soak.Length(2000/len(found), 20_000), soak.Seed(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py)
@@ -39,28 +37,6 @@ func TestDifferential(t *testing.T) {
 			compare(t, p, batch)
 		}
 	})
-}
-
-// soak returns how many of something a test does: few, or with $PYSHM_SOAK that
-// many times many.
-func soak(t *testing.T, few, many int) int {
-	t.Helper()
-	text := os.Getenv("PYSHM_SOAK")
-	if text == "" {
-		return few
-	}
-	factor := must(strconv.ParseFloat(text, 64))(t)
-	return int(factor * float64(many))
-}
-
-// seed returns $PYSHM_SEED, or a random one.
-func seed(t *testing.T) uint64 {
-	t.Helper()
-	text := os.Getenv("PYSHM_SEED")
-	if text == "" {
-		return rand.Uint64()
-	}
-	return must(strconv.ParseUint(text, 10, 64))(t)
 }
 
 // A randomList is made twice, by Python and by Go, and then changed by the other.

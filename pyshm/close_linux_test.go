@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +15,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/pyshm-go/pyshm/compat/soak"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -52,7 +52,7 @@ func TestCloseGivesMemoryBack(t *testing.T) {
 // Readers and writers that Close overtakes get an error, all of them, and
 // never somebody else's memory.
 func TestCloseWhileInUse(t *testing.T) {
-	rounds, late := soak(100, 1000), atomic.Int64{}
+	rounds, late := soak.Length(100, 1000), atomic.Int64{}
 	for range rounds {
 		m := create(t, 64<<10)
 		var users sync.WaitGroup
@@ -98,7 +98,7 @@ func TestCloseWhileInUse(t *testing.T) {
 // there. Each round is one late read.
 func TestCloseBelowRawReader(t *testing.T) {
 	m := create(t, 4096)
-	rounds, faults := soak(2000, 20_000), 0
+	rounds, faults := soak.Length(2000, 20_000), 0
 	for range rounds {
 		other, err := pyshm.Attach(m.Name())
 		if err != nil {
@@ -190,7 +190,7 @@ func TestForgottenHandleWithRawMemory(t *testing.T) {
 // has 65530. Handles that are closed may not add up.
 func TestManyAttachments(t *testing.T) {
 	m := create(t, 4096)
-	cycles := soak(2000, 200_000)
+	cycles := soak.Length(2000, 200_000)
 	for _, raw := range []bool{false, true} {
 		before := countMappings(t)
 		for range cycles {
@@ -298,14 +298,4 @@ func unmap(t *testing.T, memory []byte) {
 	if _, _, errno := syscall.Syscall(syscall.SYS_MUNMAP, addr, uintptr(len(memory)), 0); errno != 0 {
 		t.Error(errno)
 	}
-}
-
-// soak returns the length of a test: short, unless $PYSHM_SOAK asks for a
-// multiple of long.
-func soak(short, long int) int {
-	factor, err := strconv.Atoi(os.Getenv("PYSHM_SOAK"))
-	if err != nil || factor < 1 {
-		return short
-	}
-	return factor * long
 }
