@@ -13,8 +13,8 @@ var (
 	// ErrCorrupt: the bytes are not those of a list, or no longer.
 	ErrCorrupt = errors.New("not a valid ShareableList")
 	// ErrIncomplete: another process is still creating the list, or gave up
-	// half-way: no bytes at all, no items but bytes behind the header, or no
-	// format written yet.
+	// half-way: no bytes at all, no items but bytes behind the header, or a table
+	// or formats that are not written yet.
 	ErrIncomplete = errors.New("the list is not complete yet")
 	// ErrUnaligned: Attach needs a buffer that begins at a multiple of 8.
 	ErrUnaligned = errors.New("the buffer is not 8-byte aligned")

@@ -50,10 +50,11 @@ func TestReread(t *testing.T) {
 	settled := l.formats[0]
 	changeCode := func() { l.codes[0] = codeStr + codeBytes - l.codes[0] }
 	changeFormat := func() { l.formats[0] ^= formatWord("8s") ^ formatWord("7s") }
+	patient := l.WithPatience(time.Minute)
 	for changes := range 100 {
 		for _, change := range []func(){changeCode, changeFormat} {
 			reads := 0
-			err := l.reread(0, &waiter{}, func(header) error {
+			err := patient.reread(0, &waiter{}, func(header) error {
 				if reads++; reads <= changes {
 					change()
 				}
@@ -73,14 +74,13 @@ func TestReread(t *testing.T) {
 		t.Errorf("a header that keeps changing: %v after %v", err, took)
 	}
 
-	l = l.WithPatience(time.Minute)
 	go func() {
 		store(&l.formats[0], formatBusy)
 		time.Sleep(time.Millisecond)
 		store(&l.formats[0], settled)
 	}()
 	for range 20 {
-		if _, err := l.Get(0); err != nil {
+		if _, err := patient.Get(0); err != nil {
 			t.Error(err)
 		}
 	}
