@@ -12,6 +12,9 @@ func TestMain(m *testing.M) {
 	if code, isChild := runAsChild(); isChild {
 		os.Exit(code)
 	}
+	if request := os.Getenv(attachVariable); request != "" {
+		os.Exit(attachAndDie(request))
+	}
 	os.Exit(leaktest.Run(m, namePrefix))
 }
 
