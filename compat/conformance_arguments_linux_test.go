@@ -86,6 +86,14 @@ func testArguments(t *testing.T, p *compat.Peer) {
 		}
 		t.Run(row.python, func(t *testing.T) { row.test(t, p) })
 	}
+	t.Run("nothing", func(t *testing.T) {
+		check(t, p.Exec("made = ShareableList()"))
+		theirs := must(p.List("made"))(t)
+		defer theirs.Unlink()
+		if l := attachList(t, theirs.Name()); l.Len() != 0 {
+			t.Errorf("Go finds %d items", l.Len())
+		}
+	})
 }
 
 func (row argumentRow) test(t *testing.T, p *compat.Peer) {

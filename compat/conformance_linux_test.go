@@ -30,6 +30,8 @@ func TestConformance(t *testing.T) {
 			{"Values", testValues},
 			{"Arguments", testArguments},
 			{"LongestItem", testLongestItem},
+			{"AppearingInGo", testAppearingInGo},
+			{"AppearingInPython", testAppearingInPython},
 			{"Set", testSet},
 			{"Torn", testTorn},
 			{"TornByGo", testTornByGo},
