@@ -26,10 +26,17 @@ func testAppearingInGo(t *testing.T, p *compat.Peer) {
 		name := newName(t)
 		made := make(chan error, 1)
 		go func() { made <- p.Exec(fmt.Sprintf("made = ShareableList(%s, name=%q)", appearingInPython, name)) }()
-		for whole := false; !whole && !t.Failed(); {
-			whole = attachWhole(t, name)
+		for whole, done := false, false; !whole || !done; {
+			if whole = attachWhole(t, name); done && !whole {
+				t.Fatal("Python has made the list, and Go finds none")
+			}
+			select {
+			case err := <-made:
+				check(t, err)
+				done = true
+			default:
+			}
 		}
-		check(t, <-made)
 		check(t, p.Exec("made.shm.unlink()"))
 	}
 }
