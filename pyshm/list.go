@@ -191,7 +191,7 @@ func (l *ShareableList) uniform(op string, kind format.Kind) (start int, err err
 		case err != nil:
 			return 0, err
 		case slot.Kind != kind:
-			return 0, &format.Error{Op: op, Index: i, Err: fmt.Errorf("%w: it is a %v, not a %v", format.ErrKind, slot.Kind, kind)}
+			return 0, &format.Error{Op: op, Index: i, Err: fmt.Errorf("%w: %v, not %v", format.ErrKind, slot.Kind, kind)}
 		case i > 0 && (slot.Offset != next || slot.Capacity != 8):
 			return 0, &format.Error{Op: op, Index: i, Err: fmt.Errorf("%w: its slot has another size", format.ErrKind)}
 		case i == 0:
