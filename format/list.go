@@ -300,10 +300,15 @@ func (l *List) Slot(i int) (Slot, error) {
 
 // Format returns the items' struct formats one after the other, Python's
 // sl.format, for example "qdxxxxxxx?8s". It shows what stands in memory, valid
-// or not; an item that is being written may be missing.
+// or not; an item that is being written may be missing. It ends at an item
+// without a place: a sparse file can claim more items than there is memory to
+// look at.
 func (l *List) Format() string {
 	var b strings.Builder
 	for i := range l.n {
+		if _, err := l.span(i); err != nil {
+			break
+		}
 		b.WriteString(formatText(load(&l.formats[i])))
 	}
 	return b.String()

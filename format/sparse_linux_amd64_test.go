@@ -44,6 +44,9 @@ func TestSparse(t *testing.T) {
 	if err := l.Check(); !errors.Is(err, format.ErrCorrupt) {
 		t.Errorf("Check: %v", err)
 	}
+	if formats := l.Format(); formats != "" {
+		t.Errorf("Format has %d characters", len(formats))
+	}
 	runtime.ReadMemStats(&after)
 	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 1<<20 {
 		t.Errorf("%d bytes were allocated for a list of a few pages", allocated)
