@@ -44,7 +44,8 @@
 //     that finds the item in between looks again for about 5 ms and then answers
 //     [ErrBusy]; Python raises ValueError. A reader that is overtaken between two
 //     looks, and Python looks only once, can get text of old and new bytes, or the
-//     bytes of one kind as another.
+//     bytes of one kind as another, for which Python may also raise AttributeError
+//     or UnicodeDecodeError.
 //   - Python's writes are never atomic. CPython zeroes the bytes before it stores
 //     them, so a reader can get 0, False or a shorter text although nobody wrote
 //     that; and it writes format and code before the value, so that a reader can
@@ -60,5 +61,7 @@
 //     [List.Count] and [List.Check] look at one item after the other. What they
 //     return need not have been in the list at any one time.
 //   - A process that dies in the middle of a Set leaves the old value, the new
-//     one, or an item that reads as [ErrBusy] until the next Set, by Go or Python.
+//     one, or an item that reads as [ErrBusy], in Python as ValueError, until the
+//     next Set, by Go or Python. A Python that dies while it sets an item can leave
+//     all that a reader can get in between.
 package format

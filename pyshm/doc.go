@@ -41,6 +41,23 @@
 // [format.ErrIncomplete] and others. A call that fails has changed nothing,
 // unless it says otherwise.
 //
+// # Concurrency
+//
+// Every method may be called by several goroutines at once, Close included. This
+// is what holds between processes, Go's and Python's, without a lock:
+//
+//   - A name that Go creates, replaces or adds by [SharedMemory.Alias] is there in
+//     one step, with a complete segment behind it. What Python is still creating
+//     is [format.ErrIncomplete].
+//   - [SharedMemory.Unlink] takes two steps: it looks whose name it is, and removes
+//     it. [Unlink] takes one.
+//   - For each method of a list, package [format] says what is atomic, and what Go
+//     and Python can read in the middle of a Set.
+//   - Blocks and raw slices are plain memory. There is no order between what
+//     processes write but that which a lock shared by them makes, and a copy taken
+//     while another process writes may be half old and half new. The race detector
+//     does not see shared memory.
+//
 // # Caveats
 //
 // Other processes. Whatever another process does to a segment, no call of this
@@ -58,12 +75,6 @@
 // unmapped, unless Bytes or View was ever called on it: the collector does not
 // follow slices of shared memory, so that such a mapping lasts as long as the
 // process.
-//
-// Concurrency. Every method may be called by several goroutines at once. The
-// memory itself is plain memory: there is no order between what different
-// processes write but that which a lock shared by them makes, and a copy taken
-// while another process writes may be half old and half new. The race detector
-// does not see shared memory.
 //
 // The resource tracker. A Python process that attaches to a segment registers
 // the name with its resource tracker, which unlinks the name when that process
