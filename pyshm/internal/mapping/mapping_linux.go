@@ -21,6 +21,10 @@ func Map(fd, size int, readOnly bool) (*Mapping, error) {
 	return &Mapping{addr: addr, size: size, length: (uintptr(size) + page - 1) &^ (page - 1)}, nil
 }
 
+// Freeze takes away the right to write: after it, nobody's write to the range
+// is still under way, and later ones fault.
+func (m *Mapping) Freeze() error { return unix.Mprotect(m.Bytes(), unix.PROT_READ) }
+
 // Revoke gives the file's memory back and leaves inaccessible pages in its
 // place, in one step: a goroutine that is still at work on the range faults,
 // and never meets memory that belongs to somebody else.

@@ -9,5 +9,6 @@ func Map(fd, size int, readOnly bool) (*Mapping, error) { return nil, errors.Err
 
 // The methods are never reached, for want of a Mapping.
 
+func (*Mapping) Freeze() error  { return errors.ErrUnsupported }
 func (*Mapping) Revoke() error  { return errors.ErrUnsupported }
 func (*Mapping) Release() error { return errors.ErrUnsupported }

@@ -1,0 +1,18 @@
+//go:build 386 || arm || mips || mipsle
+
+package sem
+
+import "encoding/binary"
+
+// A Semaphore is a semaphore of this machine's glibc.
+type Semaphore = Sem32
+
+// Size is the size of its file.
+const Size = size32
+
+// Bytes returns the content of a new semaphore.
+func Bytes(value uint32) []byte { return bytes32(binary.NativeEndian, value) }
+
+// At finds the semaphore in mem, which begins at a multiple of 4 and is used
+// for as long as the semaphore.
+func At(mem []byte) (Semaphore, error) { return At32(mem) }

@@ -1,0 +1,87 @@
+package sem_test
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// acquire is how a thread waits: until it has a token, or until the timeout,
+// even if there is a token by then that nobody has woken it for.
+func acquire(s semaphore, timeout time.Duration) bool {
+	s.Count()
+	for end := time.Now().Add(timeout); time.Now().Before(end); {
+		taken, wake := s.TakeCounted()
+		if taken {
+			s.Wake(wake)
+			return true
+		}
+		s.Sleep(time.Until(end))
+	}
+	s.Wake(s.Uncount())
+	return false
+}
+
+func release(s semaphore) {
+	if _, waiters := s.Post(1 << 20); waiters > 0 {
+		s.Wake(1)
+	}
+}
+
+// Threads that wait, some of them for a moment only, and threads that release:
+// no token is lost or invented, nobody sleeps while there is one for him, and
+// the count of waiters ends at 0.
+func TestWaiting(t *testing.T) {
+	const threads, tokens, patience = 6, 3, 10 * time.Second
+	forLayouts(t, tokens, func(t *testing.T, s semaphore, _ []byte) {
+		var holding, timeouts atomic.Int32
+		var all sync.WaitGroup
+		for i := range threads {
+			all.Go(func() {
+				for range 2000 {
+					timeout := patience
+					if i%2 == 0 {
+						timeout = time.Duration(rand.IntN(20)) * time.Microsecond
+					}
+					if !acquire(s, timeout) {
+						if timeout == patience {
+							t.Error("overslept")
+							return
+						}
+						timeouts.Add(1)
+						continue
+					}
+					if n := holding.Add(1); n > tokens {
+						t.Errorf("%d tokens of %d", n, tokens)
+					}
+					holding.Add(-1)
+					release(s)
+				}
+			})
+		}
+		all.Wait()
+		if s.Value() != tokens || s.Waiters() != 0 {
+			t.Errorf("value %d, %d waiters", s.Value(), s.Waiters())
+		}
+		t.Logf("%d times given up", timeouts.Load())
+	})
+}
+
+func TestSleep(t *testing.T) {
+	forLayouts(t, 1, func(t *testing.T, s semaphore, _ []byte) {
+		s.Count()
+		if slept, err := s.Sleep(time.Hour); slept || err != nil {
+			t.Errorf("with a token: %v, %v", slept, err)
+		}
+		s.Take()
+		began := time.Now()
+		if slept, err := s.Sleep(20 * time.Millisecond); !slept || err != nil || time.Since(began) < 10*time.Millisecond {
+			t.Errorf("without: %v, %v after %v", slept, err, time.Since(began))
+		}
+		if woken, err := s.Wake(9); woken != 0 || err != nil {
+			t.Errorf("woke %d, %v", woken, err)
+		}
+	})
+}

@@ -1,0 +1,21 @@
+//go:build !race
+
+// Package words touches single words of memory that other processes write at
+// the same time, and that may fault when it is touched. Every access is one
+// aligned instruction, atomic against everybody who maps the memory.
+//
+// words_race.go says why race builds do it another way.
+package words
+
+import "sync/atomic"
+
+// Load32 and Load64 read a word.
+
+func Load32(p *uint32) uint32 { return atomic.LoadUint32(p) }
+func Load64(p *uint64) uint64 { return atomic.LoadUint64(p) }
+
+// CompareAndSwap32 and CompareAndSwap64 replace a word that is old by v, and
+// report whether it was.
+
+func CompareAndSwap32(p *uint32, old, v uint32) bool { return atomic.CompareAndSwapUint32(p, old, v) }
+func CompareAndSwap64(p *uint64, old, v uint64) bool { return atomic.CompareAndSwapUint64(p, old, v) }

@@ -1,0 +1,12 @@
+//go:build race && (amd64 || arm64)
+
+package words
+
+// These are in assembly because only the instruction itself is atomic against
+// other processes, and sync/atomic is not to be had here.
+
+//go:noescape
+func CompareAndSwap32(p *uint32, old, v uint32) bool
+
+//go:noescape
+func CompareAndSwap64(p *uint64, old, v uint64) bool
