@@ -27,6 +27,31 @@
 // touch a block. [SharedMemory.Bytes] and [View] give its memory out without a
 // copy and without protection.
 //
+// # Locks
+//
+// A [Lock] makes an order between processes, and so do a [Semaphore], a
+// [Condition] and an [Event]:
+//
+//	lock, err := pyshm.CreateLock("frames.lock")
+//	...
+//	if err := lock.Acquire(ctx); err != nil {
+//		return err
+//	}
+//	n, err := list.AddInt(0, 1) // and whatever else nobody may see half done
+//	err = errors.Join(err, lock.Release())
+//
+// They are the semaphores of glibc that Python's multiprocessing uses, each in
+// a file sem.NAME. What Python has made has a name if it was made in the context
+// spawn or forkserver, and not if it was made in the context fork;
+// pyshm_attach.parts tells it. What Go has made Python attaches to with
+// pyshm_attach.attach_lock("frames.lock") and its like. Other libraries, such as
+// musl, have other semaphores, which are refused.
+//
+// Goroutines wait by the thousand in one thread, until their context is done or
+// the handle is closed. The time of a context does not follow the wall clock;
+// that of Python's acquire(timeout=...) does. A process that dies releases
+// nothing: see [Lock.Reset].
+//
 // # Names
 //
 // A name may begin with one slash, which means nothing, and contains no other.
@@ -56,7 +81,7 @@
 //   - Blocks and raw slices are plain memory. There is no order between what
 //     processes write but that which a lock shared by them makes, and a copy taken
 //     while another process writes may be half old and half new. The race detector
-//     does not see shared memory.
+//     does not see shared memory, but it does see the order that locks make.
 //
 // # Caveats
 //

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
 
 // ErrFault is the reason when memory of a segment could not be touched: its
@@ -16,6 +17,17 @@ import (
 // /dev/shm full when it first used a page, or a raw slice of a [ReadOnly]
 // segment was written to.
 var ErrFault = errors.New("memory fault (segment truncated, out of memory, or read-only)")
+
+// ErrNotSemaphore is the reason when the file of a lock or semaphore is none
+// that this machine's glibc could have made: it has another size, or is not
+// marked as shared between processes. It may belong to another libc, or to a
+// 64-bit one where this program is 32-bit.
+var ErrNotSemaphore = sem.ErrNotSemaphore
+
+// ErrNotAcquired is the reason when a lock is released that nobody holds, or a
+// semaphore whose value has reached its bound: what Python calls "semaphore or
+// lock released too many times".
+var ErrNotAcquired = errors.New("released too many times: nobody has acquired it")
 
 // An Error tells what failed, on which segment, and why. It is the type of
 // every error of this package, except the bare [io.EOF] of
@@ -64,7 +76,7 @@ func invalid(format string, args ...any) error {
 }
 
 var (
-	errClosed   = &reason{"the segment is closed", fs.ErrClosed}
+	errClosed   = &reason{"the handle is closed", fs.ErrClosed}
 	errReadOnly = &reason{"the segment is attached read-only", fs.ErrPermission}
 	errNoSize   = &reason{"the segment has no size yet: its creator is at work, or gave up", format.ErrIncomplete}
 	errRenamed  = &reason{"the name belongs to another segment now", fs.ErrNotExist}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"time"
 
 	"github.com/pyshm-go/pyshm/pyshm"
@@ -131,6 +132,46 @@ func ExampleSharedMemory_Alias() {
 	again, err := pyshm.Attach(m.Name())
 	fmt.Println(err)
 	again.Close()
+
+	// Output:
+	// <nil>
+}
+
+func ExampleCreateLock() {
+	lock, err := pyshm.CreateLock("") // "counter.lock", say
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer lock.Unlink()
+	defer lock.Close()
+
+	// with pyshm_attach.attach_lock("counter.lock"): ...
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := lock.Acquire(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(lock.TryAcquire())
+	fmt.Println(lock.Release())
+
+	// Output:
+	// false <nil>
+	// <nil>
+}
+
+func ExampleEvent() {
+	ready, err := pyshm.CreateEvent(fmt.Sprint("pyshm_example_", os.Getpid()))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer ready.Unlink()
+	defer ready.Close()
+
+	go ready.Set() // or pyshm_attach.attach_event(name).set()
+	fmt.Println(ready.Wait(context.Background()))
 
 	// Output:
 	// <nil>

@@ -127,13 +127,13 @@ func publish(f *shmfile.File, name string, replace bool) (string, error) {
 	if name != "" {
 		return name, f.Publish(name, replace)
 	}
-	return untaken(func(name string) error { return f.Publish(name, false) })
+	return untaken(randomName, func(name string) error { return f.Publish(name, false) })
 }
 
 // untaken calls link with random names until one was not in use.
-func untaken(link func(name string) error) (string, error) {
+func untaken(random func() string, link func(name string) error) (string, error) {
 	for {
-		name := randomName()
+		name := random()
 		if err := link(name); !errors.Is(err, fs.ErrExist) {
 			return name, err
 		}
@@ -362,7 +362,7 @@ func (m *SharedMemory) Alias() (string, error) {
 	err := m.checkName(m.name)
 	alias := ""
 	if err == nil {
-		alias, err = untaken(func(alias string) error { return shmfile.Link(m.name, alias) })
+		alias, err = untaken(randomName, func(alias string) error { return shmfile.Link(m.name, alias) })
 	}
 	if err != nil {
 		return "", wrap("alias", m.name, err)

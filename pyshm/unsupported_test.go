@@ -14,11 +14,24 @@ func TestUnsupported(t *testing.T) {
 	_, createAny := pyshm.Create("", 1)
 	_, attach := pyshm.Attach("x")
 	_, attachContext := pyshm.AttachContext(t.Context(), "x")
+	_, createLock := pyshm.CreateLock("x")
+	_, createAnyLock := pyshm.CreateLock("")
+	_, attachLock := pyshm.AttachLock("x")
+	_, createSemaphore := pyshm.CreateSemaphore("x", 1)
+	_, attachSemaphore := pyshm.AttachSemaphore("x")
+	_, createCondition := pyshm.CreateCondition("x")
+	_, attachCondition := pyshm.AttachCondition("x")
+	_, createEvent := pyshm.CreateEvent("x")
+	_, attachEvent := pyshm.AttachEvent("x")
 	var segments error
 	for _, err := range pyshm.Segments() {
 		segments = err
 	}
 	for what, err := range map[string]error{
+		"CreateLock": createLock, "CreateLock any": createAnyLock, "AttachLock": attachLock,
+		"CreateSemaphore": createSemaphore, "AttachSemaphore": attachSemaphore,
+		"CreateCondition": createCondition, "AttachCondition": attachCondition,
+		"CreateEvent": createEvent, "AttachEvent": attachEvent,
 		"Create":        create,
 		"Create any":    createAny,
 		"Attach":        attach,

@@ -22,20 +22,46 @@ threads and other users of shared memory in the process are not affected, and
 what these functions return can be sent to worker processes of any start method,
 where it attaches in the same way.
 
+Locks need no such care: a process that attaches to one does not register it. But
+multiprocessing has no function that attaches by name; these do:
+
+    lock = attach_lock("prices.lock")   # a multiprocessing Lock
+    with lock:
+        items[0] += 1
+
+and so do attach_rlock, attach_semaphore, attach_condition and attach_event. The
+other way round, parts(lock) tells the names of what Python has made, for others
+to attach to.
+
 Names may be written with or without a leading slash. Python 3.8 or later, with
 nothing but its standard library. Copy this file to wherever you need it.
 """
+import json
 import mmap
 import os
 import struct
 import sys
 import types
-from multiprocessing import resource_tracker, shared_memory
+from multiprocessing import resource_tracker, shared_memory, util
+
+try:
+    from multiprocessing import synchronize
+except ImportError:  # a platform without semaphores
+    synchronize = None
 
 if os.name != "nt":
     import _posixshmem
 
-__all__ = ["attach_block", "attach_list"]
+__all__ = [
+    "attach_block",
+    "attach_condition",
+    "attach_event",
+    "attach_list",
+    "attach_lock",
+    "attach_rlock",
+    "attach_semaphore",
+    "parts",
+]
 
 _PYTHON_3_8 = sys.version_info < (3, 9)
 
@@ -58,6 +84,134 @@ def attach_list(name):
     destroy them by writing).
     """
     return ShareableList(name=name)
+
+
+def attach_lock(name):
+    """Attaches to the lock called name: a multiprocessing Lock.
+
+    FileNotFoundError if there is none, ValueError if what is there is no semaphore
+    that this Python could use.
+    """
+    return _semaphore(synchronize.Lock, synchronize.SEMAPHORE, 1, name)
+
+
+def attach_rlock(name):
+    """Attaches to the lock called name: a multiprocessing RLock.
+
+    Recursion is Python's own affair: to others, it is the same as a Lock. Two RLocks
+    attached to one name in one process do not know of each other.
+    """
+    return _semaphore(synchronize.RLock, synchronize.RECURSIVE_MUTEX, 1, name)
+
+
+def attach_semaphore(name, bound=None):
+    """Attaches to the semaphore called name: a multiprocessing Semaphore, or a
+    BoundedSemaphore with the value that release() must not exceed.
+    """
+    if bound is None:
+        return _semaphore(synchronize.Semaphore, synchronize.SEMAPHORE, synchronize.SEM_VALUE_MAX, name)
+    return _semaphore(synchronize.BoundedSemaphore, synchronize.SEMAPHORE, bound, name)
+
+
+def attach_condition(name):
+    """Attaches to the condition called name: a multiprocessing Condition, with an
+    RLock as Python's own have. It consists of the semaphores NAME.lock,
+    NAME.sleeping, NAME.woken and NAME.wait.
+    """
+    return _condition(attach_rlock, name)
+
+
+def attach_event(name):
+    """Attaches to the event called name: a multiprocessing Event. It consists of a
+    condition of that name and the semaphore NAME.flag.
+    """
+    event = synchronize.Event.__new__(synchronize.Event)
+    event._cond = _condition(attach_lock, name)
+    event._flag = attach_semaphore(_bare(name) + ".flag")
+    return event
+
+
+def parts(made):
+    """The names of a Lock, RLock, Semaphore, Condition or Event, as JSON.
+
+    {"lock": NAME}                                         of a Lock or an RLock
+    {"semaphore": NAME, "bound": N}                        of a Semaphore; N is 2147483647
+                                                           unless it is a BoundedSemaphore
+    {"lock": .., "sleeping": .., "woken": .., "wait": ..}  of a Condition
+    the same and "flag"                                    of an Event
+
+    ValueError if it has no name: in the context fork, multiprocessing removes the
+    name at once. multiprocessing.get_context("spawn").Lock() has one, for as long
+    as the object lives.
+    """
+    return json.dumps(_parts(made))
+
+
+def _parts(made):
+    if isinstance(made, synchronize.Event):
+        return dict(_parts(made._cond), flag=_name(made._flag))
+    if isinstance(made, synchronize.Condition):
+        return {
+            "lock": _name(made._lock),
+            "sleeping": _name(made._sleeping_count),
+            "woken": _name(made._woken_count),
+            "wait": _name(made._wait_semaphore),
+        }
+    if isinstance(made, synchronize.Semaphore):
+        return {"semaphore": _name(made), "bound": made._semlock.maxvalue}
+    if isinstance(made, (synchronize.Lock, synchronize.RLock)):
+        return {"lock": _name(made)}
+    raise TypeError("%s is not made of named semaphores" % type(made).__name__)
+
+
+def _name(semaphore):
+    name = semaphore._semlock.name
+    if name is None:
+        raise ValueError(
+            "%r was made in the context fork and has no name; make it with multiprocessing.get_context('spawn')"
+            % semaphore
+        )
+    return name[1:]
+
+
+def _condition(attach_lock, name):
+    name = _bare(name)
+    condition = synchronize.Condition.__new__(synchronize.Condition)
+    condition.__setstate__(
+        (attach_lock(name + ".lock"),)
+        + tuple(attach_semaphore(name + part) for part in (".sleeping", ".woken", ".wait"))
+    )
+    return condition
+
+
+def _semaphore(kind_class, kind, maximum, name):
+    """An object of multiprocessing.synchronize, as unpickling makes it."""
+    name = _bare(name)
+    _check_semaphore(name)
+    semaphore = kind_class.__new__(kind_class)
+    try:
+        semaphore.__setstate__((0, kind, maximum, "/" + name))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, name) from None
+    # As after making one: what the parent holds at a fork, the child does not.
+    util.register_after_fork(semaphore, lambda semaphore: semaphore._semlock._after_fork())
+    return semaphore
+
+
+def _check_semaphore(name):
+    """Raises ValueError for a file that is not a semaphore of this Python's glibc.
+
+    With an empty one Python would crash, with one that is not shared it would
+    sleep for ever. Other systems and libraries are left to check for themselves.
+    """
+    try:
+        with open("/dev/shm/sem." + name, "rb") as file:
+            data = file.read(64)
+    except OSError:
+        return
+    size, private = (32, 8) if sys.maxsize > 2 ** 32 else (16, 4)
+    if len(data) != size or struct.unpack_from("i", data, private) != (128,):
+        raise ValueError("%r is not a semaphore that this Python can use" % name)
 
 
 class SharedMemory(shared_memory.SharedMemory):

@@ -1,0 +1,417 @@
+package pyshm_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+func createCondition(t testing.TB) *pyshm.Condition {
+	t.Helper()
+	return keep[*pyshm.Condition](t)(pyshm.CreateCondition(testName(t)))
+}
+
+// counters are the semaphores of a condition or an event, as others see them.
+type counters map[string]*pyshm.Semaphore
+
+func countersOf(t testing.TB, name string, parts ...string) counters {
+	t.Helper()
+	c := counters{}
+	for _, part := range append(parts, "lock", "sleeping", "woken", "wait") {
+		s, err := pyshm.AttachSemaphore(name + "." + part)
+		noError(t, err)
+		t.Cleanup(func() { s.Close() })
+		c[part] = s
+	}
+	return c
+}
+
+// wantCounts fails unless the counts become these, with nobody in the kernel.
+func (c counters) wantCounts(t testing.TB, sleeping, woken, wait int) {
+	t.Helper()
+	wantState(t, c["sleeping"], sleeping, 0)
+	wantState(t, c["woken"], woken, 0)
+	wantState(t, c["wait"], wait, 0)
+}
+
+// waiters starts goroutines that wait for a notification, and returns when they
+// all sleep. Their errors arrive on the channel once they have the lock again,
+// which they release.
+func waiters(t *testing.T, c *pyshm.Condition, n int, ctx context.Context) <-chan error {
+	t.Helper()
+	got := make(chan error, n)
+	before, err := countersOf(t, c.Name())["sleeping"].Value()
+	noError(t, err)
+	for range n {
+		go func() {
+			if err := c.Acquire(ctx); err != nil {
+				got <- err
+				return
+			}
+			err := c.Wait(ctx)
+			if releaseErr := c.Release(); releaseErr != nil && !errors.Is(err, fs.ErrClosed) {
+				t.Error(releaseErr)
+			}
+			got <- err
+		}()
+	}
+	counts := countersOf(t, c.Name())
+	wantState(t, counts["sleeping"], before+n, 0)
+	wantState(t, counts["wait"], 0, 1)
+	return got
+}
+
+func TestCondition(t *testing.T) {
+	c := createCondition(t)
+	counts := countersOf(t, c.Name())
+	other, err := pyshm.AttachCondition("/" + c.Name())
+	noError(t, err)
+	defer other.Close()
+	if other.Name() != c.Name() {
+		t.Errorf("name %q", other.Name())
+	}
+	here := waiters(t, c, 3, within(t, 20*time.Second))
+	there := waiters(t, other, 3, within(t, 20*time.Second))
+
+	noError(t, c.Acquire(t.Context()))
+	noError(t, c.Notify(2))
+	wantState(t, counts["sleeping"], 4, 0)
+	noError(t, c.Release())
+	received := func(n int) {
+		t.Helper()
+		for range n {
+			select {
+			case err := <-here:
+				noError(t, err)
+			case err := <-there:
+				noError(t, err)
+			case <-time.After(20 * time.Second):
+				t.Fatal("not notified")
+			}
+		}
+	}
+	received(2)
+	select {
+	case <-here:
+		t.Error("notified one too many")
+	case <-there:
+		t.Error("notified one too many")
+	case <-time.After(20 * time.Millisecond):
+	}
+	noError(t, other.Acquire(t.Context()))
+	noError(t, other.NotifyAll())
+	noError(t, other.Release())
+	received(4)
+	counts.wantCounts(t, 0, 0, 0)
+	wantState(t, counts["lock"], 1, 0)
+}
+
+// Nobody waits: a notification is not kept for later.
+func TestNotifyNobody(t *testing.T) {
+	c := createCondition(t)
+	counts := countersOf(t, c.Name())
+	noError(t, c.Acquire(t.Context()))
+	for _, n := range []int{0, -1, 1, 1000} {
+		noError(t, c.Notify(n))
+	}
+	noError(t, c.NotifyAll())
+	counts.wantCounts(t, 0, 0, 0)
+	if err := c.Wait(within(t, 20*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	noError(t, c.Release())
+}
+
+// Who gives up has the lock again, and is written off by the next notification.
+func TestWaitCanceled(t *testing.T) {
+	c := createCondition(t)
+	counts := countersOf(t, c.Name())
+	for range 2 {
+		noError(t, c.Acquire(t.Context()))
+		err := c.Wait(within(t, 10*time.Millisecond))
+		var e *pyshm.Error
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &e) || e.Op != "wait" || e.Name != c.Name() {
+			t.Error(err)
+		}
+		wantState(t, counts["lock"], 0, 0)
+		noError(t, c.Release())
+	}
+	counts.wantCounts(t, 2, 2, 0)
+	got := waiters(t, c, 1, within(t, 20*time.Second))
+	noError(t, c.Acquire(t.Context()))
+	noError(t, c.Notify(1))
+	counts.wantCounts(t, 0, 0, 0)
+	noError(t, c.Release())
+	noError(t, <-got)
+}
+
+// Wait comes back with the lock, also when ctx is done before the lock is free.
+func TestWaitReturnsWithLock(t *testing.T) {
+	c := createCondition(t)
+	lock := attachLock(t, c.Name()+".lock")
+	ctx, cancel := context.WithCancel(t.Context())
+	got := waiters(t, c, 1, ctx)
+	noError(t, lock.Acquire(t.Context()))
+	cancel()
+	select {
+	case err := <-got:
+		t.Errorf("returned without the lock: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	noError(t, lock.Release())
+	if err := <-got; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	wantState(t, lock, 1, 0)
+}
+
+func TestConditionNeedsLock(t *testing.T) {
+	c := createCondition(t)
+	for op, err := range map[string]error{
+		"wait": c.Wait(t.Context()), "notify": c.Notify(1), "notify all": c.NotifyAll(), "release": c.Release(),
+	} {
+		if !errors.Is(err, pyshm.ErrNotAcquired) {
+			t.Errorf("%s without the lock: %v", op, err)
+		}
+	}
+	if err := c.Reset(); !errors.Is(err, fs.ErrInvalid) {
+		t.Errorf("reset without the lock: %v", err)
+	}
+	countersOf(t, c.Name()).wantCounts(t, 0, 0, 0)
+}
+
+// Waiting, giving up and notifying at any time: everybody comes back, and the
+// counts end at 0.
+func TestConditionUnderLoad(t *testing.T) {
+	c := createCondition(t)
+	other, err := pyshm.AttachCondition(c.Name())
+	noError(t, err)
+	defer other.Close()
+	queued, taken := 0, 0
+	var all sync.WaitGroup
+	const items, consumers = 2000, 6
+	for i := range consumers {
+		c := []*pyshm.Condition{c, other}[i%2]
+		all.Go(func() {
+			noError(t, c.Acquire(t.Context()))
+			for taken < items {
+				if queued > 0 {
+					queued--
+					taken++
+					continue
+				}
+				patience := 20 * time.Second
+				if i < consumers/2 {
+					patience = 20 * time.Microsecond
+				}
+				err := c.Wait(within(t, patience))
+				if err != nil && (patience > time.Second || !errors.Is(err, context.DeadlineExceeded)) {
+					t.Error(err)
+					break
+				}
+			}
+			noError(t, c.NotifyAll())
+			noError(t, c.Release())
+		})
+	}
+	for i := range items {
+		noError(t, c.Acquire(t.Context()))
+		queued++
+		noError(t, c.Notify(1+i%3))
+		noError(t, c.Release())
+	}
+	all.Wait()
+	noError(t, c.Acquire(t.Context()))
+	noError(t, c.NotifyAll())
+	noError(t, c.Release())
+	if taken != items {
+		t.Errorf("%d of %d items", taken, items)
+	}
+	countersOf(t, c.Name()).wantCounts(t, 0, 0, 0)
+}
+
+// A process that was killed while it waited never wakes up: a notifier that has
+// a context does not wait for it for ever, and leaves the counts as if it had
+// not notified.
+func TestNotifyDeadSleeper(t *testing.T) {
+	c := createCondition(t)
+	counts := countersOf(t, c.Name())
+	noError(t, counts["sleeping"].Release())
+	got := waiters(t, c, 2, within(t, 20*time.Second))
+	noError(t, c.Acquire(t.Context()))
+	err := c.NotifyContext(within(t, 200*time.Millisecond), 3)
+	var e *pyshm.Error
+	if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &e) || e.Op != "notify" {
+		t.Error(err)
+	}
+	counts.wantCounts(t, 1, 0, 0)
+	noError(t, c.Release())
+	noError(t, <-got)
+	noError(t, <-got)
+
+	// One who was only late is not lost.
+	noError(t, c.Acquire(t.Context()))
+	if err := c.NotifyContext(within(t, 10*time.Millisecond), 1); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	noError(t, counts["woken"].Release()) // it gives up
+	noError(t, c.NotifyAll())
+	counts.wantCounts(t, 0, 0, 0)
+	noError(t, c.Release())
+}
+
+func TestResetCondition(t *testing.T) {
+	c := createCondition(t)
+	counts := countersOf(t, c.Name())
+	noError(t, c.Acquire(t.Context()))
+	for part, n := range map[string]int{"sleeping": 3, "woken": 2, "wait": 1} {
+		for range n {
+			noError(t, counts[part].Release())
+		}
+	}
+	noError(t, c.Reset())
+	counts.wantCounts(t, 0, 0, 0)
+	wantState(t, counts["lock"], 1, 0)
+}
+
+// Counts that cannot be are an error, and not millions of notifications.
+func TestConditionWithAbsurdCounts(t *testing.T) {
+	for _, part := range []string{"sleeping", "woken", "wait"} {
+		c := createCondition(t)
+		m := attach(t, "sem."+c.Name()+"."+part)
+		noError(t, c.Acquire(t.Context()))
+		_, err := m.WriteAt([]byte{0xff, 0xff, 0xff, 0x7f}, valueOffset)
+		noError(t, err)
+		if err := c.NotifyAll(); !errors.Is(err, format.ErrCorrupt) {
+			t.Errorf("%s: %v", part, err)
+		}
+		noError(t, c.Reset())
+		countersOf(t, c.Name()).wantCounts(t, 0, 0, 0)
+		noError(t, c.Acquire(t.Context()))
+		noError(t, c.NotifyAll())
+	}
+}
+
+// Close sends everybody away who waits, without the lock, and leaves the counts
+// as those who go on need them.
+func TestCloseCondition(t *testing.T) {
+	c := createCondition(t)
+	counts := countersOf(t, c.Name())
+	staying, err := pyshm.AttachCondition(c.Name())
+	noError(t, err)
+	defer staying.Close()
+	leaving := waiters(t, c, 5, context.Background())
+	left := waiters(t, staying, 1, within(t, 20*time.Second))
+	noError(t, staying.Acquire(t.Context())) // so that those who leave cannot have it
+	noError(t, c.Close())
+	for range 5 {
+		if err := <-leaving; !errors.Is(err, fs.ErrClosed) {
+			t.Error(err)
+		}
+	}
+	wantState(t, counts["lock"], 0, 0)
+	wantState(t, counts["woken"], 5, 0)
+	_, try := c.TryAcquire()
+	for op, err := range map[string]error{
+		"acquire": c.Acquire(t.Context()), "try": try, "release": c.Release(), "wait": c.Wait(t.Context()),
+		"notify": c.Notify(1), "reset": c.Reset(), "again": c.Close(),
+	} {
+		if op == "again" && err != nil || op != "again" && !errors.Is(err, fs.ErrClosed) {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+	noError(t, staying.NotifyAll())
+	noError(t, staying.Release())
+	noError(t, <-left)
+	counts.wantCounts(t, 0, 0, 0)
+}
+
+// Close also sends away a notifier that waits for one who is dead.
+func TestCloseConditionDuringNotify(t *testing.T) {
+	c := createCondition(t)
+	counts := countersOf(t, c.Name())
+	noError(t, counts["sleeping"].Release())
+	noError(t, c.Acquire(t.Context()))
+	got := make(chan error)
+	go func() { got <- c.NotifyAll() }()
+	wantState(t, counts["woken"], 0, 1)
+	noError(t, c.Close())
+	if err := <-got; !errors.Is(err, fs.ErrClosed) {
+		t.Error(err)
+	}
+	counts.wantCounts(t, 1, 0, 0)
+}
+
+func TestConditionZeroValue(t *testing.T) {
+	c := new(pyshm.Condition)
+	_, try := c.TryAcquire()
+	for op, err := range map[string]error{
+		"acquire": c.Acquire(t.Context()), "try": try, "release": c.Release(), "wait": c.Wait(t.Context()),
+		"notify": c.Notify(1), "notify all": c.NotifyAll(), "reset": c.Reset(), "unlink": c.Unlink(),
+	} {
+		if !errors.Is(err, fs.ErrClosed) {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+	noError(t, c.Close())
+}
+
+// All parts or none.
+func TestCreateConditionIsAllOrNothing(t *testing.T) {
+	name := testName(t)
+	for _, taken := range []string{"lock", "sleeping", "wait"} {
+		s, err := pyshm.CreateSemaphore(name+"."+taken, 0)
+		noError(t, err)
+		_, err = pyshm.CreateCondition(name)
+		var e *pyshm.Error
+		if !errors.Is(err, fs.ErrExist) || !errors.As(err, &e) || e.Name != name+"."+taken {
+			t.Errorf("%s is taken: %v", taken, err)
+		}
+		wantFiles(t, name, taken)
+		if _, err := pyshm.AttachCondition(name); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("only %s is there: %v", taken, err)
+		}
+		noError(t, s.Close())
+		noError(t, s.Unlink())
+	}
+	if _, err := pyshm.CreateCondition(name, pyshm.Replace()); !errors.Is(err, fs.ErrInvalid) {
+		t.Errorf("replace: %v", err)
+	}
+	for _, name := range []string{"", "/"} {
+		if _, err := pyshm.CreateCondition(name); !errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("name %q: %v", name, err)
+		}
+	}
+	c := keep[*pyshm.Condition](t)(pyshm.CreateCondition(name, pyshm.Mode(0o640)))
+	wantFiles(t, name, "lock", "sleeping", "wait", "woken")
+	if st := stat(t, "sem."+name+".wait"); st.Mode&0o777 != 0o640 {
+		t.Errorf("mode %o", st.Mode)
+	}
+	noError(t, c.Unlink())
+	wantFiles(t, name)
+}
+
+// wantFiles fails unless exactly these parts have names.
+func wantFiles(t *testing.T, name string, parts ...string) {
+	t.Helper()
+	entries, err := os.ReadDir("/dev/shm")
+	noError(t, err)
+	var found []string
+	for _, e := range entries {
+		if part, ok := strings.CutPrefix(e.Name(), "sem."+name+"."); ok {
+			found = append(found, part)
+		}
+	}
+	if slices.Sort(parts); !slices.Equal(found, parts) {
+		t.Errorf("there are %q instead of %q", found, parts)
+	}
+}

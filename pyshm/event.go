@@ -1,0 +1,193 @@
+package pyshm
+
+import (
+	"cmp"
+	"context"
+	"math"
+)
+
+// An Event is a handle to an event that several processes share, the
+// counterpart of Python's multiprocessing.Event: a flag that can be set,
+// cleared and waited for. It consists of a [Condition] and a semaphore, the
+// flag, which is 1 when the event is set.
+//
+// Every method acquires the condition's lock, which others hold for moments
+// only. A process that is killed in such a moment, or while it waits for the
+// event, blocks the others: in Python without an end, here until their context
+// is done. Reset is the remedy.
+type Event struct {
+	cond Condition
+	flag Semaphore
+}
+
+// EventParts are the names of the semaphores of an [Event]. In JSON they are
+// what pyshm_attach.parts returns in Python.
+type EventParts struct {
+	ConditionParts
+	Flag string `json:"flag"`
+}
+
+func eventParts(name string) EventParts {
+	return EventParts{conditionParts(name), name + ".flag"}
+}
+
+// CreateEvent makes an event that is not set. Its semaphores are those of
+// [CreateCondition], which says more about them, and NAME.flag.
+func CreateEvent(name string, opts ...CreateOption) (*Event, error) {
+	const op = "create event"
+	file, err := newFileName(name)
+	if err != nil {
+		return nil, wrap(op, name, err)
+	}
+	e := new(Event)
+	e.cond.init(file)
+	return opened(e, createParts(op, e.parts(eventParts(file)), opts))
+}
+
+// AttachEvent attaches to an event that [CreateEvent] has made.
+func AttachEvent(name string) (*Event, error) {
+	const op = "attach event"
+	file, err := fileName(name)
+	if err != nil {
+		return nil, wrap(op, name, err)
+	}
+	return attachEvent(op, file, eventParts(file))
+}
+
+// AttachEventParts attaches to an event by the names of its semaphores, which
+// are unrelated in one that Python has made.
+func AttachEventParts(names EventParts) (*Event, error) {
+	return attachEvent("attach event", names.Lock, names)
+}
+
+func attachEvent(op, name string, names EventParts) (*Event, error) {
+	e := new(Event)
+	e.cond.init(name)
+	return opened(e, attachParts(op, e.parts(names)))
+}
+
+func (e *Event) parts(names EventParts) []part {
+	return append(e.cond.parts(names.ConditionParts), counterPart(&e.flag, names.Flag))
+}
+
+func (e *Event) semaphores() []*Semaphore { return append(e.cond.semaphores(), &e.flag) }
+
+// Name returns the name that the event was created with or attached to by, or
+// the name of its lock.
+func (e *Event) Name() string { return e.cond.Name() }
+
+// call calls f with the lock held.
+func (e *Event) call(op string, ctx context.Context, f func(ctx context.Context) error) error {
+	return e.cond.call(op, ctx, func(ctx context.Context) error {
+		if err := e.cond.lock.Acquire(ctx); err != nil {
+			return err
+		}
+		err := f(ctx)
+		return cmp.Or(err, e.cond.lock.Release())
+	})
+}
+
+// Set sets the event and wakes all who wait for it.
+func (e *Event) Set() error { return e.SetContext(context.Background()) }
+
+// SetContext is [Event.Set] with an end to the waiting, for the lock and for
+// those who are to wake up. If ctx is done while it waits for these, the event
+// is set.
+func (e *Event) SetContext(ctx context.Context) error {
+	return e.call("set", ctx, func(ctx context.Context) error {
+		if _, err := e.flag.TryAcquire(); err != nil {
+			return err
+		}
+		if err := e.flag.Release(); err != nil {
+			return err
+		}
+		return e.cond.notifyHeld(ctx, math.MaxInt32)
+	})
+}
+
+// Clear makes the event one that is not set.
+func (e *Event) Clear() error { return e.ClearContext(context.Background()) }
+
+// ClearContext is [Event.Clear] with an end to the waiting for the lock.
+func (e *Event) ClearContext(ctx context.Context) error {
+	return e.call("clear", ctx, func(context.Context) error {
+		_, err := e.flag.TryAcquire()
+		return err
+	})
+}
+
+// IsSet reports whether the event is set.
+func (e *Event) IsSet() (bool, error) { return e.IsSetContext(context.Background()) }
+
+// IsSetContext is [Event.IsSet] with an end to the waiting for the lock.
+func (e *Event) IsSetContext(ctx context.Context) (set bool, err error) {
+	err = e.call("is set", ctx, func(context.Context) error {
+		set, err = e.isSetHeld()
+		return err
+	})
+	return set, err
+}
+
+func (e *Event) isSetHeld() (bool, error) {
+	set, err := e.flag.TryAcquire()
+	if set {
+		err = e.flag.Release()
+	}
+	return set, err
+}
+
+// Wait waits until the event is set, or until ctx is done. It returns nil also
+// if the event was set and has been cleared since, where Python's wait returns
+// False.
+func (e *Event) Wait(ctx context.Context) error {
+	return e.cond.call("wait", ctx, func(ctx context.Context) error {
+		if err := e.cond.lock.Acquire(ctx); err != nil {
+			return err
+		}
+		held, err := e.waitHeld(ctx)
+		if held {
+			err = cmp.Or(err, e.cond.lock.Release())
+		}
+		return err
+	})
+}
+
+// waitHeld is Wait with the lock held. It reports whether it still is.
+func (e *Event) waitHeld(ctx context.Context) (held bool, err error) {
+	if set, err := e.isSetHeld(); set || err != nil {
+		return true, err
+	}
+	held, waitErr := e.cond.waitHeld(ctx)
+	if !held || waitErr == nil {
+		return held, waitErr
+	}
+	// It may have been set since ctx was done.
+	set, err := e.isSetHeld()
+	if !set {
+		err = cmp.Or(err, waitErr)
+	}
+	return true, err
+}
+
+// Reset makes an event usable again after a process has died that held its lock
+// or waited for it. Whether the event is set stays as it is.
+//
+// Reset cannot know who lives: processes that wait for the event at this time
+// are not woken any more, and one that is in a method of its own is disturbed.
+// Call it only when all other users of the event are known to be gone.
+func (e *Event) Reset() error {
+	return e.cond.call("reset", context.Background(), func(context.Context) error {
+		if _, err := e.cond.lock.TryAcquire(); err != nil {
+			return err
+		}
+		return e.cond.reset()
+	})
+}
+
+// Unlink removes the names of the semaphores, before or after Close.
+// [SharedMemory.Unlink] says what it refuses.
+func (e *Event) Unlink() error { return each(e.semaphores(), (*Semaphore).Unlink) }
+
+// Close detaches from the event. Those who wait return [fs.ErrClosed], as does
+// every method from then on. Calling Close again does nothing.
+func (e *Event) Close() error { return e.cond.closeAll(e.semaphores()) }

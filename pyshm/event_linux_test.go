@@ -1,0 +1,198 @@
+package pyshm_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pyshm-go/pyshm/compat/soak"
+	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+func createEvent(t testing.TB) *pyshm.Event {
+	t.Helper()
+	return keep[*pyshm.Event](t)(pyshm.CreateEvent(testName(t)))
+}
+
+func wantSet(t *testing.T, e *pyshm.Event, want bool) {
+	t.Helper()
+	if set, err := e.IsSet(); set != want || err != nil {
+		t.Errorf("set: %v, %v; want %v", set, err, want)
+	}
+}
+
+func TestEvent(t *testing.T) {
+	e := createEvent(t)
+	counts := countersOf(t, e.Name(), "flag")
+	other, err := pyshm.AttachEvent("/" + e.Name())
+	noError(t, err)
+	defer other.Close()
+	wantSet(t, e, false)
+	if err := e.Wait(within(t, 10*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	got := make(chan error)
+	for i := range 6 {
+		e := []*pyshm.Event{e, other}[i%2]
+		go func() { got <- e.Wait(within(t, 20*time.Second)) }()
+	}
+	wantState(t, counts["wait"], 0, 1)
+	wantState(t, counts["sleeping"], 7, 0) // with the one who gave up
+	noError(t, e.Set())
+	for range 6 {
+		noError(t, <-got)
+	}
+	counts.wantCounts(t, 0, 0, 0)
+	for range 2 {
+		noError(t, other.Set())
+		wantSet(t, e, true)
+		noError(t, e.Wait(t.Context()))
+		wantState(t, counts["flag"], 1, 0)
+	}
+	for range 2 {
+		noError(t, e.Clear())
+		wantSet(t, other, false)
+		wantState(t, counts["flag"], 0, 0)
+	}
+	wantState(t, counts["lock"], 1, 0)
+}
+
+// Who waits learns of an event that is set and cleared at once.
+func TestEventPulse(t *testing.T) {
+	e := createEvent(t)
+	counts := countersOf(t, e.Name())
+	for range 100 {
+		got := make(chan error)
+		go func() { got <- e.Wait(within(t, 20*time.Second)) }()
+		wantState(t, counts["sleeping"], 1, 0)
+		noError(t, e.Set())
+		noError(t, e.Clear())
+		noError(t, <-got)
+	}
+	counts.wantCounts(t, 0, 0, 0)
+}
+
+// The lock of an event can be held by a process that is dead.
+func TestEventWithDeadHolder(t *testing.T) {
+	e := createEvent(t)
+	counts := countersOf(t, e.Name())
+	noError(t, counts["lock"].Acquire(t.Context()))
+	ctx := within(t, 20*time.Millisecond)
+	_, isSet := e.IsSetContext(ctx)
+	for op, err := range map[string]error{
+		"set": e.SetContext(ctx), "clear": e.ClearContext(ctx), "is set": isSet, "wait": e.Wait(ctx),
+	} {
+		var inner *pyshm.Error
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &inner) || inner.Op != op || inner.Name != e.Name() {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+	noError(t, e.Reset())
+	wantSet(t, e, false)
+	wantState(t, counts["lock"], 1, 0)
+}
+
+// One who waited for an event can be dead: the event is set all the same.
+func TestEventWithDeadSleeper(t *testing.T) {
+	e := createEvent(t)
+	counts := countersOf(t, e.Name())
+	noError(t, counts["sleeping"].Release())
+	if err := e.SetContext(within(t, 20*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	wantSet(t, e, true)
+	noError(t, e.Reset())
+	wantSet(t, e, true)
+	noError(t, e.Set())
+	counts.wantCounts(t, 0, 0, 0)
+}
+
+func TestCloseEvent(t *testing.T) {
+	e := createEvent(t)
+	counts := countersOf(t, e.Name())
+	got := make(chan error)
+	for range 5 {
+		go func() { got <- e.Wait(context.Background()) }()
+	}
+	wantState(t, counts["sleeping"], 5, 0)
+	wantState(t, counts["wait"], 0, 1)
+	noError(t, e.Close())
+	for range 5 {
+		if err := <-got; !errors.Is(err, fs.ErrClosed) {
+			t.Error(err)
+		}
+	}
+	counts.wantCounts(t, 5, 5, 0)
+	wantState(t, counts["lock"], 1, 0)
+	for what, e := range map[string]*pyshm.Event{"closed": e, "zero": new(pyshm.Event)} {
+		_, isSet := e.IsSet()
+		for op, err := range map[string]error{
+			"set": e.Set(), "clear": e.Clear(), "is set": isSet, "wait": e.Wait(t.Context()), "reset": e.Reset(),
+		} {
+			if !errors.Is(err, fs.ErrClosed) {
+				t.Errorf("%s: %s: %v", what, op, err)
+			}
+		}
+		noError(t, e.Close())
+	}
+}
+
+// Another process stores anything it likes, all the time. Nothing crashes, and
+// Close brings everybody back.
+func TestHostileEvent(t *testing.T) {
+	e := createEvent(t)
+	var files []string
+	for _, part := range []string{"lock", "sleeping", "woken", "wait", "flag"} {
+		files = append(files, "sem."+e.Name()+"."+part)
+	}
+	stop := corrupt(t, files...)
+	var all sync.WaitGroup
+	calls := []func(context.Context) error{
+		e.SetContext, e.ClearContext, e.Wait, func(context.Context) error { return e.Reset() },
+		func(ctx context.Context) error { _, err := e.IsSetContext(ctx); return err },
+	}
+	for _, call := range calls {
+		for range 2 {
+			all.Go(func() {
+				for {
+					err := call(within(t, 2*time.Millisecond))
+					switch {
+					case errors.Is(err, fs.ErrClosed):
+						return
+					case err == nil, errors.Is(err, context.DeadlineExceeded), errors.Is(err, pyshm.ErrNotAcquired),
+						errors.Is(err, format.ErrCorrupt), errors.Is(err, fs.ErrInvalid):
+					default:
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+	time.Sleep(soak.Length(300*time.Millisecond, 20*time.Second))
+	noError(t, e.Close())
+	all.Wait()
+	stop()
+}
+
+func TestCreateEventIsAllOrNothing(t *testing.T) {
+	name := testName(t)
+	s, err := pyshm.CreateSemaphore(name+".lock", 0)
+	noError(t, err)
+	if _, err := pyshm.CreateEvent(name); !errors.Is(err, fs.ErrExist) {
+		t.Error(err)
+	}
+	wantFiles(t, name, "lock")
+	noError(t, s.Close())
+	noError(t, s.Unlink())
+	e := keep[*pyshm.Event](t)(pyshm.CreateEvent(name))
+	wantFiles(t, name, "flag", "lock", "sleeping", "wait", "woken")
+	noError(t, e.Unlink())
+	wantFiles(t, name)
+	if _, err := pyshm.CreateEvent(""); !errors.Is(err, fs.ErrInvalid) {
+		t.Error(err)
+	}
+}

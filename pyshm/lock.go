@@ -1,0 +1,102 @@
+package pyshm
+
+import (
+	"context"
+	"sync"
+)
+
+// A Lock is a handle to a lock that several processes share, the counterpart of
+// Python's multiprocessing.Lock; to others than its owner an RLock is the same.
+// A lock is a [Semaphore] with one token.
+//
+// A Lock is not recursive: goroutines have no identity, so one that acquires a
+// lock twice waits for itself. Its methods may be called by several goroutines
+// at once, Close included.
+type Lock struct{ s Semaphore }
+
+// CreateLock makes a lock that nobody holds. Any [CreateOption] that makes sense
+// for it may be given. [CreateSemaphore] says more about names, errors and
+// lifetimes.
+func CreateLock(name string, opts ...CreateOption) (*Lock, error) {
+	o := semaphoreOptions{create: newCreateOptions(opts), bound: 1}
+	l := new(Lock)
+	return opened(l, l.s.create("create lock", name, 1, o))
+}
+
+// AttachLock attaches to an existing lock, of [CreateLock] or of Python. There,
+// Lock and RLock objects have a name if they were made in the context spawn or
+// forkserver: pyshm_attach.parts tells it. [AttachSemaphore] says what is
+// refused.
+func AttachLock(name string) (*Lock, error) {
+	l := new(Lock)
+	return opened(l, l.s.attach("attach lock", name, 1))
+}
+
+// Name returns the name, without a slash: what Python takes.
+func (l *Lock) Name() string { return l.s.Name() }
+
+// Acquire waits until nobody holds the lock, and takes it. When ctx is done it
+// returns ctx.Err() and has not taken the lock. A holder that has died holds it
+// for ever: see Reset. [Semaphore.Acquire] says more about waiting.
+func (l *Lock) Acquire(ctx context.Context) error { return l.s.Acquire(ctx) }
+
+// TryAcquire takes the lock if nobody holds it, and reports whether it has.
+func (l *Lock) TryAcquire() (bool, error) { return l.s.TryAcquire() }
+
+// Release lets go of the lock and wakes one of those who wait for it. Any
+// goroutine of any process may release it, as in Python. If nobody holds it, the
+// error is [ErrNotAcquired]; [Semaphore.Release] says how exact that is.
+func (l *Lock) Release() error { return l.s.Release() }
+
+// Reset makes a lock free that was left locked by a process that has died. If
+// the lock is free it refuses, with an error that is [fs.ErrInvalid].
+//
+// Nothing in memory tells who holds a lock. Reset cannot know whether the
+// holder lives: if it does, two hold the lock afterwards, and what the lock
+// protects is at their mercy. Call it only when every process that could hold
+// the lock is known to be gone, and look at what that process left half done.
+//
+// A process that was killed while it waited stays in the count of waiters for
+// ever. That is harmless: with each release the kernel is asked to wake somebody
+// who is not there. Reset leaves the count alone, for were it set back while
+// others wait, nobody would wake them.
+func (l *Lock) Reset() error { return l.s.Reset() }
+
+// Value returns 1 if the lock is free and 0 if somebody holds it. That may have
+// changed by the time it is returned.
+func (l *Lock) Value() (int, error) { return l.s.Value() }
+
+// Waiters returns the number of waiters; see [Semaphore.Waiters].
+func (l *Lock) Waiters() (int, error) { return l.s.Waiters() }
+
+// Locker returns a [sync.Locker] whose Lock is Acquire, without an end to the
+// waiting, and whose Unlock is Release. Where these return an error, it panics.
+func (l *Lock) Locker() sync.Locker { return locker{l} }
+
+// Unlink removes the name, before or after Close. Those who are attached keep
+// the lock. [SharedMemory.Unlink] says what it refuses.
+func (l *Lock) Unlink() error { return l.s.Unlink() }
+
+// Close detaches from the lock. Those who wait through this handle return
+// [fs.ErrClosed], as does every method from then on. A lock that is held stays
+// held. Calling Close again does nothing, unless it has failed.
+func (l *Lock) Close() error { return l.s.Close() }
+
+type locker struct {
+	l interface {
+		Acquire(context.Context) error
+		Release() error
+	}
+}
+
+func (l locker) Lock() {
+	if err := l.l.Acquire(context.Background()); err != nil {
+		panic(err)
+	}
+}
+
+func (l locker) Unlock() {
+	if err := l.l.Release(); err != nil {
+		panic(err)
+	}
+}

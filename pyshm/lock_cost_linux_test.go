@@ -1,0 +1,134 @@
+package pyshm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+func TestLockAllocatesNothing(t *testing.T) {
+	l := createLock(t)
+	s := createSemaphore(t, 5)
+	n := testing.AllocsPerRun(1000, func() {
+		noError(t, l.Acquire(t.Context()))
+		noError(t, l.Release())
+		if taken, err := s.TryAcquire(); !taken || err != nil {
+			t.Error(taken, err)
+		}
+		noError(t, s.Release())
+	})
+	if n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// lockChildEnv makes the test binary another process, which uses the lock of
+// that name in a thread that must not wake or wait on shared memory.
+const lockChildEnv = "PYSHM_TEST_LOCK_CHILD"
+
+// A lock that nobody else uses is acquired and released without a system call.
+// Where it is used, it takes one, which shows that the test would notice.
+func TestLockMakesNoSystemCall(t *testing.T) {
+	for _, contended := range []bool{false, true} {
+		l := createLock(t)
+		if contended {
+			s := attachStranger(t, l.Name())
+			s.Take()
+			s.Count()
+			s.Sleep(time.Nanosecond)
+			s.Post(1)
+		}
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), lockChildEnv+"="+l.Name())
+		out, err := cmd.CombinedOutput()
+		var exit *exec.ExitError
+		switch {
+		case errors.As(err, &exit) && exit.ExitCode() == exitNoSeccomp:
+			t.Skipf("this system forbids seccomp: %s", out)
+		case errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGSYS:
+			if !contended {
+				t.Error("made a system call")
+			}
+		case err != nil:
+			t.Errorf("%v: %s", err, out)
+		case contended:
+			t.Error("a system call went unnoticed")
+		}
+	}
+}
+
+const exitNoSeccomp = 3
+
+func init() {
+	if code, isChild := runLockChild(); isChild {
+		os.Exit(code)
+	}
+}
+
+// runLockChild is what TestLockMakesNoSystemCall starts.
+func runLockChild() (code int, isChild bool) {
+	name := os.Getenv(lockChildEnv)
+	if name == "" {
+		return 0, false
+	}
+	l, err := pyshm.AttachLock(name)
+	if err != nil {
+		fmt.Println(err)
+		return 1, true
+	}
+	runtime.LockOSThread()
+	if err := forbidSharedFutexes(); err != nil {
+		fmt.Println(err)
+		return exitNoSeccomp, true
+	}
+	for range 10_000 {
+		if err := errors.Join(l.Acquire(context.Background()), l.Release()); err != nil {
+			fmt.Println(err)
+			return 1, true
+		}
+	}
+	return 0, true
+}
+
+// forbidSharedFutexes lets the kernel kill the process if this thread makes a
+// futex system call other than the private ones of the Go runtime itself.
+func forbidSharedFutexes() error {
+	const (
+		setNoNewPrivs, setSeccomp, modeFilter = 38, 22, 2
+		load, and, ifEqual, answer            = 0x20, 0x54, 0x15, 0x06
+		allow, kill                           = 0x7fff0000, 0x80000000
+		private                               = 0x80
+	)
+	one := uint16(1)
+	operation := uint32(24) // of struct seccomp_data: args[1], its lower half
+	if *(*byte)(unsafe.Pointer(&one)) == 0 {
+		operation += 4
+	}
+	program := []syscall.SockFilter{
+		{Code: load, K: 0}, // the number of the system call
+		{Code: ifEqual, K: syscall.SYS_FUTEX, Jf: 3},
+		{Code: load, K: operation},
+		{Code: and, K: private},
+		{Code: ifEqual, K: 0, Jt: 1},
+		{Code: answer, K: allow},
+		{Code: answer, K: kill},
+	}
+	filter := syscall.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
+	if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, setNoNewPrivs, 1, 0, 0, 0, 0); errno != 0 {
+		return errno
+	}
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, setSeccomp, modeFilter, uintptr(unsafe.Pointer(&filter))); errno != 0 {
+		return errno
+	}
+	runtime.KeepAlive(program)
+	return nil
+}

@@ -1,0 +1,386 @@
+package pyshm
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"sync"
+
+	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
+)
+
+// A Semaphore is a handle to a semaphore that several processes share, the
+// counterpart of Python's multiprocessing.Semaphore and BoundedSemaphore. Its
+// value is a number of tokens: Acquire waits for one and takes it, Release puts
+// one back.
+//
+// The methods may be called by several goroutines at once, Close included.
+type Semaphore struct {
+	m     *SharedMemory // nil in the zero value; its name is that of the semaphore
+	sem   sem.Semaphore
+	bound uint32
+
+	queue   *queue
+	leading sync.Mutex    // held while a goroutine leads the queue through this handle
+	closing chan struct{} // closed by Close
+	revoked bool          // Close has succeeded; leading protects it
+}
+
+// semaphorePrefix begins the file names of glibc's semaphores.
+const semaphorePrefix = "sem."
+
+// CreateSemaphore makes a semaphore of the given value, at most 2147483647. Any
+// [CreateOption] that makes sense for it may be given, and a [Bound]. With an
+// empty name it chooses one, as Python does.
+//
+// What [Create] says of names, errors and lifetimes holds here too. The file is
+// /dev/shm/sem.NAME, and NAME has at most 251 bytes.
+func CreateSemaphore(name string, value int, opts ...SemaphoreOption) (*Semaphore, error) {
+	o := semaphoreOptions{create: newCreateOptions(nil), bound: sem.MaxValue}
+	for _, opt := range opts {
+		opt.applyTo(&o)
+	}
+	s := new(Semaphore)
+	return opened(s, s.create("create semaphore", name, value, o))
+}
+
+// AttachSemaphore attaches to an existing semaphore, whoever made it. The bound
+// of a Python BoundedSemaphore is not in memory: it has to be given again.
+//
+// A missing semaphore is [fs.ErrNotExist]. Something else of that name is
+// [ErrNotSemaphore], and is not written to.
+func AttachSemaphore(name string, opts ...Bound) (*Semaphore, error) {
+	o := semaphoreOptions{bound: sem.MaxValue}
+	for _, opt := range opts {
+		opt.applyTo(&o)
+	}
+	s := new(Semaphore)
+	return opened(s, s.attach("attach semaphore", name, o.bound))
+}
+
+// opened is the result of a function that opens h.
+func opened[H any](h *H, err error) (*H, error) {
+	if err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// A SemaphoreOption changes what [CreateSemaphore] makes.
+type SemaphoreOption interface{ applyTo(*semaphoreOptions) }
+
+type semaphoreOptions struct {
+	create createOptions
+	bound  int
+}
+
+// A Bound is an option: the value that Release does not raise a semaphore
+// beyond, as in Python's BoundedSemaphore. It belongs to the handle, not to the
+// semaphore.
+type Bound int
+
+func (b Bound) applyTo(o *semaphoreOptions) { o.bound = int(b) }
+
+func (c CreateOption) applyTo(o *semaphoreOptions) { c(&o.create) }
+
+// create makes the semaphore and opens s on it.
+func (s *Semaphore) create(op, name string, value int, o semaphoreOptions) error {
+	return wrap(op, name, s.tryCreate(name, value, o))
+}
+
+func (s *Semaphore) tryCreate(name string, value int, o semaphoreOptions) error {
+	switch {
+	case o.create.sparse || o.create.layout != format.Offsets:
+		return invalid("Sparse and Layout are not for locks")
+	case o.bound < 1 || o.bound > sem.MaxValue:
+		return invalid("bound %d is not between 1 and %d", o.bound, sem.MaxValue)
+	case value < 0 || value > o.bound:
+		return invalid("value %d is not between 0 and %d", value, o.bound)
+	}
+	fill := func(w io.WriterAt) error {
+		_, err := w.WriteAt(sem.Bytes(uint32(value)), 0)
+		return err
+	}
+	if name == "" {
+		o.create.replace = false
+		_, err := untaken(randomSemaphoreName, func(name string) error {
+			return s.tryCreateNamed(name, fill, o)
+		})
+		return err
+	}
+	file, err := newFileName(name)
+	if err != nil {
+		return err
+	}
+	return s.tryCreateNamed(file, fill, o)
+}
+
+func (s *Semaphore) tryCreateNamed(name string, fill func(io.WriterAt) error, o semaphoreOptions) error {
+	m, err := tryCreate(semaphorePrefix+name, sem.Size, fill, o.create)
+	if err != nil {
+		return err
+	}
+	return s.open(name, m, o.bound)
+}
+
+// randomSemaphoreName makes a name as Python does: 8 characters behind mp-.
+func randomSemaphoreName() string {
+	var b [4]byte
+	rand.Read(b[:])
+	return "mp-" + hex.EncodeToString(b[:])
+}
+
+// attach opens s on an existing semaphore.
+func (s *Semaphore) attach(op, name string, bound int) error {
+	return wrap(op, name, s.tryAttach(name, bound))
+}
+
+func (s *Semaphore) tryAttach(name string, bound int) error {
+	if bound < 1 || bound > sem.MaxValue {
+		return invalid("bound %d is not between 1 and %d", bound, sem.MaxValue)
+	}
+	name, err := fileName(name)
+	if err != nil {
+		return err
+	}
+	m, err := tryAttach(semaphorePrefix+name, attachOptions{})
+	if errors.Is(err, fs.ErrNotExist) && muslSize(name) {
+		return errMusl
+	}
+	if err != nil {
+		return err
+	}
+	return s.open(name, m, bound)
+}
+
+// muslSize tells whether there is a file in the place and of the size of one of
+// musl's semaphores.
+func muslSize(name string) bool {
+	info, err := shmfile.Lookup(name)
+	return err == nil && info.Mode.IsRegular() && info.Size == 32
+}
+
+var errMusl = &reason{
+	text: "no such file with the prefix sem., but one without: a semaphore of musl, if it is one, cannot be shared with glibc's",
+	kind: errors.Join(fs.ErrNotExist, errors.ErrUnsupported),
+}
+
+// open completes the handle, or closes m.
+func (s *Semaphore) open(name string, m *SharedMemory, bound int) error {
+	m.name = name
+	if err := s.find(m); err != nil {
+		m.discard()
+		return err
+	}
+	s.m, s.bound = m, uint32(bound)
+	s.queue = queueOf(m.id)
+	s.closing = make(chan struct{})
+	return nil
+}
+
+func (s *Semaphore) find(m *SharedMemory) (err error) {
+	defer m.leave("attach", m.enter(), &err)
+	s.sem, err = sem.At(m.mem.Bytes())
+	return err
+}
+
+// Name returns the name, without a slash and without the prefix that the file
+// has: what Python takes.
+func (s *Semaphore) Name() string {
+	if s == nil {
+		return ""
+	}
+	return s.m.Name()
+}
+
+func (s *Semaphore) isClosed() bool { return s == nil || s.m.isClosed() }
+
+func (s *Semaphore) errClosed(op string) error {
+	return &Error{Op: op, Name: s.Name(), Err: errClosed}
+}
+
+// Acquire waits until there is a token, and takes it. When ctx is done it
+// returns ctx.Err() and has taken none; this is so too if ctx is done before
+// and there is a token.
+//
+// Of the goroutines that wait only one per process is counted as a waiter and
+// occupies a thread, and they are served in about the order in which they came.
+// A goroutine that acquires and releases without a pause is made to wait now and
+// then, for a millisecond or a few, if other processes wait as well.
+//
+// A token may be released by any goroutine of any process.
+func (s *Semaphore) Acquire(ctx context.Context) (err error) {
+	const op = "acquire"
+	if s.isClosed() {
+		return s.errClosed(op)
+	}
+	defer s.m.leave(op, s.m.enter(), &err)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !s.queue.turn.mayTake() || !s.sem.Take() {
+		if err := s.wait(ctx); err != nil {
+			return err
+		}
+	}
+	s.queue.acquired()
+	return nil
+}
+
+// TryAcquire takes a token if there is one, past those who wait, and reports
+// whether it has.
+func (s *Semaphore) TryAcquire() (taken bool, err error) {
+	const op = "acquire"
+	if s.isClosed() {
+		return false, s.errClosed(op)
+	}
+	defer s.m.leave(op, s.m.enter(), &err)
+	taken = s.sem.Take()
+	if taken {
+		s.queue.acquired()
+	}
+	return taken, nil
+}
+
+// takeUpTo takes as many tokens as there are, at most n.
+func (s *Semaphore) takeUpTo(n uint32) (taken uint32, err error) {
+	const op = "acquire"
+	if s.isClosed() {
+		return 0, s.errClosed(op)
+	}
+	defer s.m.leave(op, s.m.enter(), &err)
+	return s.sem.TakeUpTo(n), nil
+}
+
+// Release puts a token back, or adds one, and wakes one of those who wait. It
+// refuses with [ErrNotAcquired] to raise the value above the [Bound], or above
+// 2147483647.
+//
+// Among Go processes that is exact. Python looks at the value before it raises
+// it, so that the bound may be exceeded if a Python process releases at the
+// same moment.
+func (s *Semaphore) Release() (err error) {
+	const op = "release"
+	if s.isClosed() {
+		return s.errClosed(op)
+	}
+	defer s.m.leave(op, s.m.enter(), &err)
+	s.queue.releasing()
+	posted, waiters := s.sem.Post(s.bound)
+	if !posted {
+		return ErrNotAcquired
+	}
+	if waiters > 0 {
+		s.wakeNext(int(waiters))
+	}
+	return nil
+}
+
+// Reset raises the value from 0 to the [Bound], after those who had the tokens
+// have died. It refuses, with an error that is [fs.ErrInvalid], if the value is
+// above 0 or if there is no bound. [Lock.Reset] says what it cannot know.
+func (s *Semaphore) Reset() (err error) {
+	const op = "reset"
+	if s.isClosed() {
+		return s.errClosed(op)
+	}
+	defer s.m.leave(op, s.m.enter(), &err)
+	if s.bound == sem.MaxValue {
+		return invalid("a semaphore without a bound has no full value")
+	}
+	filled, waiters := s.sem.Fill(s.bound)
+	if !filled {
+		return errNotLocked
+	}
+	if waiters > 0 {
+		s.wake(int(s.bound))
+	}
+	return nil
+}
+
+var errNotLocked = invalid("it can be acquired: there is nothing to reset")
+
+// Value returns the number of tokens there are. Others may have changed it by
+// the time it is returned.
+func (s *Semaphore) Value() (value int, err error) {
+	const op = "value"
+	if s.isClosed() {
+		return 0, s.errClosed(op)
+	}
+	defer s.m.leave(op, s.m.enter(), &err)
+	return int(s.sem.Value()), nil
+}
+
+// Waiters returns the number of waiters that are counted: threads of Python and
+// other processes, one for each Go process in which goroutines wait, and those
+// that were killed while they waited.
+func (s *Semaphore) Waiters() (waiters int, err error) {
+	const op = "waiters"
+	if s.isClosed() {
+		return 0, s.errClosed(op)
+	}
+	defer s.m.leave(op, s.m.enter(), &err)
+	return int(s.sem.Waiters()), nil
+}
+
+// Locker returns a [sync.Locker] whose Lock is Acquire, without an end to the
+// waiting, and whose Unlock is Release. Where these return an error, it panics.
+func (s *Semaphore) Locker() sync.Locker { return locker{s} }
+
+// Unlink removes the name, before or after Close. Those who are attached keep
+// the semaphore. [SharedMemory.Unlink] says what it refuses.
+func (s *Semaphore) Unlink() error {
+	const op = "unlink"
+	if s == nil || s.m == nil {
+		return s.errClosed(op)
+	}
+	file := semaphorePrefix + s.m.name
+	err := s.m.checkName(file)
+	if err == nil {
+		err = shmfile.Unlink(file)
+	}
+	return wrap(op, s.m.name, err)
+}
+
+// Close detaches from the semaphore. Those who wait through this handle return
+// [fs.ErrClosed], as does every method from then on. What has been acquired
+// stays acquired. Calling Close again does nothing, unless it has failed.
+func (s *Semaphore) Close() error {
+	if s == nil || s.m == nil {
+		return nil
+	}
+	if !s.m.closed.Swap(true) {
+		close(s.closing)
+	}
+	s.rouse(func(l *leader) bool { return l != nil && l.s == s })
+	s.leading.Lock() // until then the leader has ended its count
+	defer s.leading.Unlock()
+	if s.revoked {
+		return nil
+	}
+	// A Release that is under way may have put its token back and not get to
+	// waking somebody before the memory is gone. After Freeze no token comes,
+	// so that for every one that has come a waiter can be woken here.
+	err := s.m.mem.Freeze()
+	if err == nil {
+		s.wakeForTokens()
+		err = s.m.mem.Revoke()
+	}
+	s.revoked = err == nil
+	return wrap("close", s.m.name, err)
+}
+
+// wakeForTokens wakes those who wait if there is something for them. If the
+// memory is gone, they find out by themselves.
+func (s *Semaphore) wakeForTokens() {
+	var err error
+	defer s.m.leave("close", s.m.enter(), &err)
+	if n := s.sem.Value(); n > 0 && s.sem.Waiters() > 0 {
+		s.wake(int(min(n, sem.MaxValue)))
+	}
+}

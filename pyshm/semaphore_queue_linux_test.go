@@ -1,0 +1,387 @@
+package pyshm_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pyshm-go/pyshm/compat/soak"
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+// cancelBound is how late a cancelled Acquire may return on a busy machine. It
+// takes microseconds; a benchmark measures them.
+const cancelBound = 2 * time.Second
+
+func TestAcquireCanceled(t *testing.T) {
+	l := createLock(t)
+	s := attachStranger(t, l.Name())
+	noError(t, l.Acquire(t.Context()))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan error)
+	go func() { got <- l.Acquire(ctx) }()
+	wantState(t, l, 0, 1)
+	began := time.Now()
+	cancel()
+	if err := <-got; !errors.Is(err, context.Canceled) || time.Since(began) > cancelBound {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+	wantState(t, l, 0, 0)
+
+	began = time.Now()
+	if err := l.Acquire(within(t, 50*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) ||
+		time.Since(began) < 50*time.Millisecond || time.Since(began) > 50*time.Millisecond+cancelBound {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+	wantState(t, l, 0, 0)
+
+	// What is released is there for others.
+	noError(t, l.Release())
+	if !s.acquire(time.Second) {
+		t.Error("the token is lost")
+	}
+	s.release()
+	if err := l.Acquire(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("with a context that was done before: %v", err)
+	}
+	wantState(t, l, 1, 0)
+}
+
+// Waiters that give up at any moment neither take nor lose tokens, and leave
+// the count of waiters right.
+func TestCancelLosesNothing(t *testing.T) {
+	const tokens = 2
+	s := createSemaphore(t, tokens)
+	strange := attachStranger(t, s.Name())
+	end := time.Now().Add(soak.Length(time.Second, 20*time.Second))
+	var all sync.WaitGroup
+	var held, taken, canceled atomic.Int64
+	hold := func() {
+		if n := held.Add(1); n > tokens {
+			t.Errorf("%d tokens", n)
+		}
+		for range rand.IntN(100) {
+			held.Load()
+		}
+		held.Add(-1)
+	}
+	for range 6 {
+		all.Go(func() {
+			for time.Now().Before(end) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(200))*time.Microsecond)
+				err := s.Acquire(ctx)
+				cancel()
+				if err != nil {
+					if !errors.Is(err, context.DeadlineExceeded) {
+						t.Error(err)
+					}
+					canceled.Add(1)
+					continue
+				}
+				taken.Add(1)
+				hold()
+				if err := s.Release(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 2 {
+		all.Go(func() {
+			for time.Now().Before(end) {
+				if !strange.acquire(20 * time.Second) {
+					t.Error("nobody has woken one who waits without an end")
+					return
+				}
+				hold()
+				strange.release()
+			}
+		})
+	}
+	all.Wait()
+	wantState(t, s, tokens, 0)
+	t.Logf("taken %d times, given up %d times", taken.Load(), canceled.Load())
+	if taken.Load() == 0 || canceled.Load() == 0 {
+		t.Error("one of the two has not been tested")
+	}
+}
+
+// A thousand goroutines that wait occupy one thread and count once, whatever
+// handles they use; all of them get their turn.
+func TestManyWaiters(t *testing.T) {
+	const waiters = 1000
+	l := createLock(t)
+	handles := []*pyshm.Lock{l, attachLock(t, l.Name()), attachLock(t, l.Name())}
+	noError(t, l.Acquire(t.Context()))
+	before := threads(t)
+	var all, started sync.WaitGroup
+	for i := range waiters {
+		started.Add(1)
+		all.Go(func() {
+			started.Done()
+			if err := handles[i%len(handles)].Acquire(within(t, time.Minute)); err != nil {
+				t.Error(err)
+				return
+			}
+			if err := l.Release(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	started.Wait()
+	wantState(t, l, 0, 1)
+	time.Sleep(50 * time.Millisecond)
+	wantState(t, l, 0, 1)
+	if added := threads(t) - before; added > 10 {
+		t.Errorf("%d goroutines that wait have added %d threads", waiters, added)
+	}
+	noError(t, l.Release())
+	all.Wait()
+	wantState(t, l, 1, 0)
+}
+
+// Those who wait are served in the order in which they came.
+func TestWaitersAreServedInOrder(t *testing.T) {
+	l := createLock(t)
+	other := attachLock(t, l.Name())
+	const waiters = 8
+	var order [waiters]int
+	for range 5 { // on a busy machine they may not come in the order of their start
+		noError(t, l.Acquire(t.Context()))
+		served := 0
+		var all sync.WaitGroup
+		for i := range waiters {
+			all.Go(func() {
+				l := []*pyshm.Lock{l, other}[i%2]
+				noError(t, l.Acquire(within(t, 20*time.Second)))
+				order[served] = i
+				served++
+				noError(t, l.Release())
+			})
+			time.Sleep(5 * time.Millisecond)
+		}
+		noError(t, l.Release())
+		all.Wait()
+		if slices.IsSorted(order[:]) {
+			return
+		}
+	}
+	t.Errorf("served in the order %d", order)
+}
+
+func threads(t *testing.T) int {
+	t.Helper()
+	tasks, err := os.ReadDir("/proc/self/task")
+	noError(t, err)
+	return len(tasks)
+}
+
+// Goroutines that acquire and release without a pause leave the lock to those
+// who wait, in this process and in others.
+func TestNobodyStarves(t *testing.T) {
+	l := createLock(t)
+	s := attachStranger(t, l.Name())
+	var stop atomic.Bool
+	var greedy, all sync.WaitGroup
+	for range 2 {
+		greedy.Go(func() {
+			for !stop.Load() {
+				noError(t, l.Acquire(t.Context()))
+				noError(t, l.Release())
+			}
+		})
+	}
+	for range 20 {
+		all.Go(func() {
+			for range 10 {
+				noError(t, l.Acquire(within(t, 20*time.Second)))
+				time.Sleep(10 * time.Microsecond)
+				noError(t, l.Release())
+				time.Sleep(10 * time.Microsecond)
+			}
+		})
+	}
+	all.Go(func() {
+		for range 100 {
+			if !s.acquire(20 * time.Second) {
+				t.Error("the stranger starves")
+				return
+			}
+			s.release()
+		}
+	})
+	all.Wait()
+	stop.Store(true)
+	greedy.Wait()
+	wantState(t, l, 1, 0)
+}
+
+// Close sends those away who wait through this handle, and nobody else.
+func TestCloseWakesWaiters(t *testing.T) {
+	l := createLock(t)
+	closing := attachLock(t, l.Name())
+	noError(t, l.Acquire(t.Context()))
+	got := make(chan error)
+	for range 10 {
+		go func() { got <- closing.Acquire(context.Background()) }()
+	}
+	wantState(t, l, 0, 1)
+	staying := make(chan error)
+	go func() { staying <- l.Acquire(within(t, 20*time.Second)) }()
+
+	began := time.Now()
+	noError(t, closing.Close())
+	for range 10 {
+		if err := <-got; !errors.Is(err, fs.ErrClosed) {
+			t.Error(err)
+		}
+	}
+	if took := time.Since(began); took > cancelBound {
+		t.Errorf("Close took %v", took)
+	}
+	wantState(t, l, 0, 1) // the other goroutine leads now
+	noError(t, l.Release())
+	noError(t, <-staying)
+	wantState(t, l, 0, 0)
+}
+
+// A token that was put back at the moment of Close reaches who waits for it:
+// the caller of Release need not, and could not, do anything more.
+func TestCloseDuringRelease(t *testing.T) {
+	l := createLock(t)
+	s := attachStranger(t, l.Name())
+	released, rounds := 0, soak.Length(500, 50_000)
+	for range rounds {
+		closing := attachLock(t, l.Name())
+		noError(t, closing.Acquire(t.Context()))
+		got := make(chan bool)
+		go func() { got <- s.acquire(20 * time.Second) }()
+		wantState(t, l, 0, 1)
+		var begin atomic.Bool
+		done := make(chan error)
+		go func() {
+			for !begin.Load() {
+			}
+			done <- closing.Release()
+		}()
+		time.Sleep(50 * time.Microsecond)
+		begin.Store(true)
+		for range rand.IntN(2000) {
+			begin.Load()
+		}
+		noError(t, closing.Close())
+		if err := <-done; err == nil {
+			released++
+		} else if errors.Is(err, fs.ErrClosed) {
+			s.release() // what Release has not done
+		} else {
+			t.Fatal(err)
+		}
+		if !<-got {
+			t.Fatal("a token and a waiter that nobody has woken")
+		}
+		s.release()
+		wantState(t, l, 1, 0)
+	}
+	t.Logf("%d of %d released before they were closed", released, rounds)
+}
+
+// A semaphore whose file has been truncated is an error for all: for those who
+// come and for those who wait already, whom no wake can reach any more.
+func TestTruncatedLock(t *testing.T) {
+	l := createLock(t)
+	other := attachLock(t, l.Name())
+	noError(t, l.Acquire(t.Context()))
+	got := make(chan error)
+	for range 3 {
+		go func() { got <- l.Acquire(t.Context()) }()
+	}
+	go func() { got <- other.Acquire(within(t, 100*time.Millisecond)) }()
+	wantState(t, l, 0, 1)
+	noError(t, os.Truncate(pathOf("sem."+l.Name()), 0))
+	for range 4 {
+		if err := <-got; !errors.Is(err, pyshm.ErrFault) && !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	}
+	_, try := l.TryAcquire()
+	_, value := l.Value()
+	_, waiters := l.Waiters()
+	for op, err := range map[string]error{
+		"acquire": l.Acquire(t.Context()), "try": try, "release": l.Release(), "reset": l.Reset(),
+		"value": value, "waiters": waiters,
+	} {
+		var e *pyshm.Error
+		if !errors.Is(err, pyshm.ErrFault) || !errors.As(err, &e) || e.Name != l.Name() {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+	noError(t, l.Close())
+}
+
+// Another process stores anything it likes, all the time. Nobody waits beyond
+// the end of the context, and nothing crashes.
+func TestHostileSemaphore(t *testing.T) {
+	l := createLock(t)
+	stop := corrupt(t, "sem."+l.Name())
+	end := time.Now().Add(soak.Length(500*time.Millisecond, 20*time.Second))
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for time.Now().Before(end) {
+				patience := time.Duration(rand.IntN(3000)) * time.Microsecond
+				began := time.Now()
+				if err := l.Acquire(within(t, patience)); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+					t.Error(err)
+				}
+				if late := time.Since(began) - patience; late > cancelBound {
+					t.Errorf("%v late", late)
+				}
+				if err := l.Release(); err != nil && !errors.Is(err, pyshm.ErrNotAcquired) {
+					t.Error(err)
+				}
+				if _, err := l.TryAcquire(); err != nil {
+					t.Error(err)
+				}
+				if err := l.Reset(); err != nil && !errors.Is(err, fs.ErrInvalid) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	stop()
+}
+
+// corrupt writes to semaphores all the time, mostly what makes a difference.
+func corrupt(t *testing.T, names ...string) (stop func()) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(soak.Seed(t), 0))
+	var files []*pyshm.SharedMemory
+	for _, name := range names {
+		files = append(files, attach(t, name))
+	}
+	var stopped atomic.Bool
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for !stopped.Load() {
+			word := []byte{0, 0, 0, 0}
+			word[random.IntN(4)] = byte(random.Uint32() >> random.IntN(9))
+			if _, err := files[random.IntN(len(files))].WriteAt(word, 4*random.Int64N(4)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return func() {
+		stopped.Store(true)
+		writer.Wait()
+	}
+}

@@ -1,0 +1,96 @@
+package pyshm
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// A turn keeps this process from having a semaphore to itself. A waiter that
+// has been woken needs tens of microseconds to arrive, and a goroutine that
+// releases and acquires in a loop has taken the token again long before. To
+// hand over at every release would be fair, and slow for all: a handover costs
+// as much as a hundred acquisitions. So tokens may be taken past those who wait
+// for the time of a turn, and not for longer. After it, goroutines of this
+// process that wait are served in their order; and for waiters of other
+// processes this process leaves the semaphore alone for a rest, which is long
+// enough for turns of theirs.
+//
+// The zero value is ready for use. Times are those of clock, and 0 is never.
+type turn struct {
+	waiting atomic.Int64 // since when the leader has been waiting
+	met     atomic.Int64 // when a release first woke another process since the last rest
+	heard   atomic.Int64 // when a release last saw that another process was waiting
+	resting atomic.Bool
+}
+
+const (
+	turnTime = 250 * time.Microsecond
+	restTime = time.Millisecond
+
+	// Who has not been seen waiting for this time has had what it waited for.
+	heardTime = 200 * time.Microsecond
+
+	// On a busy machine it may take long until a process that has been woken
+	// runs. A rest goes on until then, up to this time.
+	longestRest = 10 * restTime
+)
+
+var epoch = time.Now()
+
+// clock is a monotonic clock in nanoseconds.
+func clock() int64 { return int64(time.Since(epoch)) + 1 }
+
+// released notes what a release saw of other processes: whether it has woken
+// one, and whether one was waiting.
+func (t *turn) released(woken, waiting bool) {
+	now := clock()
+	if woken {
+		t.met.CompareAndSwap(0, now)
+	}
+	if waiting {
+		t.heard.Store(now)
+	}
+}
+
+// mayTake reports whether a token may be taken past those who wait. If other
+// processes have waited for long enough, it begins the rest.
+func (t *turn) mayTake() bool {
+	waiting, met := t.waiting.Load(), t.met.Load()
+	if waiting == 0 && met == 0 {
+		return true
+	}
+	if t.resting.Load() {
+		return false
+	}
+	now := clock()
+	if met != 0 && now-t.heard.Load() > int64(heardTime) {
+		t.met.Store(0)
+	} else if met != 0 && now-met > int64(turnTime) {
+		t.resting.Store(true)
+		return false
+	}
+	return waiting == 0 || now-waiting < int64(turnTime)
+}
+
+// rest leaves the semaphore to other processes, if a rest has begun.
+func (s *Semaphore) rest(ctx context.Context) error {
+	t := &s.queue.turn
+	for rested := restTime; t.resting.Load(); rested += restTime {
+		select {
+		case <-time.After(restTime):
+		case <-ctx.Done():
+		case <-s.closing:
+		}
+		if err := s.ended(ctx); err != nil {
+			return err
+		}
+		// A token, and somebody who waits for it, must be one who has been
+		// woken and does not run yet.
+		if rested >= longestRest || s.sem.Value() == 0 || s.sem.Waiters() == 0 {
+			t.met.Store(0)
+			t.resting.Store(false)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package pyshm
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// In these tests time passes only where they sleep.
+
+// wantTake fails unless a token may, or may not, be taken past those who wait.
+func (t *turn) wantTake(tb testing.TB, when string, want bool) {
+	tb.Helper()
+	if got := t.mayTake(); got != want {
+		tb.Errorf("%s: may take a token: %v", when, got)
+	}
+}
+
+func TestTurnBeforeOwnWaiters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var turn turn
+		turn.wantTake(t, "nobody waits", true)
+		turn.waiting.Store(clock())
+		turn.wantTake(t, "one has begun to wait", true)
+		time.Sleep(turnTime - 1)
+		turn.wantTake(t, "just before the end of the turn", true)
+		time.Sleep(1)
+		turn.wantTake(t, "at the end of the turn", false)
+		if turn.resting.Load() {
+			t.Error("rests for the sake of its own waiters")
+		}
+		turn.waiting.Store(0)
+		turn.wantTake(t, "the waiter has been served", true)
+	})
+}
+
+func TestTurnBeforeOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var turn turn
+		const step = turnTime / 10
+		for range 10 {
+			turn.released(true, true)
+			turn.wantTake(t, "during the turn", true)
+			time.Sleep(step)
+		}
+		turn.released(false, true) // woken and not yet here
+		time.Sleep(step)
+		turn.wantTake(t, "after the turn", false)
+		if !turn.resting.Load() {
+			t.Error("does not rest")
+		}
+		time.Sleep(time.Hour)
+		turn.wantTake(t, "while a rest goes on", false)
+	})
+}
+
+// Others who have been served, and who were killed while they waited, are no
+// reason to rest.
+func TestTurnWithoutOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var turn turn
+		turn.released(true, true)
+		time.Sleep(heardTime + 1)
+		turn.wantTake(t, "nobody has been heard of since", true)
+		time.Sleep(turnTime)
+		turn.released(false, true)
+		turn.wantTake(t, "one is counted, and nobody was woken", true)
+		for range 100 {
+			time.Sleep(turnTime / 10)
+			turn.released(false, true)
+			turn.wantTake(t, "one is counted who is dead", true)
+		}
+	})
+}
+
+func TestRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, err := CreateLock("pyshm_tcore_" + rand.Text()[:12])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Unlink()
+		defer l.Close()
+		rest := func(ctx context.Context) (time.Duration, error) {
+			l.s.queue.turn.resting.Store(true)
+			began := time.Now()
+			err := l.s.rest(ctx)
+			return time.Since(began), err
+		}
+		if took, err := rest(t.Context()); took != restTime || err != nil {
+			t.Errorf("others take turns: %v, %v", took, err)
+		}
+		l.s.sem.Count()
+		if took, err := rest(t.Context()); took != longestRest || err != nil {
+			t.Errorf("another is on its way for long: %v, %v", took, err)
+		}
+		time.AfterFunc(3*restTime+1, func() { l.s.sem.TakeCounted() })
+		if took, err := rest(t.Context()); took != 4*restTime || err != nil {
+			t.Errorf("another arrives late: %v, %v", took, err)
+		}
+		l.s.queue.turn.wantTake(t, "after a rest", true)
+		ctx, cancel := context.WithTimeout(t.Context(), restTime/2)
+		defer cancel()
+		if took, err := rest(ctx); took != restTime/2 || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("cancelled: %v, %v", took, err)
+		}
+		time.AfterFunc(restTime/2, func() { l.Close() })
+		if took, err := rest(context.Background()); took != restTime/2 || err != errClosed {
+			t.Errorf("closed: %v, %v", took, err)
+		}
+	})
+}
