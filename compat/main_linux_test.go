@@ -15,6 +15,9 @@ func TestMain(m *testing.M) {
 	if request := os.Getenv(attachVariable); request != "" {
 		os.Exit(attachAndDie(request))
 	}
+	if code, isWorker := runAsLockWorker(); isWorker {
+		os.Exit(code)
+	}
 	os.Exit(leaktest.Run(m, namePrefix))
 }
 
