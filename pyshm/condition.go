@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
 // A Condition is a handle to a condition variable that several processes share,
@@ -73,7 +74,7 @@ func CreateCondition(name string, opts ...CreateOption) (*Condition, error) {
 // AttachCondition attaches to a condition that [CreateCondition] has made.
 func AttachCondition(name string) (*Condition, error) {
 	const op = "attach condition"
-	file, err := fileName(name)
+	file, err := shmfile.FileName(name)
 	if err != nil {
 		return nil, wrap(op, name, err)
 	}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"math"
+
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
 // An Event is a handle to an event that several processes share, the
@@ -47,7 +49,7 @@ func CreateEvent(name string, opts ...CreateOption) (*Event, error) {
 // AttachEvent attaches to an event that [CreateEvent] has made.
 func AttachEvent(name string) (*Event, error) {
 	const op = "attach event"
-	file, err := fileName(name)
+	file, err := shmfile.FileName(name)
 	if err != nil {
 		return nil, wrap(op, name, err)
 	}

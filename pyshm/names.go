@@ -3,31 +3,16 @@ package pyshm
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"strings"
+
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
-// fileName turns a name as Python prints it, with or without one leading
-// slash, into the file name behind it.
-func fileName(name string) (string, error) {
-	file := strings.TrimPrefix(name, "/")
-	switch {
-	case file == "":
-		return "", invalid("the name is empty")
-	case file == "." || file == "..":
-		return "", invalid("the name is a directory")
-	case strings.Contains(file, "/"):
-		return "", invalid("the name contains a slash")
-	case strings.Contains(file, "\x00"):
-		return "", invalid("the name contains a NUL")
-	}
-	return file, nil
-}
-
-// newFileName is fileName for a segment that is about to be created. It also
-// refuses what Python's resource tracker cannot digest: the tracker encodes
-// names in ASCII and reads them from lines of fields that colons separate.
+// newFileName is [shmfile.FileName] for a segment that is about to be created.
+// It also refuses what Python's resource tracker cannot digest: the tracker
+// encodes names in ASCII and reads them from lines of fields that colons
+// separate.
 func newFileName(name string) (string, error) {
-	file, err := fileName(name)
+	file, err := shmfile.FileName(name)
 	if err != nil {
 		return "", err
 	}

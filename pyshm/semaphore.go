@@ -144,7 +144,7 @@ func (s *Semaphore) tryAttach(name string, bound int) error {
 	if bound < 1 || bound > sem.MaxValue {
 		return invalid("bound %d is not between 1 and %d", bound, sem.MaxValue)
 	}
-	name, err := fileName(name)
+	name, err := shmfile.FileName(name)
 	if err != nil {
 		return err
 	}

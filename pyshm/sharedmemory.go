@@ -155,7 +155,7 @@ func attach(op, name string, o attachOptions) (*SharedMemory, error) {
 }
 
 func tryAttach(name string, o attachOptions) (*SharedMemory, error) {
-	file, err := fileName(name)
+	file, err := shmfile.FileName(name)
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +210,7 @@ func (m *SharedMemory) discard() {
 // It is [SharedMemory.Unlink], not this function, that removes a name only if
 // it still belongs to the segment one knows.
 func Unlink(name string) error {
-	file, err := fileName(name)
+	file, err := shmfile.FileName(name)
 	if err == nil {
 		err = shmfile.Unlink(file)
 	}

@@ -2,17 +2,19 @@
 // shm_open(3), which are also the segments of Python's
 // multiprocessing.shared_memory and the named semaphores of glibc.
 //
-// Names here are file names, without the leading slash, already checked by
-// the caller. Errors are the bare errno of the system call that failed.
+// Names here are file names, as FileName returns them. Errors are the bare
+// errno of the system call that failed.
 package shmfile
 
 import (
 	"io/fs"
+	"strings"
 	"time"
 )
 
-// HiddenPrefix begins the temporary names that an object has for a moment
-// where it cannot be put under its final name in one step.
+// HiddenPrefix begins the names that nobody is meant to attach to: those that an
+// object has for a moment where it cannot be put under its final name in one
+// step, and the second names by which a manager holds on to segments.
 const HiddenPrefix = ".pyshm-"
 
 // An ID tells one object from every other that exists at the same time,
@@ -30,3 +32,25 @@ type Info struct {
 	Modified  time.Time
 	Changed   time.Time
 }
+
+// FileName turns a name as Python prints it, with or without one leading
+// slash, into the file name behind it. What can be no name is [fs.ErrInvalid].
+func FileName(name string) (string, error) {
+	file := strings.TrimPrefix(name, "/")
+	switch {
+	case file == "":
+		return "", invalidName("the name is empty")
+	case file == "." || file == "..":
+		return "", invalidName("the name is a directory")
+	case strings.Contains(file, "/"):
+		return "", invalidName("the name contains a slash")
+	case strings.Contains(file, "\x00"):
+		return "", invalidName("the name contains a NUL")
+	}
+	return file, nil
+}
+
+type invalidName string
+
+func (e invalidName) Error() string { return string(e) }
+func (e invalidName) Unwrap() error { return fs.ErrInvalid }

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dir is where glibc and musl keep the objects of shm_open.
-const dir = "/dev/shm"
+// Dir is where glibc and musl keep the objects of shm_open.
+const Dir = "/dev/shm"
 
 // reserveStep is what Reserve asks for at a time, in bytes.
 const reserveStep = 16 << 20
@@ -47,7 +47,7 @@ func New(mode fs.FileMode) (*File, error) {
 // newUnnamed makes an object without any name, of which a crash leaves
 // nothing. It needs O_TMPFILE to make it and /proc to name it later.
 func newUnnamed() (*File, error) {
-	fd, err := open(dir, unix.O_TMPFILE|unix.O_RDWR, 0o600)
+	fd, err := open(Dir, unix.O_TMPFILE|unix.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -226,12 +226,23 @@ func Link(name, alias string) error {
 	return unix.Linkat(unix.AT_FDCWD, pathOf(name), unix.AT_FDCWD, pathOf(alias), 0)
 }
 
+// LinkHidden gives the object called name a second name that begins with
+// HiddenPrefix, and returns it.
+func LinkHidden(name string) (string, error) {
+	for {
+		hidden := hiddenName()
+		if err := Link(name, hidden); !errors.Is(err, fs.ErrExist) {
+			return hidden, err
+		}
+	}
+}
+
 // Unlink removes a name.
 func Unlink(name string) error { return unix.Unlink(pathOf(name)) }
 
 // Names lists the names of all objects, in no particular order.
 func Names() ([]string, error) {
-	d, err := os.Open(dir)
+	d, err := os.Open(Dir)
 	if err != nil {
 		return nil, errors.Unwrap(err)
 	}
@@ -241,7 +252,7 @@ func Names() ([]string, error) {
 
 func (f *File) procPath() string { return "/proc/self/fd/" + strconv.Itoa(f.fd) }
 
-func pathOf(name string) string { return dir + "/" + name }
+func pathOf(name string) string { return Dir + "/" + name }
 
 func hiddenName() string { return HiddenPrefix + rand.Text() }
 

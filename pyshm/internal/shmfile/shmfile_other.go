@@ -7,6 +7,9 @@ import (
 	"io/fs"
 )
 
+// Dir is where the objects are. There are none here.
+const Dir = ""
+
 // A File is an open object. There are none here.
 type File struct{}
 
@@ -21,6 +24,9 @@ func Lookup(string) (Info, error) { return Info{}, errors.ErrUnsupported }
 
 // Link answers errors.ErrUnsupported.
 func Link(string, string) error { return errors.ErrUnsupported }
+
+// LinkHidden answers errors.ErrUnsupported.
+func LinkHidden(string) (string, error) { return "", errors.ErrUnsupported }
 
 // Unlink answers errors.ErrUnsupported.
 func Unlink(string) error { return errors.ErrUnsupported }
