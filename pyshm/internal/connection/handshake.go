@@ -1,0 +1,130 @@
+package connection
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// ErrAuth is in the error when the peer's key is not ours.
+var ErrAuth = errors.New("authentication failed")
+
+var (
+	errTheirKey = fmt.Errorf("%w: the peer does not know the key", ErrAuth)
+	errOurKey   = fmt.Errorf("%w: the peer refused the key", ErrAuth)
+)
+
+// The frames of a handshake. Each side challenges the other, the server first:
+//
+//	server                client
+//	#CHALLENGE# M1  --->
+//	                <---  the MAC of M1
+//	#WELCOME#       --->              or #FAILURE#
+//	                <---  #CHALLENGE# M2
+//	the MAC of M2   --->
+//	                <---  #WELCOME#   or #FAILURE#
+//
+// M1 and M2 are, from CPython 3.12 on, the name of a digest in braces and 40
+// random bytes, and the MAC begins with the name of the digest that made it.
+// Earlier versions send 20 random bytes and answer anything with 16 bytes of
+// HMAC-MD5. Every version understands a peer of the other kind.
+var (
+	challengePrefix = []byte("#CHALLENGE#")
+	welcome         = []byte("#WELCOME#")
+	failure         = []byte("#FAILURE#")
+)
+
+const (
+	// HandshakeLimit is the length of the longest payload that is read from a
+	// peer who has not proved yet that it knows the key.
+	HandshakeLimit = 256
+
+	nonceLen = 40
+)
+
+// AuthenticateServer goes through the handshake with a client, which has called
+// or will call CPython's Client or [AuthenticateClient].
+func AuthenticateServer(rw io.ReadWriter, key []byte) error {
+	if err := challenge(rw, key); err != nil {
+		return err
+	}
+	return answerChallenge(rw, key)
+}
+
+// AuthenticateClient goes through the handshake with a server.
+func AuthenticateClient(rw io.ReadWriter, key []byte) error {
+	if err := answerChallenge(rw, key); err != nil {
+		return err
+	}
+	return challenge(rw, key)
+}
+
+// challenge has the peer prove that it knows the key.
+func challenge(rw io.ReadWriter, key []byte) error {
+	message := make([]byte, nonceLen)
+	rand.Read(message)
+	message = append([]byte("{"+defaultDigest+"}"), message...)
+	if err := WriteFrame(rw, append(challengePrefix[:len(challengePrefix):len(challengePrefix)], message...)); err != nil {
+		return err
+	}
+	answer, err := readHandshake(rw)
+	if err != nil {
+		return err
+	}
+	if !proves(answer, key, message) {
+		// The reason for the error is the key, whether or not the peer is still
+		// there to be told.
+		_ = WriteFrame(rw, failure)
+		return errTheirKey
+	}
+	return WriteFrame(rw, welcome)
+}
+
+// answerChallenge proves to the peer that we know the key.
+func answerChallenge(rw io.ReadWriter, key []byte) error {
+	frame, err := readHandshake(rw)
+	if err != nil {
+		return err
+	}
+	message, ok := bytes.CutPrefix(frame, challengePrefix)
+	if !ok {
+		return fmt.Errorf("%w: %.40q where a challenge was expected", ErrProtocol, frame)
+	}
+	answer, err := answerTo(message, key)
+	if err != nil {
+		return err
+	}
+	if err := WriteFrame(rw, answer); err != nil {
+		return err
+	}
+	verdict, err := readHandshake(rw)
+	switch {
+	case err != nil:
+		return err
+	case bytes.Equal(verdict, welcome):
+		return nil
+	case bytes.Equal(verdict, failure):
+		return errOurKey
+	}
+	return fmt.Errorf("%w: %.40q where a verdict was expected", ErrProtocol, verdict)
+}
+
+// answerTo computes the answer to a challenge, as CPython 3.12 and later do.
+func answerTo(message, key []byte) ([]byte, error) {
+	if len(message) == legacyChallengeLen {
+		return mac(legacyDigest, key, message), nil
+	}
+	digest, _, ok := cutDigest(message)
+	if !ok || len(message) < legacyChallengeLen {
+		return nil, fmt.Errorf("%w: a challenge of %d bytes that asks for no digest known here", ErrProtocol, len(message))
+	}
+	return append([]byte("{"+digest+"}"), mac(digest, key, message)...), nil
+}
+
+// readHandshake reads a frame that must come.
+func readHandshake(r io.Reader) ([]byte, error) {
+	frame, err := ReadFrame(r, HandshakeLimit)
+	return frame, unexpectedEOF(err)
+}
