@@ -67,6 +67,11 @@ func TestDependencies(t *testing.T) {
 	}{
 		{"format", nil},
 		{"pyshm", []string{"golang.org/x/sys/unix"}},
+		{"pyshm/manager", []string{
+			"golang.org/x/sys/unix",
+			"github.com/fsnotify/fsnotify/internal", "github.com/fsnotify/fsnotify",
+			"golang.org/x/exp/constraints", "golang.org/x/exp/slices", "github.com/aristanetworks/gomap", "github.com/kisielk/og-rek",
+		}},
 	} {
 		var links []string
 		for _, dep := range goList(t, "-deps", "./"+test.pkg) {

@@ -1,0 +1,236 @@
+package manager
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/pyshm-go/pyshm/pyshm"
+	"github.com/pyshm-go/pyshm/pyshm/internal/connection"
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
+)
+
+// maxReply is the length of the longest reply that is read, in bytes: room for
+// as many names as replyOpcodes allows.
+const maxReply = 8 << 20
+
+// A Client asks a manager, Python's or another process's [Manager], to track
+// segments. It opens a connection for each request, as Python's clients do, and
+// needs no closing. Its methods may be called by several goroutines at once.
+//
+// A method returns when the server has answered, or ctx is done.
+type Client struct {
+	address string
+	authkey []byte
+}
+
+// Dial returns a client of the manager at an address, which the package
+// documentation says how to write. It does not connect yet: what is wrong with
+// the address or the authkey shows when a method is called.
+func Dial(address string, authkey []byte) *Client {
+	return &Client{address, bytes.Clone(authkey)}
+}
+
+// Address returns the address that Dial was given.
+func (c *Client) Address() string { return c.address }
+
+// Create makes a segment of size bytes under a name that it chooses, and has the
+// manager track it: Python's SharedMemoryManager.SharedMemory. [pyshm.Create]
+// says more. When the manager cannot be reached nothing is created, and when it
+// fails later nothing is left.
+func (c *Client) Create(ctx context.Context, size int, opts ...pyshm.CreateOption) (*pyshm.SharedMemory, error) {
+	// As in CPython: who is refused need not create anything.
+	call, err := c.open(ctx)
+	if err != nil {
+		return nil, c.wrap("create", "", err)
+	}
+	defer call.close()
+	s, err := pyshm.Create("", size, opts...)
+	return owned(s, err, func(name string) error { return c.adopt(ctx, call, name) })
+}
+
+// CreateList makes a list under a name that it chooses, and has the manager
+// track it: Python's SharedMemoryManager.ShareableList. [pyshm.CreateList] and
+// [Client.Create] say more.
+func (c *Client) CreateList(ctx context.Context, values []any, opts ...pyshm.CreateOption) (*pyshm.ShareableList, error) {
+	call, err := c.open(ctx)
+	if err != nil {
+		return nil, c.wrap("create list", "", err)
+	}
+	defer call.close()
+	l, err := pyshm.CreateList("", values, opts...)
+	return owned(l, err, func(name string) error { return c.adopt(ctx, call, name) })
+}
+
+// adopt has the manager track a segment that is unlinked if that fails.
+func (c *Client) adopt(ctx context.Context, call *call, name string) error {
+	_, err := call.do("track_segment", name)
+	var refused *RemoteError
+	if err != nil && !errors.As(err, &refused) {
+		// The request may have been carried out, and a Manager restores what
+		// it tracks.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		_ = c.Release(ctx, name) // the first error is the one to report
+	}
+	return c.wrap("track", name, err)
+}
+
+// Track makes the manager the owner of an existing segment, whoever made it.
+// [Manager.Track] says what that means if it is a Manager; a Python manager
+// merely unlinks the segment in the end.
+//
+// A missing segment is [fs.ErrNotExist].
+func (c *Client) Track(ctx context.Context, name string) error {
+	file, err := shmfile.FileName(name)
+	if err == nil {
+		// Python's manager would not look.
+		_, err = shmfile.Lookup(file)
+	}
+	if err == nil {
+		_, err = c.request(ctx, "track_segment", file)
+	}
+	return c.wrap("track", name, err)
+}
+
+// Release unlinks a segment that is tracked, and tracks it no more. A name that
+// is not tracked is [ErrNotTracked]. If the server is Python's and the segment
+// has vanished the error is [fs.ErrNotExist]; the name is tracked no more.
+func (c *Client) Release(ctx context.Context, name string) error {
+	file, err := shmfile.FileName(name)
+	if err == nil {
+		_, err = c.request(ctx, "release_segment", file)
+	}
+	return c.wrap("release", name, err)
+}
+
+// Segments returns the names that are tracked, in the order of tracking.
+func (c *Client) Segments(ctx context.Context) ([]string, error) {
+	names, err := c.segments(ctx)
+	return names, c.wrap("segments", "", err)
+}
+
+func (c *Client) segments(ctx context.Context) ([]string, error) {
+	value, err := c.request(ctx, "list_segments")
+	if err != nil {
+		return nil, err
+	}
+	return strs(value)
+}
+
+// Shutdown has the manager unlink every segment that it tracks, and end.
+//
+// Python's gives up, and lives on, at each segment that has vanished. It tracks
+// that one no more, so Shutdown asks again.
+func (c *Client) Shutdown(ctx context.Context) error {
+	for before := math.MaxInt; ; {
+		_, err := c.request(ctx, "shutdown")
+		var raised *RemoteError
+		if !errors.As(err, &raised) || !errors.Is(raised, fs.ErrNotExist) {
+			return c.wrap("shutdown", "", err)
+		}
+		left, listErr := c.segments(ctx)
+		if listErr != nil || len(left) >= before {
+			return c.wrap("shutdown", "", err)
+		}
+		before = len(left)
+	}
+}
+
+func (c *Client) wrap(op, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Op: op, Name: name, Address: c.address, Err: err}
+}
+
+// request makes a connection for one call of a method.
+func (c *Client) request(ctx context.Context, method string, args ...string) (any, error) {
+	call, err := c.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer call.close()
+	return call.do(method, args...)
+}
+
+// open connects to the server, each proving to the other that it knows the key.
+func (c *Client) open(ctx context.Context) (*call, error) {
+	a, err := parseAddress(c.address)
+	if err != nil {
+		return nil, err
+	}
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, a.network, a.name)
+	if err != nil {
+		return nil, explainDial(ctx, err)
+	}
+	o := &call{ctx: ctx, conn: conn}
+	o.stop = context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(0, 1)) })
+	if err := connection.AuthenticateClient(conn, c.authkey); err != nil {
+		o.close()
+		return nil, o.explain(err)
+	}
+	return o, nil
+}
+
+// errNoServer is the reason when nothing listens at the address.
+var errNoServer = fmt.Errorf("%w: no server listens there", syscall.ECONNREFUSED)
+
+// explainDial says what a refused connection means.
+func explainDial(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	// The errno of a missing socket is the one of a missing segment, too.
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return errNoServer
+	}
+	return err
+}
+
+// A call is a connection to a server, good for one request.
+type call struct {
+	ctx  context.Context
+	conn net.Conn
+	stop func() bool // ends the watch on ctx
+}
+
+func (o *call) close() {
+	o.stop()
+	o.conn.Close()
+}
+
+// do sends the request and returns the value of the reply.
+func (o *call) do(method string, args ...string) (any, error) {
+	if err := connection.WriteFrame(o.conn, encodeRequest(method, args...)); err != nil {
+		return nil, o.explain(err)
+	}
+	reply, err := connection.ReadFrame(o.conn, maxReply)
+	if err != nil {
+		return nil, o.explain(err)
+	}
+	return decodeReply(reply)
+}
+
+// errGone is the reason when the server, or its connection, ended too early.
+var errGone = fmt.Errorf("%w: the server closed the connection before it answered", io.ErrUnexpectedEOF)
+
+// explain says what an error of the connection means.
+func (o *call) explain(err error) error {
+	switch {
+	case o.ctx.Err() != nil:
+		return o.ctx.Err()
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return errGone
+	}
+	return err
+}

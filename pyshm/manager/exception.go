@@ -1,0 +1,57 @@
+package manager
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/pyshm-go/pyshm/format"
+)
+
+// An exception is what CPython's server would raise, for the traceback that
+// Python's clients print as their RemoteError.
+type exception struct{ kind, message string }
+
+func exceptionf(kind, format string, args ...any) error {
+	return &exception{kind, fmt.Sprintf(format, args...)}
+}
+
+// Error returns the last line of a traceback.
+func (e *exception) Error() string { return e.kind + ": " + e.message }
+
+// notTracked is what CPython's server raises in the place of ErrNotTracked.
+var notTracked = exceptionf("ValueError", "list.remove(x): x not in list")
+
+// traceback tells a client why its request failed. What is no exception yet
+// concerns the segment.
+func traceback(err error, segment string) string {
+	return "Traceback (most recent call last):\n" + asException(err, segment).Error() + "\n"
+}
+
+func asException(err error, segment string) error {
+	var raised *exception
+	var errno syscall.Errno
+	switch {
+	case errors.As(err, &raised):
+		return raised
+	case errors.Is(err, ErrNotTracked):
+		return notTracked
+	case errors.As(err, &errno):
+		return exceptionf(pythonOSError(errno), "[Errno %d] %s: %s", int(errno), capitalised(errno.Error()), format.Repr("/"+strings.TrimPrefix(segment, "/")))
+	}
+	return exceptionf("ValueError", "%v: %s", err, format.Repr(segment))
+}
+
+func pythonOSError(errno syscall.Errno) string {
+	switch errno {
+	case syscall.ENOENT:
+		return "FileNotFoundError"
+	case syscall.EACCES, syscall.EPERM:
+		return "PermissionError"
+	}
+	return "OSError"
+}
+
+// capitalised makes Go's text of an errno that of strerror.
+func capitalised(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

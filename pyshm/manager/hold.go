@@ -1,0 +1,153 @@
+package manager
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/pyshm-go/pyshm/pyshm/internal/mapping"
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
+)
+
+// A hold is a segment with two names, the second of which is the keeper's own.
+type hold struct {
+	name, hidden string
+	id           shmfile.ID
+	displaced    bool // the name belongs to another object just now
+
+	// A page of it, never touched. It shows everybody who looks for segments
+	// without users that this one has a user. Nil if reading is not allowed.
+	page *mapping.Mapping
+}
+
+// errLost is the reason when neither name is left.
+var errLost = errors.New("both names were removed")
+
+func newHold(name string) (*hold, error) {
+	if err := checkOwner(name); err != nil {
+		return nil, err
+	}
+	hidden, err := shmfile.LinkHidden(name)
+	if err != nil {
+		return nil, err
+	}
+	h := &hold{name: name, hidden: hidden}
+	// The hidden name is what tells which object was linked.
+	info, err := shmfile.Lookup(hidden)
+	if err == nil && !info.Mode.IsRegular() {
+		err = invalid("it is not a segment but a special file")
+	}
+	if err != nil {
+		return nil, errors.Join(err, h.close())
+	}
+	h.id = info.ID
+	h.page = mapPage(hidden)
+	return h, nil
+}
+
+// checkOwner refuses segments of others. /dev/shm has the sticky bit: a hidden
+// name of theirs could be made, but never removed again.
+func checkOwner(name string) error {
+	info, err := shmfile.Lookup(name)
+	if err != nil {
+		return err
+	}
+	if user := os.Geteuid(); user != 0 && int(info.UID) != user {
+		return fmt.Errorf("%w: it belongs to user %d", syscall.EPERM, info.UID)
+	}
+	return nil
+}
+
+func mapPage(name string) *mapping.Mapping {
+	f, err := shmfile.Open(name, true)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	page, err := mapping.Map(f.Fd(), 1, true)
+	if err != nil {
+		return nil
+	}
+	return page
+}
+
+// close removes the hidden name.
+func (h *hold) close() error {
+	err := shmfile.Unlink(h.hidden)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if h.page != nil {
+		err = errors.Join(err, h.page.Release())
+	}
+	return err
+}
+
+// has tells whether a name belongs to the segment.
+func (h *hold) has(name string) bool {
+	owner, err := h.owner(name)
+	return owner == ours && err == nil
+}
+
+// An owner is whose a name is.
+type owner int
+
+const (
+	nobody owner = iota
+	ours
+	another
+)
+
+func (h *hold) owner(name string) (owner, error) {
+	info, err := shmfile.Lookup(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nobody, nil
+	case err != nil:
+		return nobody, err
+	case info.ID != h.id:
+		return another, nil
+	}
+	return ours, nil
+}
+
+// mend restores whichever of the two names is missing and tells what is new, if
+// anything is. A name that another object has taken stays with that object.
+func (h *hold) mend() (news string, err error) {
+	name, err := h.owner(h.name)
+	if err != nil {
+		return "", err
+	}
+	hidden, err := h.owner(h.hidden)
+	if err != nil {
+		return "", err
+	}
+	wasDisplaced := h.displaced
+	h.displaced = name == another
+	switch {
+	case name != ours && hidden != ours:
+		return "", errLost
+	case name == nobody:
+		return "name restored", shmfile.Link(h.hidden, h.name)
+	case hidden == nobody:
+		return "hidden name restored", h.linkHidden()
+	case h.displaced && !wasDisplaced:
+		return "name taken by another object, left alone", nil
+	}
+	return "", nil
+}
+
+// linkHidden restores the hidden name. Should the name pass to another object
+// just before, that one's hidden name is removed again, and what is lost shows
+// the next time.
+func (h *hold) linkHidden() error {
+	if err := shmfile.Link(h.name, h.hidden); err != nil {
+		return err
+	}
+	if hidden, _ := h.owner(h.hidden); hidden == another {
+		return shmfile.Unlink(h.hidden)
+	}
+	return nil
+}

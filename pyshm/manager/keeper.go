@@ -1,0 +1,247 @@
+package manager
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
+)
+
+// rescanInterval is how often a manager's keeper looks at all names, for the case
+// that it was not told of something.
+const rescanInterval = 2 * time.Second
+
+// A keeper tracks names, and holds on to the segments behind them: it gives each
+// a second, hidden name, and when either of the two vanishes it restores it from
+// the other. An open descriptor would not do, because what has lost its last
+// name can never have one again.
+type keeper struct {
+	log     *slog.Logger
+	max     int // how many names may be tracked
+	watcher *fsnotify.Watcher
+	watched sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	names  []string // in the order of tracking; one that was tracked twice is there twice
+
+	// What is held, by its name and by its hidden name. A name that is tracked
+	// but could not be held, because nothing has it or because of its owner, is
+	// there with nil.
+	holds map[string]*hold
+}
+
+func newKeeper(log *slog.Logger, maxNames int, rescanInterval time.Duration) (*keeper, error) {
+	if shmfile.Dir == "" {
+		return nil, errors.ErrUnsupported
+	}
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, err
+	}
+	if err := watcher.Add(shmfile.Dir); err != nil {
+		return nil, errors.Join(err, watcher.Close())
+	}
+	k := &keeper{log: log, max: maxNames, watcher: watcher, holds: map[string]*hold{}}
+	k.watched.Go(func() { k.watch(rescanInterval) })
+	return k, nil
+}
+
+// watch restores names until the keeper is closed.
+func (k *keeper) watch(interval time.Duration) {
+	rescan := time.NewTicker(interval)
+	defer rescan.Stop()
+	for {
+		select {
+		case event, ok := <-k.watcher.Events:
+			if !ok {
+				return
+			}
+			if event.Has(fsnotify.Remove | fsnotify.Rename | fsnotify.Create) {
+				k.mend(filepath.Base(event.Name))
+			}
+		case err, ok := <-k.watcher.Errors:
+			if !ok {
+				return
+			}
+			k.log.Warn("watch interrupted, looking at all names", "error", err)
+			k.mendAll()
+		case <-rescan.C:
+			k.mendAll()
+		}
+	}
+}
+
+// track adds a name. Unless the segment must be there, one that is missing or
+// belongs to another user is tracked nevertheless, as in CPython, and held as
+// soon as that is possible.
+func (k *keeper) track(name string, must bool) error {
+	file, err := shmfile.FileName(name)
+	if err != nil {
+		return err
+	}
+	switch {
+	case strings.HasPrefix(file, shmfile.HiddenPrefix):
+		return invalid("the name is not one of a segment")
+	case !utf8.ValidString(file):
+		return invalid("the name is not UTF-8, and could not be listed")
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.closed:
+		return ErrShutdown
+	case len(k.names) >= k.max:
+		return invalid("%d names are tracked already, which is the limit", k.max)
+	}
+	if err := k.hold(file); err != nil {
+		tolerable := errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
+		if must || !tolerable {
+			return err
+		}
+		k.holds[file] = nil
+		k.log.Warn("tracked, but not safe from being unlinked", "segment", file, "error", err)
+	}
+	k.names = append(k.names, file)
+	return nil
+}
+
+// hold takes hold of the segment that a name belongs to now.
+func (k *keeper) hold(name string) error {
+	if old := k.holds[name]; old != nil {
+		if old.has(name) {
+			return nil
+		}
+		// The name has passed to another segment, which is the one meant.
+		k.log.Warn("segment given up: its name was tracked for another", "segment", name)
+		k.drop(old)
+	}
+	h, err := newHold(name)
+	if err != nil {
+		return err
+	}
+	k.holds[name], k.holds[h.hidden] = h, h
+	return nil
+}
+
+// drop lets go of a segment.
+func (k *keeper) drop(h *hold) {
+	delete(k.holds, h.name)
+	delete(k.holds, h.hidden)
+	if err := h.close(); err != nil {
+		k.log.Warn("hidden name left behind", "segment", h.name, "hidden", h.hidden, "error", err)
+	}
+}
+
+// release removes a name from what is tracked, where CPython removes the first,
+// and the segment with it. It is an error when there is nothing to remove.
+func (k *keeper) release(name string) error {
+	file, err := shmfile.FileName(name)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed {
+		return ErrShutdown
+	}
+	i := slices.Index(k.names, file)
+	if i < 0 {
+		return ErrNotTracked
+	}
+	k.names = slices.Delete(k.names, i, i+1)
+	return k.remove(file)
+}
+
+// remove unlinks what is tracked under a name.
+func (k *keeper) remove(name string) error {
+	h := k.holds[name]
+	if h == nil {
+		delete(k.holds, name)
+		return shmfile.Unlink(name)
+	}
+	defer k.drop(h)
+	if !h.has(name) {
+		return nil // it has no name but the hidden one, just now
+	}
+	if err := shmfile.Unlink(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// segments returns the names that are tracked.
+func (k *keeper) segments() ([]string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed {
+		return nil, ErrShutdown
+	}
+	return slices.Clone(k.names), nil
+}
+
+// close releases everything. Segments that have vanished are no error.
+func (k *keeper) close() error {
+	k.mu.Lock()
+	var errs []error
+	for _, name := range k.names {
+		if err := k.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("release %q: %w", name, err))
+		}
+	}
+	k.names = nil
+	k.closed = true
+	k.mu.Unlock()
+	errs = append(errs, k.watcher.Close())
+	k.watched.Wait()
+	return errors.Join(errs...)
+}
+
+// mend looks at one name.
+func (k *keeper) mend(name string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h, tracked := k.holds[name]
+	switch {
+	case h != nil:
+		k.restore(h)
+	case tracked && k.hold(name) == nil:
+		k.log.Info("segment appeared", "segment", name)
+	}
+}
+
+// mendAll looks at all names.
+func (k *keeper) mendAll() {
+	k.mu.Lock()
+	names := slices.Clone(k.names)
+	k.mu.Unlock()
+	for _, name := range names {
+		k.mend(name)
+	}
+}
+
+// restore gives a segment back the name that it has lost.
+func (k *keeper) restore(h *hold) {
+	switch news, err := h.mend(); {
+	case errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist):
+		// The names change at this moment; the next event tells the outcome.
+	case errors.Is(err, errLost):
+		k.drop(h)
+		k.holds[h.name] = nil
+		k.log.Error("segment lost: both its names were removed", "segment", h.name)
+	case err != nil:
+		k.log.Error("name not restored", "segment", h.name, "error", err)
+	case news != "":
+		k.log.Info(news, "segment", h.name)
+	}
+}

@@ -1,0 +1,446 @@
+package manager
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/pyshm-go/pyshm/pyshm"
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
+)
+
+// startKeeper starts a keeper that is closed when the test ends.
+func startKeeper(t testing.TB) (*keeper, *logBook) {
+	return startKeeperScanning(t, rescanInterval)
+}
+
+func startKeeperScanning(t testing.TB, interval time.Duration) (*keeper, *logBook) {
+	t.Helper()
+	checkNames(t)
+	log := &logBook{}
+	k, err := newKeeper(log.logger(), 100, interval)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := k.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return k, log
+}
+
+// tracked makes a segment that a keeper tracks.
+func tracked(t testing.TB, k *keeper) (string, *object) {
+	t.Helper()
+	name := testName()
+	o := segment(t, name)
+	track(t, k, name)
+	return name, o
+}
+
+func track(t testing.TB, k *keeper, name string) {
+	t.Helper()
+	if err := k.track(name, true); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func release(t testing.TB, k *keeper, name string) {
+	t.Helper()
+	if err := k.release(name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func hiddenName(k *keeper, name string) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.holds[name].hidden
+}
+
+func TestNameRestored(t *testing.T) {
+	k, log := startKeeper(t)
+	name, o := tracked(t, k)
+	for range 20 {
+		unlink(t, name)
+		eventually(t, "the name is back", func() bool { return o.is(name) })
+	}
+	if n := o.links(t); n != 2 {
+		t.Errorf("%d names", n)
+	}
+	eventually(t, "20 log entries", func() bool { return strings.Count(log.String(), "name restored") == 20 })
+	release(t, k, name)
+}
+
+func TestRenamedAwayIsRestored(t *testing.T) {
+	k, _ := startKeeper(t)
+	name, o := tracked(t, k)
+	elsewhere := testName()
+	if err := os.Rename(path(name), path(elsewhere)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the name is back", func() bool { return o.is(name) })
+	unlink(t, elsewhere)
+}
+
+func TestHiddenNameRestored(t *testing.T) {
+	k, _ := startKeeper(t)
+	name, o := tracked(t, k)
+	hidden := hiddenName(k, name)
+	if !strings.HasPrefix(hidden, shmfile.HiddenPrefix) || !o.is(hidden) {
+		t.Fatalf("hidden name %q", hidden)
+	}
+	unlink(t, hidden)
+	eventually(t, "the hidden name is back", func() bool { return o.is(hidden) })
+}
+
+func TestBothNamesLost(t *testing.T) {
+	k, log := startKeeper(t)
+	name, o := tracked(t, k)
+	hidden := hiddenName(k, name)
+	k.mu.Lock() // so that the keeper finds both gone
+	unlink(t, name)
+	unlink(t, hidden)
+	k.mu.Unlock()
+	eventually(t, "log entry", func() bool { return strings.Contains(log.String(), "segment lost") })
+	if n := o.links(t); n != 0 {
+		t.Errorf("%d names", n)
+	}
+	// The name is still tracked: what is created under it next is held.
+	again := segment(t, name)
+	eventually(t, "held", func() bool { return again.links(t) == 2 })
+	if err := k.release(name); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNameTakenByAnother(t *testing.T) {
+	k, log := startKeeper(t)
+	name, o := tracked(t, k)
+	usurper := testName()
+	other := segment(t, usurper)
+	if err := os.Rename(path(usurper), path(name)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "log entry", func() bool { return strings.Contains(log.String(), "taken by another") })
+	k.mendAll()
+	k.mendAll()
+	if !other.is(name) || other.links(t) != 1 || o.links(t) != 1 {
+		t.Errorf("the other has %d names, ours has %d", other.links(t), o.links(t))
+	}
+	if n := strings.Count(log.String(), "taken by another"); n != 1 {
+		t.Errorf("%d log entries", n)
+	}
+	unlink(t, name) // the other's
+	eventually(t, "the name is ours again", func() bool { return o.is(name) })
+}
+
+func TestReleaseLeavesAnothersName(t *testing.T) {
+	k, _ := startKeeper(t)
+	name, o := tracked(t, k)
+	usurper := testName()
+	other := segment(t, usurper)
+	if err := os.Rename(path(usurper), path(name)); err != nil {
+		t.Fatal(err)
+	}
+	release(t, k, name)
+	if !other.is(name) || o.links(t) != 0 {
+		t.Errorf("ours has %d names left", o.links(t))
+	}
+	unlink(t, name)
+}
+
+func TestTrackingAnotherUnderTheSameName(t *testing.T) {
+	k, _ := startKeeper(t)
+	name, o := tracked(t, k)
+	usurper := testName()
+	other := segment(t, usurper)
+	if err := os.Rename(path(usurper), path(name)); err != nil {
+		t.Fatal(err)
+	}
+	track(t, k, name)
+	if o.links(t) != 0 || other.links(t) != 2 {
+		t.Errorf("the old one has %d names, the new one %d", o.links(t), other.links(t))
+	}
+	unlink(t, name)
+	eventually(t, "the new one's name is back", func() bool { return other.is(name) })
+}
+
+func TestTrackedBeforeItExists(t *testing.T) {
+	k, _ := startKeeper(t)
+	name := testName()
+	if err := k.track(name, true); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("track of a missing segment that must be there: %v", err)
+	}
+	if err := k.track(name, false); err != nil {
+		t.Fatal(err)
+	}
+	o := segment(t, name)
+	eventually(t, "held", func() bool { return o.links(t) == 2 })
+	unlink(t, name)
+	eventually(t, "the name is back", func() bool { return o.is(name) })
+	release(t, k, name)
+
+	if err := k.track(name, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.release(name); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("release of a missing segment: %v", err)
+	}
+	if names, err := k.segments(); len(names) != 0 || err != nil {
+		t.Errorf("tracked: %q, %v", names, err)
+	}
+}
+
+func TestLostEvents(t *testing.T) {
+	k, _ := startKeeper(t)
+	if err := k.watcher.Remove(shmfile.Dir); err != nil {
+		t.Fatal(err)
+	}
+	name, o := tracked(t, k)
+	unlink(t, name)
+	start := time.Now()
+	eventually(t, "the name is back", func() bool { return o.is(name) })
+	t.Logf("restored without an event after %v", time.Since(start).Round(time.Millisecond))
+}
+
+func TestOverflow(t *testing.T) {
+	k, log := startKeeperScanning(t, time.Hour)
+	name, o := tracked(t, k)
+	time.Sleep(100 * time.Millisecond) // until the keeper has read what it caused itself
+	k.mu.Lock()                        // it reads no events from now on
+	noise := testName()
+	for range maxQueuedEvents(t) {
+		f, err := os.Create(path(noise))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		unlink(t, noise)
+	}
+	unlink(t, name)
+	start := time.Now()
+	k.mu.Unlock()
+	eventually(t, "the name is back", func() bool { return o.is(name) })
+	t.Logf("restored %v after the keeper could work again", time.Since(start).Round(time.Microsecond))
+	eventually(t, "overflow", func() bool { return strings.Contains(log.String(), fsnotify.ErrEventOverflow.Error()) })
+}
+
+// maxQueuedEvents returns how many events the system keeps for a reader.
+func maxQueuedEvents(t *testing.T) int {
+	t.Helper()
+	text, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestReleaseRemovesBothNames(t *testing.T) {
+	k, _ := startKeeper(t)
+	name, o := tracked(t, k)
+	if err := k.release("/" + name); err != nil {
+		t.Fatal(err)
+	}
+	if n := o.links(t); n != 0 {
+		t.Errorf("%d names left", n)
+	}
+	if err := k.release(name); err != ErrNotTracked {
+		t.Errorf("a second release: %v", err)
+	}
+}
+
+// As in CPython: listed twice, gone at the first release.
+func TestTrackedTwice(t *testing.T) {
+	k, _ := startKeeper(t)
+	name, o := tracked(t, k)
+	second, _ := tracked(t, k)
+	track(t, k, "/"+name)
+	if names, _ := k.segments(); !slices.Equal(names, []string{name, second, name}) {
+		t.Errorf("tracked: %q", names)
+	}
+	release(t, k, name)
+	if names, _ := k.segments(); !slices.Equal(names, []string{second, name}) || o.links(t) != 0 {
+		t.Errorf("tracked: %q, %d names left", names, o.links(t))
+	}
+	if err := k.release(name); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the second release: %v", err)
+	}
+}
+
+func TestClose(t *testing.T) {
+	k, _ := startKeeper(t)
+	_, held := tracked(t, k)
+	gone, lost := tracked(t, k)
+	if err := k.track(testName(), false); err != nil {
+		t.Fatal(err)
+	}
+	hidden := hiddenName(k, gone)
+	if err := k.watcher.Remove(shmfile.Dir); err != nil {
+		t.Fatal(err)
+	}
+	unlink(t, gone)
+	unlink(t, hidden)
+	if err := k.close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	if held.links(t) != 0 || lost.links(t) != 0 {
+		t.Errorf("%d and %d names left", held.links(t), lost.links(t))
+	}
+	_, err := k.segments()
+	for what, err := range map[string]error{
+		"track": k.track(testName(), false), "release": k.release("x"), "segments": err,
+	} {
+		if err != ErrShutdown {
+			t.Errorf("%s after close: %v", what, err)
+		}
+	}
+}
+
+func TestNamesRefused(t *testing.T) {
+	k, _ := startKeeper(t)
+	fifo := testName()
+	if err := syscall.Mkfifo(path(fifo), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	defer unlink(t, fifo)
+	dir := testName()
+	if err := os.Mkdir(path(dir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	defer unlink(t, dir)
+	for _, name := range []string{
+		"", "/", "//x", "a/b", "../passwd", ".", "..", "x\x00y", shmfile.HiddenPrefix + "x", "caf\xe9",
+		strings.Repeat("n", 256), fifo,
+	} {
+		if err := k.track(name, false); err == nil {
+			t.Errorf("%q is tracked", name)
+		}
+	}
+	if err := k.track(dir, true); err == nil {
+		t.Error("a folder is tracked")
+	}
+	if n := len(hiddenNamesOf(t, fifo)); n != 0 {
+		t.Errorf("%d hidden names of what was refused", n)
+	}
+}
+
+// hiddenNamesOf finds the hidden names of what has a name.
+func hiddenNamesOf(t *testing.T, name string) []string {
+	t.Helper()
+	info, err := shmfile.Lookup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := shmfile.Names()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(all, func(other string) bool {
+		o, err := shmfile.Lookup(other)
+		return err != nil || o.ID != info.ID || !strings.HasPrefix(other, shmfile.HiddenPrefix)
+	})
+}
+
+// Another user's segment could be given a hidden name, if its mode allows to
+// write it, but that name could never be removed again.
+func TestSegmentOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make segments of other users")
+	}
+	name := testName()
+	o := segment(t, name)
+	defer unlink(t, name)
+	if err := os.Chmod(path(name), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	// This thread never becomes another goroutine's again.
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		const nobody = 65534
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, ^uintptr(0), nobody, ^uintptr(0)); errno != 0 {
+			done <- errno
+			return
+		}
+		_, err := newHold(name)
+		done <- err
+	}()
+	if err := <-done; !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("held: %v", err)
+	}
+	if n := o.links(t); n != 1 {
+		t.Errorf("%d names", n)
+	}
+}
+
+func TestMaxSegments(t *testing.T) {
+	k, err := newKeeper((&logBook{}).logger(), 2, rescanInterval)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.close()
+	name, _ := tracked(t, k)
+	track(t, k, name)
+	if err := k.track(name, false); !errors.Is(err, fs.ErrInvalid) {
+		t.Errorf("a third name: %v", err)
+	}
+	release(t, k, name)
+	if err := k.track(name, false); err != nil {
+		t.Errorf("a second name: %v", err)
+	}
+}
+
+// Whoever removes segments without users must see that a tracked one has one.
+func TestTrackedIsMapped(t *testing.T) {
+	k, _ := startKeeper(t)
+	name, _ := tracked(t, k)
+	for s, err := range pyshm.Segments() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Name != name {
+			continue
+		}
+		if pids, _ := s.Pids(); !slices.Contains(pids, os.Getpid()) {
+			t.Errorf("mapped by %v", pids)
+		}
+		return
+	}
+	t.Error("not listed")
+}
+
+// TestTimeWithoutName measures how long a name is missing after an unlink.
+func TestTimeWithoutName(t *testing.T) {
+	k, _ := startKeeper(t)
+	name, o := tracked(t, k)
+	const rounds = 500
+	missing := make([]time.Duration, rounds)
+	for i := range missing {
+		start := time.Now()
+		unlink(t, name)
+		for !o.is(name) {
+			if time.Since(start) > 5*time.Second {
+				t.Fatal("not restored")
+			}
+		}
+		missing[i] = time.Since(start)
+	}
+	slices.Sort(missing)
+	t.Logf("time without the name, %d unlinks: median %v, 99%% %v, longest %v",
+		rounds, missing[rounds/2], missing[rounds*99/100], missing[rounds-1])
+}

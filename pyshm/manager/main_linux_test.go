@@ -1,0 +1,165 @@
+package manager
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pyshm-go/pyshm/compat/leaktest"
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
+)
+
+// prefix begins every name that this suite chooses.
+const prefix = "pyshm_tmanager_"
+
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m, prefix)) }
+
+// key is the authkey of the tests.
+var key = []byte("the key of the tests")
+
+// A logBook is a log that a test can read and wait for.
+type logBook struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBook) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBook) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+func (b *logBook) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// eventually waits until a condition holds.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not within 10 s", what)
+		}
+	}
+}
+
+func testName() string { return prefix + rand.Text()[:12] }
+
+// segment makes a segment of 8 bytes. No name of it, be it a hidden one, may be
+// left when the test ends.
+func segment(t testing.TB, name string) *object {
+	t.Helper()
+	f, err := os.OpenFile(path(name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(8); err != nil {
+		t.Fatal(err)
+	}
+	o := &object{f}
+	checkNames(t)
+	made[t] = append(made[t], o)
+	return o
+}
+
+// made are the objects of each test that runs. Tests do not run in parallel.
+var made = map[testing.TB][]*object{}
+
+// checkNames looks for names that are left after all cleanups that are
+// registered later.
+func checkNames(t testing.TB) {
+	if _, ok := made[t]; ok {
+		return
+	}
+	made[t] = nil
+	t.Cleanup(func() {
+		for _, o := range made[t] {
+			if n := o.links(t); n != 0 {
+				t.Errorf("%s has %d names left", o.f.Name(), n)
+			}
+			o.f.Close()
+		}
+		delete(made, t)
+	})
+}
+
+// An object is an open segment, which can be told from others.
+type object struct{ f *os.File }
+
+func (o *object) links(t testing.TB) int {
+	t.Helper()
+	var st syscall.Stat_t
+	if err := syscall.Fstat(int(o.f.Fd()), &st); err != nil {
+		t.Fatal(err)
+	}
+	return int(st.Nlink)
+}
+
+// is tells whether a name belongs to the object.
+func (o *object) is(name string) bool {
+	mine, err := o.f.Stat()
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(path(name))
+	return err == nil && os.SameFile(mine, other)
+}
+
+func path(name string) string { return shmfile.Dir + "/" + name }
+
+func unlink(t testing.TB, name string) {
+	t.Helper()
+	if err := os.Remove(path(name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// startManager starts a manager that is shut down when the test ends.
+func startManager(t testing.TB, address string, opts ...Option) *Manager {
+	t.Helper()
+	checkNames(t)
+	m, err := Start(address, key, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return m
+}
+
+func wantReason(t testing.TB, what string, err, reason error) {
+	t.Helper()
+	if !errors.Is(err, reason) {
+		t.Errorf("%s: %v, want %v", what, err, reason)
+	}
+	var mine *Error
+	if err != nil && !errors.As(err, &mine) {
+		t.Errorf("%s: %v is no *Error", what, err)
+	}
+	if err != nil && strings.Contains(err.Error(), string(key)) {
+		t.Errorf("%s: the authkey is in the error %v", what, err)
+	}
+}
+
+func missing(name string) bool {
+	_, err := os.Lstat(path(name))
+	return errors.Is(err, fs.ErrNotExist)
+}

@@ -1,0 +1,286 @@
+package manager
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"sync"
+
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+// A Manager owns segments of shared memory: it keeps their names from vanishing
+// and unlinks them in the end. It is also the server that clients, such as
+// Python's SharedMemoryManager, ask to track segments of theirs. Its methods may
+// be called by several goroutines at once.
+type Manager struct {
+	authkey []byte
+	options options
+	keeper  *keeper
+	slots   chan struct{} // one element for each session
+
+	mu       sync.Mutex
+	listener net.Listener
+	dir      string // that Start made for the socket, or ""
+	sessions map[*session]struct{}
+
+	closing  chan struct{} // closed when shutdown begins
+	done     chan struct{} // closed when it has ended
+	serving  sync.WaitGroup
+	shutOnce sync.Once
+	shutErr  error
+}
+
+// New makes a manager that serves nobody yet: it tracks segments for this
+// process, and [Manager.Serve] makes a server of it. It watches /dev/shm from
+// now on, and has to be shut down.
+//
+// The authkey is what clients have to know; an empty one is refused.
+func New(authkey []byte, opts ...Option) (*Manager, error) {
+	m, err := newManager(authkey, newOptions(opts))
+	return m, wrap("new", "", err)
+}
+
+func newManager(authkey []byte, o options) (*Manager, error) {
+	switch {
+	case len(authkey) == 0:
+		return nil, invalid("the authkey is empty")
+	case o.maxConnections < 1:
+		return nil, invalid("MaxConnections(%d) is not positive", o.maxConnections)
+	case o.handshakeTimeout <= 0 || o.requestTimeout <= 0:
+		return nil, invalid("a timeout is not positive")
+	}
+	keeper, err := newKeeper(o.log, o.maxSegments, rescanInterval)
+	if err != nil {
+		return nil, err
+	}
+	return &Manager{
+		authkey:  bytes.Clone(authkey),
+		options:  o,
+		keeper:   keeper,
+		slots:    make(chan struct{}, o.maxConnections),
+		sessions: map[*session]struct{}{},
+		closing:  make(chan struct{}),
+		done:     make(chan struct{}),
+	}, nil
+}
+
+// Start makes a manager that serves clients at an address, which the package
+// documentation says how to write. With an empty one it listens at a unix
+// socket in a new folder that only this user can enter; [Manager.Address]
+// returns it.
+//
+// A unix socket has mode 0600. Where the socket of a killed manager is left,
+// it has to be removed before another can listen.
+func Start(address string, authkey []byte, opts ...Option) (*Manager, error) {
+	m, err := start(address, authkey, newOptions(opts))
+	if err != nil {
+		return nil, &Error{Op: "start", Address: address, Err: err}
+	}
+	return m, nil
+}
+
+func start(address string, authkey []byte, o options) (*Manager, error) {
+	m, err := newManager(authkey, o)
+	if err != nil {
+		return nil, err
+	}
+	l, dir, err := listen(address)
+	if err != nil {
+		return nil, errors.Join(err, m.shutdown(nil))
+	}
+	m.listener, m.dir = l, dir
+	m.serving.Add(1) // for accept
+	go func() {
+		if err := m.accept(l); err != nil {
+			o.log.Error("no more clients accepted", "error", err)
+		}
+	}()
+	return m, nil
+}
+
+// Serve accepts clients on a listener that the caller has made, until the
+// manager is shut down; then it returns nil. Any other error is the listener's.
+// Serve closes the listener, and may be called once.
+func (m *Manager) Serve(l net.Listener) error {
+	err := m.serveOn(l)
+	if err == nil {
+		err = m.accept(l)
+	}
+	l.Close()
+	return wrap("serve", "", err)
+}
+
+// serveOn makes l the manager's listener. The caller has to call accept.
+func (m *Manager) serveOn(l net.Listener) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.isClosing():
+		return ErrShutdown
+	case m.listener != nil:
+		return invalid("the manager is serving already")
+	}
+	m.listener = l
+	m.serving.Add(1)
+	return nil
+}
+
+// Address returns where the manager listens, as [Dial] takes it and with the
+// real port, or "" if it does not.
+func (m *Manager) Address() string { return m.address().name }
+
+// PythonAddress returns where the manager listens as a Python literal, for the
+// address of Python's SharedMemoryManager: '/path', ('127.0.0.1', 5000) or
+// b'\x00name'. Python's ast.literal_eval makes the object of it. It is None if
+// the manager does not listen.
+func (m *Manager) PythonAddress() string { return m.address().python() }
+
+func (m *Manager) address() address {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.listener == nil {
+		return address{}
+	}
+	a := m.listener.Addr()
+	return address{a.Network(), a.String()}
+}
+
+// Create makes a segment of size bytes under a name that it chooses, and tracks
+// it: Python's SharedMemoryManager.SharedMemory. [pyshm.Create] says more.
+func (m *Manager) Create(ctx context.Context, size int, opts ...pyshm.CreateOption) (*pyshm.SharedMemory, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, wrap("create", "", err)
+	}
+	s, err := pyshm.Create("", size, opts...)
+	return owned(s, err, func(name string) error { return m.Track(ctx, name) })
+}
+
+// CreateList makes a list under a name that it chooses, and tracks it: Python's
+// SharedMemoryManager.ShareableList. [pyshm.CreateList] says more.
+func (m *Manager) CreateList(ctx context.Context, values []any, opts ...pyshm.CreateOption) (*pyshm.ShareableList, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, wrap("create list", "", err)
+	}
+	l, err := pyshm.CreateList("", values, opts...)
+	return owned(l, err, func(name string) error { return m.Track(ctx, name) })
+}
+
+// owned hands a new segment over to a manager, or unlinks it.
+func owned[S interface {
+	Name() string
+	Close() error
+	Unlink() error
+}](s S, err error, track func(name string) error) (S, error) {
+	if err != nil {
+		return s, err
+	}
+	if err := track(s.Name()); err != nil {
+		return *new(S), errors.Join(err, s.Close(), unlinked(s.Unlink()))
+	}
+	return s, nil
+}
+
+// unlinked drops the error of an Unlink that came too late.
+func unlinked(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// Track makes the manager the owner of an existing segment, whoever made it: it
+// restores the name when it vanishes and removes it in the end. A name that is
+// tracked twice is listed twice, and gone when it is released once.
+//
+// A missing segment is [fs.ErrNotExist].
+func (m *Manager) Track(ctx context.Context, name string) error {
+	err := ctx.Err()
+	if err == nil {
+		err = m.keeper.track(name, true)
+	}
+	return wrap("track", name, err)
+}
+
+// Release unlinks a segment that is tracked, and tracks it no more. A name that
+// is not tracked is [ErrNotTracked].
+func (m *Manager) Release(ctx context.Context, name string) error {
+	err := ctx.Err()
+	if err == nil {
+		err = m.keeper.release(name)
+	}
+	return wrap("release", name, err)
+}
+
+// Segments returns the names that are tracked, in the order of tracking.
+func (m *Manager) Segments(ctx context.Context) ([]string, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, wrap("segments", "", err)
+	}
+	names, err := m.keeper.segments()
+	return names, wrap("segments", "", err)
+}
+
+// Shutdown unlinks every segment that is tracked, ends all connections, closes
+// the listener and waits until nothing of the manager is left or ctx is done.
+// Segments that have vanished are no error. It may be called again, and after a
+// client has shut the manager down.
+//
+// Handles to the segments stay valid: only the names are gone.
+func (m *Manager) Shutdown(ctx context.Context) error {
+	err := m.shutdown(nil)
+	select {
+	case <-m.done:
+	case <-ctx.Done():
+		err = errors.Join(err, ctx.Err())
+	}
+	return wrap("shutdown", "", err)
+}
+
+// Done returns a channel that is closed when the manager has been shut down, by
+// [Manager.Shutdown] or by a client.
+func (m *Manager) Done() <-chan struct{} { return m.done }
+
+// shutdown ends everything but the session that asked for it, which may be nil,
+// and returns when all segments are released. The manager is done when that
+// session has ended, too.
+func (m *Manager) shutdown(asking *session) error {
+	m.shutOnce.Do(func() {
+		m.endSessions(asking)
+		m.shutErr = m.keeper.close()
+		go func() {
+			m.serving.Wait()
+			if err := os.RemoveAll(m.dir); err != nil {
+				m.options.log.Warn("folder left behind", "folder", m.dir, "error", err)
+			}
+			close(m.done)
+		}()
+	})
+	return m.shutErr
+}
+
+func (m *Manager) endSessions(except *session) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	close(m.closing)
+	if m.listener != nil {
+		m.listener.Close()
+	}
+	for s := range m.sessions {
+		if s != except {
+			s.conn.Close()
+		}
+	}
+}
+
+func (m *Manager) isClosing() bool {
+	select {
+	case <-m.closing:
+		return true
+	default:
+		return false
+	}
+}

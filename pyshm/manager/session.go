@@ -1,0 +1,131 @@
+package manager
+
+import (
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm/internal/connection"
+)
+
+// maxRequest is the length of the longest request that is read, in bytes. Real
+// ones have some 60, and a name has at most 255.
+const maxRequest = 64 << 10
+
+// A session is a connection of a client: a handshake, a request, a reply.
+type session struct {
+	manager       *Manager
+	conn          net.Conn
+	since         time.Time
+	authenticated bool // guarded by the manager's mutex
+}
+
+func (s *session) run() {
+	defer s.manager.leave(s)
+	log := s.manager.options.log.With("client", s.conn.RemoteAddr())
+	if err := s.authenticate(); errors.Is(err, ErrAuth) {
+		log.Warn("client refused", "error", err)
+		return
+	} else if err != nil {
+		log.Debug("client did not authenticate", "error", err)
+		return
+	}
+	s.conn.SetDeadline(time.Now().Add(s.manager.options.requestTimeout))
+	payload, err := connection.ReadFrame(s.conn, maxRequest)
+	if err == io.EOF {
+		return // it found nothing to ask for
+	}
+	reply := s.answer(payload, err)
+	s.conn.SetDeadline(time.Now().Add(s.manager.options.handshakeTimeout))
+	if err := connection.WriteFrame(s.conn, reply); err != nil {
+		log.Debug("reply not delivered", "error", err)
+	}
+}
+
+func (s *session) authenticate() error {
+	s.conn.SetDeadline(time.Now().Add(s.manager.options.handshakeTimeout))
+	err := connection.AuthenticateServer(s.conn, s.manager.authkey)
+	if err == nil {
+		s.manager.mu.Lock()
+		s.authenticated = true
+		s.manager.mu.Unlock()
+	}
+	return err
+}
+
+// A method is what a client can call.
+type method struct {
+	params []string // names of its parameters, all of type str
+	call   func(s *session, args []string) (any, error)
+}
+
+// methods are those of CPython's SharedMemoryServer that a SharedMemoryManager
+// calls, and those that tell about the server. Proxies are not supported: a
+// SharedMemoryManager knows no types to make them of.
+var methods = map[string]method{
+	"dummy": {nil, func(*session, []string) (any, error) { return nil, nil }},
+
+	// The server of a SharedMemoryManager never has any objects.
+	"number_of_objects": {nil, func(*session, []string) (any, error) { return 0, nil }},
+	"debug_info":        {nil, func(*session, []string) (any, error) { return "", nil }},
+
+	"track_segment": {[]string{"segment_name"}, func(s *session, args []string) (any, error) {
+		return nil, s.manager.keeper.track(args[0], false)
+	}},
+	"release_segment": {[]string{"segment_name"}, func(s *session, args []string) (any, error) {
+		return nil, s.manager.keeper.release(args[0])
+	}},
+	"list_segments": {nil, func(s *session, _ []string) (any, error) {
+		return s.manager.keeper.segments()
+	}},
+
+	// CPython's server replies to this twice, by accident; clients read once.
+	"shutdown": {nil, func(s *session, _ []string) (any, error) {
+		return nil, s.manager.shutdown(s)
+	}},
+}
+
+// answer returns the reply to a request, which err may have kept from arriving.
+func (s *session) answer(payload []byte, err error) []byte {
+	var r request
+	if err == nil {
+		r, err = decodeRequest(payload)
+	} else {
+		err = exceptionf("OSError", "%v", err)
+	}
+	var value any
+	if err == nil {
+		value, err = s.call(r)
+	}
+	s.manager.options.log.Debug("request", "method", r.method, "arguments", r.args, "error", err)
+	if err != nil {
+		return encodeReply(kindTraceback, traceback(err, r.segment()))
+	}
+	return encodeReply(kindReturn, value)
+}
+
+// call executes a request. Its errors, if they are not exceptions, are about
+// the segment that the request names.
+func (s *session) call(r request) (any, error) {
+	m, ok := methods[r.method]
+	if !ok {
+		return nil, exceptionf("AssertionError", "%s unrecognized", format.Repr(r.method))
+	}
+	self := "SharedMemoryServer." + r.method + "()"
+	switch given, want := len(r.args), len(m.params); {
+	case given < want:
+		return nil, exceptionf("TypeError", "%s missing %d required positional argument: '%s'", self, want-given, m.params[given])
+	case given > want:
+		// The method's self and the connection count.
+		return nil, exceptionf("TypeError", "%s takes %d positional arguments but %d were given", self, want+2, given+2)
+	}
+	args := make([]string, len(r.args))
+	for i, arg := range r.args {
+		if args[i], ok = arg.(string); !ok {
+			return nil, exceptionf("TypeError", "%s is %s, not str", m.params[i], pythonType(arg))
+		}
+	}
+	return m.call(s, args)
+}

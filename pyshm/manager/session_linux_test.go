@@ -1,0 +1,346 @@
+package manager
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pyshm-go/pyshm/pyshm/internal/connection"
+)
+
+// dial connects to a manager, without a handshake.
+func dial(t testing.TB, m *Manager) net.Conn {
+	t.Helper()
+	a := m.address()
+	conn, err := net.Dial(a.network, a.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// authenticated connects to a manager as far as the request.
+func authenticated(t testing.TB, m *Manager) net.Conn {
+	t.Helper()
+	conn := dial(t, m)
+	if err := connection.AuthenticateClient(conn, key); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// ask sends a request and returns the reply, after which the connection ends.
+func ask(t testing.TB, m *Manager, pickle []byte) []byte {
+	t.Helper()
+	conn := authenticated(t, m)
+	if err := connection.WriteFrame(conn, pickle); err != nil {
+		t.Fatal(err)
+	}
+	return replyTo(t, conn)
+}
+
+func replyTo(t testing.TB, conn net.Conn) []byte {
+	t.Helper()
+	reply, err := connection.ReadFrame(conn, maxReply)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantEnd(t, conn)
+	return reply
+}
+
+// wantEnd waits until the manager has closed the connection.
+func wantEnd(t testing.TB, conn net.Conn) {
+	t.Helper()
+	n, err := conn.Read(make([]byte, 1))
+	if n != 0 || err != io.EOF && !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("read %d bytes, %v, where the end was expected", n, err)
+	}
+}
+
+func returned(value any) string { return string(encodeReply(kindReturn, value)) }
+
+func raised(exception string) string {
+	return string(encodeReply(kindTraceback, "Traceback (most recent call last):\n"+exception+"\n"))
+}
+
+// What CPython's server answers, except that a traceback has but its first and
+// last line.
+func TestReplies(t *testing.T) {
+	m := startManager(t, "")
+	name, gone := testName(), testName()
+	o := segment(t, name)
+	for _, tc := range []struct {
+		request []byte
+		reply   string
+	}{
+		{encodeRequest("dummy"), returned(nil)},
+		{encodeRequest("number_of_objects"), returned(0)},
+		{encodeRequest("debug_info"), returned("")},
+		{encodeRequest("list_segments"), returned([]string{})},
+		{encodeRequest("track_segment", name), returned(nil)},
+		{encodeRequest("list_segments"), returned([]string{name})},
+		{encodeRequest("track_segment", gone), returned(nil)},
+		{encodeRequest("track_segment", "/"+name), returned(nil)},
+		{encodeRequest("list_segments"), returned([]string{name, gone, name})},
+		{encodeRequest("release_segment", name), returned(nil)},
+		{encodeRequest("release_segment", gone), raised("FileNotFoundError: [Errno 2] No such file or directory: '/" + gone + "'")},
+		{encodeRequest("release_segment", gone), raised("ValueError: list.remove(x): x not in list")},
+		{encodeRequest("list_segments"), returned([]string{name})},
+
+		{encodeRequest("nonsense"), raised("AssertionError: 'nonsense' unrecognized")},
+		{encodeRequest("it's"), raised(`AssertionError: "it's" unrecognized`)},
+		{encodeRequest("create", "Lock"), raised("AssertionError: 'create' unrecognized")},
+		{encodeRequest("dummy", "x"), raised("TypeError: SharedMemoryServer.dummy() takes 2 positional arguments but 3 were given")},
+		{encodeRequest("track_segment"), raised("TypeError: SharedMemoryServer.track_segment() missing 1 required positional argument: 'segment_name'")},
+		{[]byte("(N\x8c\x0dtrack_segmentK\x05\x85}t."), raised("TypeError: segment_name is int, not str")},
+		{encodeRequest("track_segment", "a/b"), raised("ValueError: the name contains a slash: 'a/b'")},
+		{encodeRequest("release_segment", ""), raised("ValueError: the name is empty: ''")},
+		{encodeRequest("track_segment", strings.Repeat("n", 300)), raised("OSError: [Errno 36] File name too long: '/" + strings.Repeat("n", 300) + "'")},
+		{[]byte("oops"), raised("_pickle.UnpicklingError: invalid load key, 'o'.")},
+		{[]byte(""), raised("_pickle.UnpicklingError: pickle data was truncated")},
+		{[]byte("(NNNt."), raised("ValueError: not enough values to unpack (expected 4, got 3)")},
+		{encodeRequest("dummy"), returned(nil)},
+	} {
+		if reply := ask(t, m, tc.request); string(reply) != tc.reply {
+			t.Errorf("%q:\ngot  %q\nwant %q", tc.request, reply, tc.reply)
+		}
+	}
+	if o.links(t) != 0 {
+		t.Errorf("%d names are left", o.links(t))
+	}
+
+	// One that cannot be read at all.
+	conn := authenticated(t, m)
+	fmt.Fprintf(conn, "\x00\x01\x00\x01")
+	if reply := replyTo(t, conn); !bytes.Contains(reply, []byte("OSError: ")) {
+		t.Errorf("a frame of 64 KiB and a byte: %q", reply)
+	}
+	conn = authenticated(t, m)
+	request := encodeRequest("dummy")
+	fmt.Fprintf(conn, "\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00%c%s", len(request), request)
+	if reply := replyTo(t, conn); string(reply) != returned(nil) {
+		t.Errorf("a frame in the long form: %q", reply)
+	}
+
+	if reply := ask(t, m, encodeRequest("shutdown")); string(reply) != returned(nil) {
+		t.Errorf("shutdown: %q", reply)
+	}
+	<-m.Done()
+}
+
+func TestWrongKeyIsRefused(t *testing.T) {
+	log := &logBook{}
+	m := startManager(t, "127.0.0.1:0", Logger(log.logger()))
+	for _, other := range []string{"", "The key of the tests", "the key of the tests "} {
+		_, err := Dial(m.Address(), []byte(other)).Segments(t.Context())
+		wantReason(t, "another key", err, ErrAuth)
+	}
+	eventually(t, "three log entries", func() bool { return strings.Count(log.String(), "client refused") == 3 })
+
+	conn := dial(t, m)
+	fmt.Fprintf(conn, "\x00\x00\x01\x01") // more than a handshake needs
+	if _, err := connection.ReadFrame(conn, 1000); err != nil {
+		t.Error(err)
+	}
+	wantEnd(t, conn)
+	if _, err := Dial(m.Address(), key).Segments(t.Context()); err != nil {
+		t.Errorf("the right key: %v", err)
+	}
+	if strings.Contains(log.String(), string(key)) {
+		t.Errorf("the authkey is in the log:\n%s", log)
+	}
+}
+
+// wantPrompt makes requests, which must not have to wait for others.
+func wantPrompt(t *testing.T, m *Manager) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for range 5 {
+		if _, err := Dial(m.Address(), key).Segments(ctx); err != nil {
+			t.Fatalf("a client among strangers: %v", err)
+		}
+	}
+}
+
+func TestSlowStrangers(t *testing.T) {
+	m := startManager(t, "", HandshakeTimeout(2*time.Second))
+	var strangers []net.Conn
+	for i := range 60 {
+		conn := dial(t, m)
+		if i%2 == 0 {
+			go func() { // a byte at a time
+				for _, b := range []byte("\x00\x00\x00\x40{sha256}" + strings.Repeat("x", 56)) {
+					if _, err := conn.Write([]byte{b}); err != nil {
+						return
+					}
+					time.Sleep(50 * time.Millisecond)
+				}
+			}()
+		}
+		strangers = append(strangers, conn)
+	}
+	wantPrompt(t, m)
+	for _, conn := range strangers {
+		if _, err := connection.ReadFrame(conn, 1000); err != nil {
+			t.Error(err)
+		}
+		wantEnd(t, conn)
+	}
+}
+
+// waitAuthenticated waits until the manager has read the client's last word, too.
+func waitAuthenticated(t *testing.T, m *Manager) {
+	t.Helper()
+	eventually(t, "authenticated", func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		for s := range m.sessions {
+			if s.authenticated {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func TestStrangersMakeRoom(t *testing.T) {
+	m := startManager(t, "", MaxConnections(3), HandshakeTimeout(time.Hour))
+	client := authenticated(t, m)
+	waitAuthenticated(t, m)
+	for range 20 {
+		dial(t, m)
+	}
+	wantPrompt(t, m)
+	// The one that had proved to know the key was not among those sent away.
+	if err := connection.WriteFrame(client, encodeRequest("dummy")); err != nil {
+		t.Fatal(err)
+	}
+	replyTo(t, client)
+}
+
+func TestClientsWaitForEachOther(t *testing.T) {
+	m := startManager(t, "", MaxConnections(1))
+	first := authenticated(t, m)
+	waitAuthenticated(t, m)
+	second := make(chan error)
+	go func() {
+		_, err := Dial(m.Address(), key).Segments(t.Context())
+		second <- err
+	}()
+	select {
+	case err := <-second:
+		t.Fatalf("a second connection: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	first.Close()
+	if err := <-second; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRequestTimeout(t *testing.T) {
+	m := startManager(t, "", RequestTimeout(50*time.Millisecond))
+	conn := authenticated(t, m)
+	if reply, err := connection.ReadFrame(conn, maxReply); err == nil && !bytes.Contains(reply, []byte("timeout")) {
+		t.Errorf("reply %q", reply)
+	}
+	wantEnd(t, conn)
+}
+
+// A client that thinks for longer than a handshake may take is served.
+func TestRequestMayTakeLong(t *testing.T) {
+	m := startManager(t, "", HandshakeTimeout(500*time.Millisecond))
+	conn := authenticated(t, m)
+	time.Sleep(700 * time.Millisecond)
+	if err := connection.WriteFrame(conn, encodeRequest("dummy")); err != nil {
+		t.Fatal(err)
+	}
+	if reply := replyTo(t, conn); string(reply) != returned(nil) {
+		t.Errorf("reply %q", reply)
+	}
+}
+
+func TestClientThatDoesNotReadItsReply(t *testing.T) {
+	m := startManager(t, "", HandshakeTimeout(time.Second))
+	name := testName()
+	segment(t, name)
+	for range 10_000 { // more than the buffers of a socket hold
+		if err := m.Track(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	conn := authenticated(t, m)
+	if err := connection.WriteFrame(conn, encodeRequest("list_segments")); err != nil {
+		t.Fatal(err)
+	}
+	wantPrompt(t, m)
+	eventually(t, "given up", func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return len(m.sessions) == 0
+	})
+}
+
+func TestShutdownEndsIdleSessions(t *testing.T) {
+	m := startManager(t, "")
+	stranger, client := dial(t, m), authenticated(t, m)
+	start := time.Now()
+	if err := m.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("shutdown took %v", took)
+	}
+	connection.ReadFrame(stranger, 1000) // the challenge
+	wantEnd(t, stranger)
+	wantEnd(t, client)
+}
+
+// A thousand connections at a time: strangers, clients who think, and clients
+// who ask.
+func TestThousandConnections(t *testing.T) {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur < 3000 {
+		t.Skipf("this process may have only %d descriptors, 3000 are needed", limit.Cur)
+	}
+	m := startManager(t, "")
+	for range 500 {
+		dial(t, m)
+		authenticated(t, m)
+	}
+	start := time.Now()
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			for range 3 {
+				if _, err := Dial(m.Address(), key).Segments(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	t.Logf("300 requests among 1000 idle connections took %v", time.Since(start).Round(time.Millisecond))
+}
+
+func TestDescriptorsRunOut(t *testing.T) {
+	if !isTemporary(fmt.Errorf("accept: %w", os.NewSyscallError("accept4", syscall.EMFILE))) {
+		t.Error("EMFILE ends the server")
+	}
+	if isTemporary(nil) || isTemporary(net.ErrClosed) || isTemporary(syscall.EINVAL) {
+		t.Error("what will not pass is waited for")
+	}
+}
