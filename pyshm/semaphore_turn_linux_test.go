@@ -25,9 +25,9 @@ func TestTurnBeforeOwnWaiters(t *testing.T) {
 		turn.wantTake(t, "nobody waits", true)
 		turn.waiting.Store(clock())
 		turn.wantTake(t, "one has begun to wait", true)
-		time.Sleep(turnTime - 1)
+		time.Sleep(turnTime - time.Nanosecond)
 		turn.wantTake(t, "just before the end of the turn", true)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		turn.wantTake(t, "at the end of the turn", false)
 		if turn.resting.Load() {
 			t.Error("rests for the sake of its own waiters")
