@@ -48,9 +48,9 @@ func Layout(layout format.Layout) CreateOption {
 
 // Replace lets the new segment take a name that is in use. The name passes
 // from one complete segment to the other in one step: who is attached to the
-// old segment keeps it, who attaches from then on gets the new one. A process
-// that is killed just before that step leaves the new segment under a hidden
-// name, .pyshm- and 26 letters and digits, which nobody uses.
+// old segment keeps it, who attaches from then on gets the new one. What a
+// process leaves that is killed just before that step, under a hidden name, the
+// next Replace removes.
 func Replace() CreateOption {
 	return func(o *createOptions) { o.replace = true }
 }

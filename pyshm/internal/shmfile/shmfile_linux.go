@@ -173,24 +173,10 @@ func (f *File) WriteAt(p []byte, off int64) (int, error) {
 // taken is EEXIST, or, with replace, passes from the object that has it to
 // this one.
 func (f *File) Publish(name string, replace bool) error {
-	if !replace {
-		return f.link(name)
+	if replace {
+		return f.replace(name)
 	}
-	// No system call puts a nameless file in the place of another.
-	for f.hidden == "" {
-		hidden := hiddenName()
-		err := f.link(hidden)
-		if err == nil {
-			f.hidden = hidden
-		} else if !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-	}
-	if err := unix.Rename(pathOf(f.hidden), pathOf(name)); err != nil {
-		return err
-	}
-	f.hidden = ""
-	return nil
+	return f.link(name)
 }
 
 func (f *File) link(name string) error {

@@ -100,6 +100,32 @@ func TestPublishReplaces(t *testing.T) {
 	})
 }
 
+// The name that a process has left which died while it replaced an object goes
+// when the next replaces one; that of a process at work stays.
+func TestPublishSweeps(t *testing.T) {
+	name, left := testName(), temporaryPrefix+rand.Text()
+	published(t, newUnnamed, "first", name)
+	published(t, newUnnamed, "left", left)
+	working := built(t, newUnnamed, "at work")
+	if err := working.linkTemporary(); err != nil {
+		t.Fatal(err)
+	}
+	f := built(t, newUnnamed, "second")
+	if err := f.Publish(name, true); err != nil {
+		t.Fatal(err)
+	}
+	wantOnly(t, name, "second")
+	if _, err := Lookup(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the name that was left: %v", err)
+	}
+	wantOnly(t, working.hidden, "at work")
+	if err := f.lock(); err != nil {
+		t.Errorf("the object is still locked: %v", err)
+	}
+	f.Close()
+	wantGoneAfterClose(t, working)
+}
+
 // A directory cannot be replaced by a file: the rename fails after the object
 // has got its temporary name.
 func TestPublishFailsToReplace(t *testing.T) {
