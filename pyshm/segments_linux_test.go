@@ -6,7 +6,6 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -210,27 +209,24 @@ func TestInspectHostile(t *testing.T) {
 	t.Log(kinds)
 }
 
+func init() {
+	roles["attach"] = func(args []string, end <-chan struct{}) error {
+		m, err := pyshm.Attach(args[0])
+		if err != nil {
+			return err
+		}
+		<-end
+		return m.Close()
+	}
+}
+
 func TestPids(t *testing.T) {
 	m := create(t, 64)
-	child := exec.Command("/proc/self/exe")
-	child.Env = append(os.Environ(), attachEnv+"="+m.Name())
-	in, err := child.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer child.Wait()
-	defer in.Close()
-
-	both := []int{os.Getpid(), child.Process.Pid}
+	c := startChild(t, "attach", m.Name())
+	both := []int{os.Getpid(), c.cmd.Process.Pid}
 	slices.Sort(both)
 	waitFor(t, "mapping in both processes", func() bool { return slices.Equal(pids(t, m.Name()), both) })
-	in.Close()
-	if err := child.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	c.end(t)
 	if got := pids(t, m.Name()); !slices.Equal(got, []int{os.Getpid()}) {
 		t.Errorf("mapped by %v", got)
 	}

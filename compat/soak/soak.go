@@ -1,5 +1,5 @@
-// Package soak sets how long randomised tests run, and what they draw. Two
-// variables of the environment steer it:
+// Package soak sets how long randomised tests run, what they draw at random,
+// and how they say what they did. Two variables of the environment steer it:
 //
 //	PYSHM_SOAK   a factor: 1 is the full run, 0.05 a twentieth of it; without
 //	             it tests take their short form, as part of every go test
@@ -7,10 +7,14 @@
 package soak
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -50,4 +54,46 @@ func Seed(t interface {
 	}
 	t.Logf("PYSHM_SEED=%d", seed)
 	return seed
+}
+
+// Rand returns one of the sequences of random numbers that a seed gives.
+func Rand(seed uint64, sequence int) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, uint64(sequence)))
+}
+
+// A Tally counts what a test has done and seen. Several goroutines may count at
+// once. The zero Tally is ready for use.
+type Tally struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+// Add counts n more of something.
+func (t *Tally) Add(what string, n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.counts == nil {
+		t.counts = map[string]int{}
+	}
+	t.counts[what] += n
+}
+
+// Count returns how many there have been.
+func (t *Tally) Count(what string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.counts[what]
+}
+
+// String lists all counts, the greatest first: "reads 1200, busy 34".
+func (t *Tally) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	whats := slices.SortedFunc(maps.Keys(t.counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(t.counts[b], t.counts[a]), cmp.Compare(a, b))
+	})
+	for i, what := range whats {
+		whats[i] = fmt.Sprintf("%s %d", what, t.counts[what])
+	}
+	return strings.Join(whats, ", ")
 }

@@ -39,3 +39,14 @@ func TestSeed(t *testing.T) {
 		t.Errorf("%d twice", a)
 	}
 }
+
+func TestTally(t *testing.T) {
+	var tally Tally
+	tally.Add("rare", 1)
+	tally.Add("frequent", 20)
+	tally.Add("often", 20)
+	tally.Add("rare", 2)
+	if got, want := tally.String(), "frequent 20, often 20, rare 3"; got != want || tally.Count("rare") != 3 {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
