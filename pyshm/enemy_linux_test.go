@@ -1,0 +1,183 @@
+package pyshm_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pyshm-go/pyshm/compat/soak"
+	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+// TestEnemy uses a list while another process overwrites random words of it, of
+// header, table, formats, codes and data. Every value that is read has to be in
+// the set, everything else has to be an error that says what is wrong.
+func TestEnemy(t *testing.T) {
+	seed := soak.Seed(t)
+	for _, layout := range []format.Layout{format.Offsets, format.Sizes} {
+		t.Run(layout.String(), func(t *testing.T) {
+			l := createList(t, usedValues(soak.Rand(seed, -1), 4), pyshm.Layout(layout))
+			enemy := startChild(t, "enemy", l.Name(), layout.String(), fmt.Sprint(seed))
+			enemy.line(t)
+
+			end := time.Now().Add(soak.Length(500*time.Millisecond, time.Minute))
+			var attaching sync.WaitGroup
+			var attached soak.Tally
+			attaching.Go(func() { attachToEnemy(t, l.Name(), end, &attached) })
+			used := useUntil(t, end, seed, 4, append(refusals, format.ErrCorrupt), func(u *user) { u.use(l) })
+			attaching.Wait()
+			t.Logf("the enemy wrote %s words; using: %v; attaching: %v", enemy.end(t), used, &attached)
+			if used.Count("values") == 0 {
+				t.Error("no value was read")
+			}
+		})
+	}
+}
+
+// attachToEnemy attaches again and again to a list that never holds still.
+func attachToEnemy(t *testing.T, name string, end time.Time, tally *soak.Tally) {
+	s := segment(t, name)
+	u := newUser(t, 0, 0, format.ErrCorrupt, format.ErrIncomplete, format.ErrBusy)
+	for time.Now().Before(end) {
+		l, err := pyshm.AttachList(name)
+		u.count("AttachList", err)
+		if err == nil {
+			u.count("Check", l.Check())
+			l.Close()
+		}
+		c, err := s.Inspect()
+		u.count("Inspect", err)
+		tally.Add("inspected as "+string(c.Kind), 1)
+	}
+	u.report(tally)
+}
+
+func init() { roles["enemy"] = enemy }
+
+// enemy overwrites the list of that name until the end, and prints how many words
+// it wrote. It restores as much as it destroys, so that values can be read at all.
+func enemy(args []string, end <-chan struct{}) error {
+	m, err := pyshm.Attach(args[0])
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	seed, err := strconv.ParseUint(args[2], 10, 64)
+	if err != nil {
+		return err
+	}
+	words, err := pyshm.View[uint64](m, 0, m.Size()/8)
+	if err != nil {
+		return err
+	}
+	v := newVictim(words, m.Bytes(), args[1] == format.Sizes.String(), soak.Rand(seed, -2))
+	fmt.Println("ready")
+	for {
+		select {
+		case <-end:
+			fmt.Println(v.writes)
+			return nil
+		default:
+			for range 1000 {
+				v.overwrite()
+			}
+		}
+	}
+}
+
+// A victim is a list in the hands of the enemy, who knows where its parts are:
+//
+//	Offsets   count, n+1 offsets, data, n formats, n codes
+//	Sizes     count, n sizes, data, n formats, n codes
+type victim struct {
+	r             *rand.Rand
+	words         []uint64 // all but the codes
+	codes         []byte
+	data, formats int      // where they begin in words
+	original      []uint64 // what words were at first
+	originalCodes []byte
+	writes        int
+}
+
+func newVictim(words []uint64, memory []byte, sizes bool, r *rand.Rand) *victim {
+	n := int(words[0])
+	codes := len(memory) - n
+	v := &victim{r: r, words: words[:codes/8], codes: memory[codes:], data: 2 + n, formats: codes/8 - n}
+	if sizes {
+		v.data--
+	}
+	v.original = append(v.original, v.words...)
+	v.originalCodes = append(v.originalCodes, v.codes...)
+	return v
+}
+
+// overwrite overwrites a word or a code.
+func (v *victim) overwrite() {
+	v.writes++
+	switch n := v.r.IntN(100); {
+	case n < 2:
+		v.structure(0, v.garbage())
+	case n < 12:
+		v.structure(1+v.r.IntN(v.data-1), v.offset())
+	case n < 35:
+		v.structure(v.formats+v.r.IntN(len(v.words)-v.formats), v.format())
+	case n < 50:
+		i := v.r.IntN(len(v.codes))
+		v.codes[i] = v.originalCodes[i]
+		if v.r.IntN(2) == 0 {
+			v.codes[i] = byte(v.r.IntN(6) - 1)
+		}
+	default:
+		word := randomWord(v.r)
+		v.store(v.data+v.r.IntN(v.formats-v.data), binary.NativeEndian.Uint64(word[:]))
+	}
+}
+
+// structure stores another word, or the original one again.
+func (v *victim) structure(at int, other uint64) {
+	if v.r.IntN(2) == 0 {
+		other = v.original[at]
+	}
+	v.store(at, other)
+}
+
+func (v *victim) store(at int, word uint64) { atomic.StoreUint64(&v.words[at], word) }
+
+// garbage returns a number at the edge of something, or any.
+func (v *victim) garbage() uint64 {
+	edges := []uint64{0, 1, 7, 8, uint64(len(v.codes)), 8 * uint64(len(v.words)), 1 << 31, 1 << 60, math.MaxInt64, 1 << 63, math.MaxUint64}
+	if n := v.r.IntN(2 * len(edges)); n < len(edges) {
+		return edges[n] + uint64(v.r.IntN(3)) - 1
+	}
+	return v.r.Uint64()
+}
+
+// offset returns a place in the data area, which need not be the item's.
+func (v *victim) offset() uint64 {
+	if v.r.IntN(4) == 0 {
+		return v.garbage()
+	}
+	return uint64(8 * v.r.IntN(v.formats-v.data+2))
+}
+
+// format returns a format word: one of those that occur in lists, or none.
+func (v *victim) format() uint64 {
+	texts := []string{"q", "d", "xxxxxxx?", "xxxxxx?x", "", " ", "q\x00q", "8q", "xxxxxxxx", "-8s", "99999999"}
+	var word [8]byte
+	switch n := v.r.IntN(3 * len(texts)); {
+	case n < len(texts):
+		copy(word[:], texts[n])
+	case n < 2*len(texts):
+		copy(word[:], texts[n%4])
+	default:
+		copy(word[:], fmt.Append(nil, v.r.IntN(100), "s"))
+	}
+	return binary.NativeEndian.Uint64(word[:])
+}
