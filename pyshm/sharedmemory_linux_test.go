@@ -3,14 +3,11 @@ package pyshm_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"math"
 	"math/bits"
 	"os"
-	"os/exec"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -300,85 +297,6 @@ func TestReplaceIsOneStep(t *testing.T) {
 	}
 }
 
-func TestFullMemory(t *testing.T) {
-	if !inPrivateShm(t, 1<<20) {
-		return
-	}
-	for _, size := range []int{2 << 20, math.MaxInt} {
-		_, err := pyshm.Create(prefix+"big", size)
-		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "enlarge /dev/shm") {
-			t.Errorf("Create of %d bytes: %v", size, err)
-		}
-	}
-	wantNames(t)
-
-	// Nothing of the failed segment is in the way of one that fits.
-	half := create(t, 512<<10)
-	write(t, half, "fits", 0)
-
-	// Sparse memory may turn out to be missing later, which is an error too.
-	sparse := create(t, 2<<20, pyshm.Sparse())
-	_, err := sparse.WriteAt(bytes.Repeat([]byte{1}, 2<<20), 0)
-	if !errors.Is(err, pyshm.ErrFault) {
-		t.Errorf("WriteAt = %v", err)
-	}
-}
-
-// wantNames fails unless /dev/shm holds these names and no other, not even a
-// hidden one.
-func wantNames(t *testing.T, names ...string) {
-	t.Helper()
-	entries, err := os.ReadDir("/dev/shm")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, e := range entries {
-		got = append(got, e.Name())
-	}
-	slices.Sort(names)
-	if !slices.Equal(got, names) {
-		t.Errorf("names %q, want %q", got, names)
-	}
-}
-
-// inPrivateShm runs the calling test again, in a process whose /dev/shm is an
-// empty file system of its own with room for size bytes. It returns true in
-// that process alone.
-func inPrivateShm(t *testing.T, size int) bool {
-	t.Helper()
-	const env = "PYSHM_TEST_PRIVATE_SHM"
-	if os.Getenv(env) == t.Name() {
-		if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
-			t.Skip("mounting is not allowed here:", err)
-		}
-		if err := syscall.Mount("tmpfs", "/dev/shm", "tmpfs", 0, fmt.Sprintf("mode=1777,size=%d", size)); err != nil {
-			t.Skip("mounting is not allowed here:", err)
-		}
-		return true
-	}
-	cmd := exec.Command("/proc/self/exe", "-test.v", "-test.run=^"+t.Name()+"$")
-	cmd.Env = append(os.Environ(), env+"="+t.Name())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
-	if os.Geteuid() != 0 {
-		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
-	}
-	out, err := cmd.CombinedOutput()
-	switch {
-	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EINVAL):
-		t.Skip("mount namespaces are not allowed here:", err)
-	case err != nil:
-		t.Errorf("%v in a private /dev/shm:\n%s", err, out)
-	case bytes.Contains(out, []byte("--- SKIP")):
-		t.Skipf("%s", out)
-	case !bytes.Contains(out, []byte("--- PASS: "+t.Name())):
-		t.Errorf("did not run in a private /dev/shm:\n%s", out)
-	}
-	return false
-}
-
 func TestAttachChangesNothing(t *testing.T) {
 	m := create(t, 5000)
 	write(t, m, "content", 100)
@@ -552,34 +470,6 @@ func TestAlias(t *testing.T) {
 	}
 	if _, err := m.Alias(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("alias of an unlinked segment: %v", err)
-	}
-}
-
-// A handle needs no descriptor for what is left to do with it.
-func TestOutOfDescriptors(t *testing.T) {
-	m := create(t, 64)
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	none := syscall.Rlimit{Cur: 0, Max: limit.Max}
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none); err != nil {
-		t.Fatal(err)
-	}
-	_, errAttach := pyshm.Attach(m.Name())
-	_, errCreate := pyshm.Create(testName(t), 1)
-	alias, errAlias := m.Alias()
-	errAliasUnlink := pyshm.Unlink(alias)
-	errClose := m.Close()
-	errUnlink := m.Unlink()
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	if !errors.Is(errAttach, syscall.EMFILE) || !errors.Is(errCreate, syscall.EMFILE) {
-		t.Errorf("Attach: %v, Create: %v", errAttach, errCreate)
-	}
-	if err := errors.Join(errAlias, errAliasUnlink, errClose, errUnlink); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -1,0 +1,566 @@
+package pyshm_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math"
+	"math/bits"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/compat/soak"
+	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+func TestFullMemory(t *testing.T) {
+	if !inPrivateShm(t, 1<<20) {
+		return
+	}
+	for _, size := range []int{2 << 20, math.MaxInt} {
+		_, err := pyshm.Create(prefix+"big", size)
+		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "enlarge /dev/shm") {
+			t.Errorf("Create of %d bytes: %v", size, err)
+		}
+	}
+	wantNames(t)
+
+	// Nothing of the failed segment is in the way of one that fits.
+	half := create(t, 512<<10)
+	write(t, half, "fits", 0)
+
+	// Sparse memory may turn out to be missing later, which is an error too.
+	sparse := create(t, 2<<20, pyshm.Sparse())
+	_, err := sparse.WriteAt(bytes.Repeat([]byte{1}, 2<<20), 0)
+	if !errors.Is(err, pyshm.ErrFault) {
+		t.Errorf("WriteAt = %v", err)
+	}
+}
+
+// A handle needs no descriptor for what is left to do with it.
+func TestOutOfDescriptors(t *testing.T) {
+	m := create(t, 64)
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	none := syscall.Rlimit{Cur: 0, Max: limit.Max}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	_, errAttach := pyshm.Attach(m.Name())
+	_, errCreate := pyshm.Create(testName(t), 1)
+	alias, errAlias := m.Alias()
+	errAliasUnlink := pyshm.Unlink(alias)
+	errClose := m.Close()
+	errUnlink := m.Unlink()
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(errAttach, syscall.EMFILE) || !errors.Is(errCreate, syscall.EMFILE) {
+		t.Errorf("Attach: %v, Create: %v", errAttach, errCreate)
+	}
+	if err := errors.Join(errAlias, errAliasUnlink, errClose, errUnlink); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestMemoryRunsOut fills a small /dev/shm from several goroutines until nothing
+// fits any more, again and again. Create then says so; what it has made before can
+// be written to its last byte, by Go and, where Go would get an error, by Python.
+func TestMemoryRunsOut(t *testing.T) {
+	const memory = 8 << 20
+	if !inPrivateShm(t, memory) {
+		return
+	}
+	seed := soak.Seed(t)
+	python := startPython(t)
+	var tally soak.Tally
+	for round := range soak.Length(1, 200) {
+		made := fillMemory(t, seed+uint64(round), &tally)
+		var names []string
+		for _, m := range made {
+			names = append(names, m.Name())
+		}
+		wantNames(t, names...)
+		for i, m := range made {
+			if i%2 == 0 {
+				overwriteInPython(t, python, m)
+			}
+			if _, err := m.WriteAt(bytes.Repeat([]byte{1}, m.Size()), 0); err != nil {
+				t.Errorf("write to a segment that was made before the memory ran out: %v", err)
+			}
+			if err := errors.Join(m.Close(), m.Unlink()); err != nil {
+				t.Error(err)
+			}
+		}
+		wantNames(t)
+	}
+	t.Log(&tally)
+}
+
+// fillMemory returns the segments that fitted.
+func fillMemory(t *testing.T, seed uint64, tally *soak.Tally) (made []*pyshm.SharedMemory) {
+	var mu sync.Mutex
+	var running sync.WaitGroup
+	for i := range 3 {
+		r := soak.Rand(seed, i)
+		running.Go(func() {
+			for refused := 0; refused < 3; {
+				m, err := createAny(t, r)
+				switch {
+				case errors.Is(err, syscall.ENOSPC):
+					refused++
+					tally.Add("refused", 1)
+				case err != nil:
+					t.Error(err)
+					return
+				default:
+					tally.Add("made", 1)
+					mu.Lock()
+					made = append(made, m)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	running.Wait()
+	return made
+}
+
+// createAny creates a block or a list, of a few bytes or a few hundred KiB.
+func createAny(t *testing.T, r *rand.Rand) (*pyshm.SharedMemory, error) {
+	if r.IntN(2) == 0 {
+		return pyshm.Create(testName(t), 1<<r.IntN(20)+r.IntN(1000))
+	}
+	l, err := pyshm.CreateList(testName(t), usedValues(r, 1<<r.IntN(8)))
+	if err != nil {
+		return nil, err
+	}
+	if err := l.Check(); err != nil {
+		t.Error(err)
+	}
+	return l.SharedMemory(), nil
+}
+
+// startPython starts the preferred Python.
+func startPython(t *testing.T) *compat.Peer {
+	t.Helper()
+	py, err := compat.First(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := py.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	// Its resource tracker is not to unlink what is not its own.
+	if err := p.Exec("resource_tracker.register = lambda *args: None"); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// layoutOf returns the option for a list that Python reads.
+func layoutOf(p *compat.Peer) pyshm.CreateOption { return pyshm.Layout(p.Interpreter().Layout()) }
+
+func overwriteInPython(t *testing.T, p *compat.Peer, m *pyshm.SharedMemory) {
+	t.Helper()
+	b, err := p.AttachBlock(m.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Python dies of SIGBUS where the memory is not there, and this is an error.
+	if err := p.Exec(b.Var() + ".buf[:] = b'p' * " + b.Var() + ".size"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A file system can have room for more bytes, and for no more files.
+func TestNamesRunOut(t *testing.T) {
+	if !inPrivateShm(t, 1<<20, "nr_inodes=8") {
+		return
+	}
+	var names []string
+	for {
+		m, err := pyshm.Create(fmt.Sprintf("%s%d", prefix, len(names)), 1)
+		if err != nil {
+			if !errors.Is(err, syscall.ENOSPC) {
+				t.Error(err)
+			}
+			break
+		}
+		m.Close()
+		names = append(names, m.Name())
+	}
+	wantNames(t, names...)
+	if len(names) < 2 || len(names) > 8 {
+		t.Fatalf("made %q", names)
+	}
+	for what, create := range map[string]func() error{
+		"Replace":    func() error { _, err := pyshm.Create(names[0], 1, pyshm.Replace()); return err },
+		"CreateList": func() error { _, err := pyshm.CreateList("", []any{1}); return err },
+		"Alias":      func() error { _, err := attach(t, names[0]).Alias(); return err },
+	} {
+		if err := create(); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	wantNames(t, names...)
+	for _, name := range names {
+		if err := pyshm.Unlink(name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestFewDescriptors lets every function find less descriptors than it needs. It
+// works or says so, and leaves no name behind, and no descriptor.
+func TestFewDescriptors(t *testing.T) {
+	if !inPrivateShm(t, 1<<20) {
+		return
+	}
+	m := create(t, 64)
+	defer pyshm.Unlink(m.Name()) // which by then is another segment's
+	l := createList(t, everyKind)
+	listed := segment(t, l.Name())
+	spare := takeDescriptors(t)
+	operations := map[string]func() error{
+		"Create":      func() error { return gone(pyshm.Create("", 64)) },
+		"CreateList":  func() error { return gone(pyshm.CreateList("", everyKind)) },
+		"Replace":     func() error { return closed(pyshm.Create(m.Name(), 64, pyshm.Replace())) },
+		"Attach":      func() error { return closed(pyshm.Attach(m.Name())) },
+		"AttachList":  func() error { return closed(pyshm.AttachList(l.Name(), pyshm.ReadOnly())) },
+		"Inspect":     func() error { _, err := listed.Inspect(); return err },
+		"Pids":        pidsOfAll,
+		"read, write": func() error { _, err := l.Values(); return errors.Join(err, l.SetInt(0, 1)) },
+	}
+	for free := range 4 {
+		for name, operation := range operations {
+			err := operation()
+			works := free > 0 || name == "read, write"
+			if works && err != nil || !works && !errors.Is(err, syscall.EMFILE) {
+				t.Errorf("%s with %d descriptors: %v", name, free, err)
+			}
+		}
+		if n := freeDescriptors(t); n != free {
+			t.Errorf("%d descriptors are free, not %d", n, free)
+		}
+		syscall.Close(spare[free])
+	}
+	for _, fd := range spare[4:] {
+		syscall.Close(fd)
+	}
+	wantNames(t, m.Name(), l.Name())
+}
+
+func pidsOfAll() error {
+	for s, err := range pyshm.Segments() {
+		if err == nil {
+			_, err = s.Pids()
+		}
+		if err != nil && !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+	}
+	return nil
+}
+
+// closed closes what was opened.
+func closed[H methods](h H, err error) error {
+	if err != nil {
+		return err
+	}
+	return h.Close()
+}
+
+// gone closes and unlinks what was created.
+func gone[H methods](h H, err error) error {
+	if err != nil {
+		return err
+	}
+	return errors.Join(h.Close(), h.Unlink())
+}
+
+// takeDescriptors takes all descriptors there are, of which it leaves few.
+func takeDescriptors(t *testing.T) (taken []int) {
+	t.Helper()
+	limit := syscall.Rlimit{Cur: 64, Max: 64}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		fd, err := syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+		if errors.Is(err, syscall.EMFILE) {
+			return taken
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken = append(taken, fd)
+	}
+}
+
+// freeDescriptors counts how many descriptors can still be had.
+func freeDescriptors(t *testing.T) int {
+	taken := takeDescriptors(t)
+	for _, fd := range taken {
+		syscall.Close(fd)
+	}
+	return len(taken)
+}
+
+// Where the address space is used up, what does not fit is refused, leaves nothing
+// behind, and can be had later.
+func TestOutOfAddressSpace(t *testing.T) {
+	if !inPrivateShm(t, 4<<20) {
+		return
+	}
+	const size = 256 << 20
+	small, large := create(t, 4096), create(t, size, pyshm.Sparse())
+	limit := syscall.Rlimit{Cur: addressSpace(t) + size/2, Max: math.MaxUint64}
+	if err := syscall.Setrlimit(syscall.RLIMIT_AS, &limit); err != nil {
+		t.Fatal(err)
+	}
+	for what, err := range map[string]error{
+		"Attach":     closed(pyshm.Attach(large.Name())),
+		"AttachList": closed(pyshm.AttachList(large.Name())),
+		"Create":     gone(pyshm.Create("", size, pyshm.Sparse())),
+		"Replace":    closed(pyshm.Create(small.Name(), size, pyshm.Sparse(), pyshm.Replace())),
+	} {
+		if !errors.Is(err, syscall.ENOMEM) || !strings.Contains(err.Error(), "no room in the address space") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	wantNames(t, small.Name(), large.Name())
+	if err := closed(pyshm.Attach(small.Name())); err != nil {
+		t.Error(err)
+	}
+	if err := large.Close(); err != nil { // which needs no room
+		t.Error(err)
+	}
+	limit.Cur = math.MaxUint64
+	if err := syscall.Setrlimit(syscall.RLIMIT_AS, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if err := closed(pyshm.Attach(large.Name())); err != nil {
+		t.Error(err)
+	}
+}
+
+// addressSpace returns how many bytes of address space this process uses.
+func addressSpace(t *testing.T) (bytes uint64) {
+	t.Helper()
+	statm, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Sscan(string(statm), &bytes); err != nil {
+		t.Fatal(err)
+	}
+	return bytes * uint64(os.Getpagesize())
+}
+
+// Sizes beyond all memory and all address space are refused at once, and before
+// there is a name.
+func TestHugeSizes(t *testing.T) {
+	if !inPrivateShm(t, 1<<20) {
+		return
+	}
+	if bits.UintSize < 64 {
+		t.Skip("an int is not huge here")
+	}
+	sizes := []int{math.MaxInt, math.MaxInt - 4095, math.MaxInt/2 + 1, math.MaxInt>>15 + 1}
+	for _, size := range sizes {
+		if _, err := pyshm.Create("", size); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("Create of %d bytes: %v", size, err)
+		}
+		if _, err := pyshm.Create("", size, pyshm.Sparse()); !errors.Is(err, syscall.ENOMEM) {
+			t.Errorf("Create of %d bytes, sparse: %v", size, err)
+		}
+		name := testName(t)
+		if err := errors.Join(os.WriteFile(pathOf(name), nil, 0o600), os.Truncate(pathOf(name), int64(size))); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := pyshm.Attach(name); !errors.Is(err, syscall.ENOMEM) {
+			t.Errorf("Attach to %d bytes: %v", size, err)
+		}
+		wantNames(t, name)
+		os.Remove(pathOf(name))
+	}
+}
+
+// Names that are as long as the system lets them be are as good as others.
+func TestLongestNames(t *testing.T) {
+	longest := prefix + strings.Repeat("n", 255-len(prefix))
+	l, err := pyshm.CreateList(longest, everyKind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pyshm.Unlink(longest)
+	defer l.Close()
+	alias, err := l.SharedMemory().Alias()
+	if err := errors.Join(err, pyshm.Unlink(alias)); err != nil {
+		t.Error(err)
+	}
+	if err := closed(pyshm.CreateList(longest, everyKind, pyshm.Replace())); err != nil {
+		t.Error(err)
+	}
+	if err := closed(pyshm.AttachList(longest)); err != nil {
+		t.Error(err)
+	}
+	for _, opts := range [][]pyshm.CreateOption{nil, {pyshm.Replace()}} {
+		if err := closed(pyshm.CreateList(longest+"n", everyKind, opts...)); !errors.Is(err, syscall.ENAMETOOLONG) {
+			t.Errorf("a longer name: %v", err)
+		}
+	}
+	python := startPython(t)
+	if err := closed(pyshm.CreateList(longest, everyKind, pyshm.Replace(), layoutOf(python))); err != nil {
+		t.Error(err)
+	}
+	if _, err := python.AttachList(longest); err != nil {
+		t.Error(err)
+	}
+}
+
+// A giant is a file of terabytes that takes next to no memory, with the words of a
+// list where its maker has put some: at the given offsets.
+type giant struct {
+	name  string
+	words map[int64]uint64
+	reads error // what item 0 reads as, if the list can be attached to
+	want  error // what attaching answers, if not
+}
+
+const (
+	giantSize  = 1 << 40
+	giantItems = giantSize / 64 // in a table of 1/8 of the size, and data of 1/8
+)
+
+var giants = []giant{
+	{name: "nothing", want: format.ErrIncomplete},
+	{name: "as many items as fit", words: map[int64]uint64{0: (giantSize - 8) / 25}, want: format.ErrIncomplete},
+	{name: "one item more", words: map[int64]uint64{0: (giantSize-8)/25 + 1}, want: format.ErrCorrupt},
+	{name: "a negative count", words: map[int64]uint64{0: math.MaxUint64}, want: format.ErrCorrupt},
+	{name: "an offsets table", words: offsetsGiant(nil), want: format.ErrIncomplete},
+	{name: "a format", words: offsetsGiant(map[int64]uint64{giantFormats: 'q'}), reads: format.ErrCorrupt},
+	{name: "an item", words: offsetsGiant(map[int64]uint64{giantFormats: 'q', 16: 8}), reads: nil},
+	{name: "two items and a gap", words: offsetsGiant(map[int64]uint64{giantFormats: 'q', 16: 8, 24: 8 * giantItems}), reads: nil},
+	{name: "a slot of everything", words: offsetsGiant(map[int64]uint64{giantFormats: '9' | 's'<<8, 16: 8 * giantItems}), reads: format.ErrCorrupt},
+	{name: "one size", words: map[int64]uint64{0: giantItems, 8: 8}, want: format.ErrIncomplete},
+	{name: "a size of everything", words: map[int64]uint64{0: 1, 8: giantSize - 64, giantSize - 16 - 32: 'q'}, reads: format.ErrCorrupt},
+	{name: "a size of more", words: map[int64]uint64{0: 2, 8: giantSize - 8, 16: giantSize - 8}, want: format.ErrCorrupt},
+}
+
+const giantFormats = 8 + 8*(giantItems+1) + 8*giantItems
+
+// offsetsGiant has a list of giantItems items in 8 bytes each, in the layout of
+// CPython 3.9, of which only the last offset is written.
+func offsetsGiant(more map[int64]uint64) map[int64]uint64 {
+	words := map[int64]uint64{0: giantItems, 8 + 8*giantItems: 8 * giantItems}
+	maps.Copy(words, more)
+	return words
+}
+
+// TestGiants attaches to lists whose headers claim everything there is. That takes
+// no more memory than what their maker has paid for: neither Go's, nor the shared
+// memory that looking at an empty page takes.
+func TestGiants(t *testing.T) {
+	if !inPrivateShm(t, 4<<20) {
+		return
+	}
+	if bits.UintSize < 64 {
+		t.Skip("no list of terabytes fits into this address space")
+	}
+	for _, g := range giants {
+		name := testName(t)
+		makeGiant(t, name, g)
+		paid := stat(t, name).Blocks
+		taken := allocated(func() {
+			l, err := pyshm.AttachList(name)
+			if !errors.Is(err, g.want) {
+				t.Errorf("%s: AttachList: %v, want %v", g.name, err, g.want)
+			}
+			if err == nil {
+				useGiant(t, l, g)
+			}
+			if c, err := segment(t, name).Inspect(); err != nil || c.Kind != pyshm.KindBlock {
+				t.Errorf("%s: Inspect = %v, %v", g.name, c, err)
+			}
+		})
+		shared := 512 * (stat(t, name).Blocks - paid)
+		t.Logf("%s: %d bytes allocated, %d bytes of shared memory taken", g.name, taken, shared)
+		if taken > 64<<10 || shared > 16*int64(os.Getpagesize()) {
+			t.Errorf("%s: too much", g.name)
+		}
+		os.Remove(pathOf(name))
+	}
+}
+
+func useGiant(t *testing.T, l *pyshm.ShareableList, g giant) {
+	defer l.Close()
+	if _, err := l.Get(0); !errors.Is(err, g.reads) {
+		t.Errorf("%s: Get(0): %v, want %v", g.name, err, g.reads)
+	}
+	if formats := l.Format(); len(formats) > 2 {
+		t.Errorf("%s: Format has %d characters", g.name, len(formats))
+	}
+	_, errValues := l.Values()
+	_, errIndex := l.Index("not there")
+	_, errView := l.ViewInts()
+	for what, err := range map[string]error{
+		"Values": errValues, "Index": errIndex, "ViewInts": errView, "Check": l.Check(), "Set": l.Set(l.Len()-1, 1),
+	} {
+		if !errors.Is(err, format.ErrCorrupt) {
+			t.Errorf("%s: %s: %v", g.name, what, err)
+		}
+	}
+}
+
+func makeGiant(t *testing.T, name string, g giant) {
+	t.Helper()
+	f, err := os.OpenFile(pathOf(name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	err = f.Truncate(giantSize)
+	for off, word := range g.words {
+		_, errWrite := f.WriteAt(binary.NativeEndian.AppendUint64(nil, word), off)
+		err = errors.Join(err, errWrite)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// allocated returns how many bytes f allocates, less what a second call does not.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	least := uint64(math.MaxUint64)
+	for range 2 {
+		runtime.ReadMemStats(&before)
+		f()
+		runtime.ReadMemStats(&after)
+		least = min(least, after.TotalAlloc-before.TotalAlloc)
+	}
+	return least
+}
