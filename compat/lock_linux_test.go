@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -508,13 +509,18 @@ func TestAttachLockHelperRefuses(t *testing.T) {
 				t.Fatal(what)
 			}
 		}
+		fifo := segmentName()
+		removeAfter(t, "sem."+fifo)
+		check(t, syscall.Mkfifo(fileOf("sem."+fifo), 0o600))
+		_, err := p.Eval(fmt.Sprintf("attach_lock(%q)", fifo))
+		wantPythonError(t, err, "ValueError", "not a semaphore") // and no waiting for a writer
 		for _, attach := range []string{"attach_lock", "attach_rlock", "attach_semaphore", "attach_condition", "attach_event"} {
 			_, err := p.Eval(attach + "('missing')")
 			wantPythonError(t, err, "FileNotFoundError", "missing")
 			_, err = p.Eval(attach + "('a/b')")
 			wantPythonError(t, err, "ValueError", "cannot be the name")
 		}
-		_, err := p.Eval("parts(multiprocessing.get_context('fork').Event())")
+		_, err = p.Eval("parts(multiprocessing.get_context('fork').Event())")
 		wantPythonError(t, err, "ValueError", "get_context('spawn')")
 		_, err = p.Eval("parts(42)")
 		wantPythonError(t, err, "TypeError", "int")

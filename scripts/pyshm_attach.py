@@ -174,11 +174,11 @@ def _name(semaphore):
     return name[1:]
 
 
-def _condition(attach_lock, name):
+def _condition(attach, name):
     name = _bare(name)
     condition = synchronize.Condition.__new__(synchronize.Condition)
     condition.__setstate__(
-        (attach_lock(name + ".lock"),)
+        (attach(name + ".lock"),)
         + tuple(attach_semaphore(name + part) for part in (".sleeping", ".woken", ".wait"))
     )
     return condition
@@ -186,6 +186,8 @@ def _condition(attach_lock, name):
 
 def _semaphore(kind_class, kind, maximum, name):
     """An object of multiprocessing.synchronize, as unpickling makes it."""
+    if os.name == "nt":
+        raise NotImplementedError("multiprocessing's semaphores have no names on Windows")
     name = _bare(name)
     _check_semaphore(name)
     semaphore = kind_class.__new__(kind_class)
@@ -205,10 +207,11 @@ def _check_semaphore(name):
     sleep for ever. Other systems and libraries are left to check for themselves.
     """
     try:
-        with open("/dev/shm/sem." + name, "rb") as file:
-            data = file.read(64)
+        fd = os.open("/dev/shm/sem." + name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return
+    with open(fd, "rb") as file:
+        data = file.read(64)
     size, private = (32, 8) if sys.maxsize > 2 ** 32 else (16, 4)
     if len(data) != size or struct.unpack_from("i", data, private) != (128,):
         raise ValueError("%r is not a semaphore that this Python can use" % name)

@@ -4,7 +4,7 @@ package scripts
 import _ "embed"
 
 // AttachHelper is pyshm_attach.py, which Python programs import to attach to
-// segments without handing them to the resource tracker.
+// segments without handing them to the resource tracker, and to locks.
 //
 //go:embed pyshm_attach.py
 var AttachHelper string
