@@ -54,7 +54,7 @@ func TestLockSurvivesKills(t *testing.T) {
 	pythons := must(compat.Find(t.Context()))(t)
 	const goProcesses, goroutines, pythonProcesses = 2, 3, 3
 	random := rand.New(rand.NewPCG(soak.Seed(t), 0))
-	kills := soak.Length(12, 300)
+	kills := soak.Length(8, 300)
 	f := newLockField(t, 4+(goProcesses*goroutines+pythonProcesses)+kills*goroutines)
 	job := lockWorker{Increments: -1, Patience: 0.2}
 	nextPython := 0

@@ -61,7 +61,7 @@ func TestCancelLosesNothing(t *testing.T) {
 	const tokens = 2
 	s := createSemaphore(t, tokens)
 	strange := attachStranger(t, s.Name())
-	end := time.Now().Add(soak.Length(time.Second, 20*time.Second))
+	end := time.Now().Add(soak.Length(500*time.Millisecond, 20*time.Second))
 	var all sync.WaitGroup
 	var held, taken, canceled atomic.Int64
 	hold := func() {
@@ -258,7 +258,7 @@ func TestCloseWakesWaiters(t *testing.T) {
 func TestCloseDuringRelease(t *testing.T) {
 	l := createLock(t)
 	s := attachStranger(t, l.Name())
-	released, rounds := 0, soak.Length(500, 50_000)
+	released, rounds := 0, soak.Length(200, 50_000)
 	for range rounds {
 		closing := attachLock(t, l.Name())
 		noError(t, closing.Acquire(t.Context()))
