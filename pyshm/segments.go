@@ -11,6 +11,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/pyshm/internal/mappers"
+	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
@@ -100,24 +101,23 @@ const (
 	KindList       ContentKind = "list"       // a ShareableList
 	KindBlock      ContentKind = "block"      // any other memory
 	KindSemaphore  ContentKind = "semaphore"  // what is behind a multiprocessing.Lock and its like
+	KindForeign    ContentKind = "foreign"    // a semaphore of another libc, which [AttachSemaphore] refuses
 	KindIncomplete ContentKind = "incomplete" // of size 0: being created, or given up
 	KindUnreadable ContentKind = "unreadable" // could not be looked at
 )
 
 // A Content says what is in a segment.
 type Content struct {
-	Kind   ContentKind
-	Layout format.Layout // of a list
-	Len    int           // number of items of a list
+	Kind    ContentKind
+	Layout  format.Layout // of a list
+	Len     int           // number of items of a list
+	Value   int           // of a semaphore, see [Semaphore.Value]
+	Waiters int           // of a semaphore, see [Semaphore.Waiters]
 }
 
 // Inspect looks into the segment, without changing it, and tells what it
 // appears to be. With an error the kind is [KindUnreadable].
 func (s Segment) Inspect() (Content, error) {
-	// The size is that of glibc's sem_t in 64-bit processes or in 32-bit ones.
-	if strings.HasPrefix(s.Name, "sem.") && (s.Size == 32 || s.Size == 16) {
-		return Content{Kind: KindSemaphore}, nil
-	}
 	m, err := attach("inspect", s.Name, attachOptions{readOnly: true})
 	if errors.Is(err, format.ErrIncomplete) {
 		return Content{Kind: KindIncomplete}, nil
@@ -135,6 +135,9 @@ func (s Segment) Inspect() (Content, error) {
 func (m *SharedMemory) inspect() (c Content, err error) {
 	c.Kind = KindUnreadable // if what follows faults
 	defer m.leave("inspect", m.enter(), &err)
+	if isSemaphore(m.name, m.Size()) {
+		return inspectSemaphore(m.mem.Bytes()), nil
+	}
 	list, err := format.Attach(m.mem.Bytes())
 	if err == nil {
 		err = list.Check()
@@ -144,4 +147,24 @@ func (m *SharedMemory) inspect() (c Content, err error) {
 		return Content{Kind: KindList, Layout: list.Layout(), Len: list.Len()}, nil
 	}
 	return Content{Kind: KindBlock}, nil
+}
+
+// isSemaphore reports whether this is the name and size of a semaphore: of
+// glibc, which has them in 32 bytes or, in 32-bit processes, in 16; or of a
+// Python with musl, whose semaphores have no prefix. From other programs musl's
+// cannot be told from blocks.
+func isSemaphore(name string, size int) bool {
+	if strings.HasPrefix(name, semaphorePrefix) {
+		return size == 32 || size == 16
+	}
+	random, ok := strings.CutPrefix(name, "mp-")
+	return ok && len(random) == 8 && size == 32
+}
+
+func inspectSemaphore(mem []byte) Content {
+	s, err := sem.At(mem)
+	if err != nil {
+		return Content{Kind: KindForeign}
+	}
+	return Content{Kind: KindSemaphore, Value: int(s.Value()), Waiters: int(s.Waiters())}
 }

@@ -2,6 +2,7 @@ package pyshm_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/bits"
 	"math/rand/v2"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/pyshm"
+	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
 
 // segment returns the entry for a name.
@@ -90,6 +92,7 @@ func TestInspect(t *testing.T) {
 	list := pyshm.Content{Kind: pyshm.KindList, Len: 3}
 	sizes := pyshm.Content{Kind: pyshm.KindList, Len: 3, Layout: format.Sizes}
 	block := pyshm.Content{Kind: pyshm.KindBlock}
+	foreign := pyshm.Content{Kind: pyshm.KindForeign}
 	for _, tc := range []struct {
 		what, name string
 		content    []byte
@@ -102,7 +105,9 @@ func TestInspect(t *testing.T) {
 		{"bytes", "", []byte("pyshm"), block},
 		{"a picture", "", slices.Repeat([]byte{255, 0, 127}, 1000), block},
 		{"no bytes", "", nil, pyshm.Content{Kind: pyshm.KindIncomplete}},
-		{"a semaphore", "sem.", make([]byte, 32), pyshm.Content{Kind: pyshm.KindSemaphore}},
+		{"a semaphore", "sem.", sem.Bytes(3), pyshm.Content{Kind: pyshm.KindSemaphore, Value: 3}},
+		{"a semaphore that is private", "sem.", make([]byte, 32), foreign},
+		{"a semaphore of another word size", "sem.", make([]byte, 48-sem.Size), foreign},
 		{"a semaphore by name only", "sem.", make([]byte, 33), block},
 	} {
 		name := tc.name + testName(t)
@@ -120,6 +125,19 @@ func TestInspect(t *testing.T) {
 			t.Errorf("%s: %+v became %+v", tc.what, before, after)
 		}
 		os.Remove(pathOf(name))
+	}
+}
+
+// What musl makes for a Lock of Python, here while it is held and waited for.
+func TestInspectMusl(t *testing.T) {
+	name := fmt.Sprintf("mp-%08x", rand.Uint32())
+	content := append([]byte("\x00\x00\x00\x80\x01\x00\x00\x00\x00\x00\x00\x00"), make([]byte, 20)...)
+	if err := os.WriteFile(pathOf(name), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(pathOf(name))
+	if c, err := segment(t, name).Inspect(); c != (pyshm.Content{Kind: pyshm.KindForeign}) || err != nil {
+		t.Errorf("%+v, %v", c, err)
 	}
 }
 
