@@ -23,9 +23,14 @@ func newLs() *cobra.Command {
 		Short: "List what there is of shared memory",
 		Long: `Lists the shared memory of all programs on this machine: name, kind (list,
 block, semaphore; incomplete while it has no size, unreadable without the right
-to look into it), size in bytes, age, owner and mode.
+to look into it), size in bytes, age, owner, mode and content.
 
-A block with the bytes of a list is listed as a list: there is no mark on it.`,
+A block with the bytes of a list is listed as a list: there is no mark on it.
+
+sem.NAME is the semaphore behind the lock, or part of another object of Python's
+multiprocessing, that is called NAME. A lock has the value 0 while it is held,
+and 1 otherwise; waiters are the threads that wait for it. What is foreign is a
+semaphore that this machine's glibc cannot use: of musl, or of another word size.`,
 		Example: `  pyshm ls
   pyshm ls --json | jq -r '.[] | select(.kind == "list").name'`,
 		Args: exactly(),
@@ -54,6 +59,8 @@ type segment struct {
 	Size     int64     `json:"size"`
 	Layout   string    `json:"layout,omitempty"`
 	Length   *int      `json:"length,omitempty"`
+	Value    *int      `json:"value,omitempty"`
+	Waiters  *int      `json:"waiters,omitempty"`
 	Owner    string    `json:"owner"` // the number if it has no name
 	UID      uint32    `json:"uid"`
 	Mode     string    `json:"mode"`     // octal
@@ -85,12 +92,28 @@ func listSegments() ([]segment, error) {
 			Mode:     fmt.Sprintf("%04o", found.Mode.Perm()),
 			Modified: found.Modified.UTC().Truncate(time.Second),
 		}
-		if content.Kind == pyshm.KindList {
+		switch content.Kind {
+		case pyshm.KindList:
 			s.Layout, s.Length = layoutName(content.Layout), &content.Len
+		case pyshm.KindSemaphore:
+			s.Value, s.Waiters = &content.Value, &content.Waiters
 		}
 		segments = append(segments, s)
 	}
 	return segments, nil
+}
+
+// content says in a few words what is in the segment.
+func (s segment) content() string {
+	switch {
+	case s.Length != nil:
+		return fmt.Sprintf("length %d", *s.Length)
+	case s.Value != nil:
+		return fmt.Sprintf("value %d, waiters %d", *s.Value, *s.Waiters)
+	case s.Kind == string(pyshm.KindForeign):
+		return "semaphore of another libc"
+	}
+	return ""
 }
 
 func userName(uid uint32) string {
@@ -102,10 +125,10 @@ func userName(uid uint32) string {
 }
 
 func ls(out *bufio.Writer, segments []segment, now time.Time) {
-	rows := [][]string{{"NAME", "KIND", "SIZE", "AGE", "OWNER", "MODE"}}
+	rows := [][]string{{"NAME", "KIND", "SIZE", "AGE", "OWNER", "MODE", "CONTENT"}}
 	for _, s := range segments {
 		rows = append(rows, []string{
-			shown(s.Name), s.Kind, strconv.FormatInt(s.Size, 10), age(now.Sub(s.Modified)), shown(s.Owner), s.Mode,
+			shown(s.Name), s.Kind, strconv.FormatInt(s.Size, 10), age(now.Sub(s.Modified)), shown(s.Owner), s.Mode, s.content(),
 		})
 	}
 	widths := make([]int, len(rows[0]))
@@ -125,7 +148,7 @@ func ls(out *bufio.Writer, segments []segment, now time.Time) {
 				row[i] = cell + padding
 			}
 		}
-		fmt.Fprintln(out, strings.Join(row, "  "))
+		fmt.Fprintln(out, strings.TrimRight(strings.Join(row, "  "), " "))
 	}
 }
 

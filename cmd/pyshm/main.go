@@ -2,7 +2,8 @@
 // multiprocessing.shared_memory, without Python.
 //
 // Exit status: 0, or 1 if the command failed, or 2 if it could not be
-// understood; what went wrong is one line on standard error.
+// understood; what went wrong is one line on standard error. The commands run and
+// lock have the exit status of the program that they run.
 //
 // # JSON
 //
@@ -24,6 +25,18 @@
 //
 // In the output of show, an item also tells its format, offset and capacity,
 // and one that cannot be read has an error and no value.
+//
+// In the output of ls, a segment tells its name, kind, size in bytes, owner, uid,
+// mode in octal, and when it was last modified, which is when it was made,
+// usually. A list also tells its layout and length, a semaphore its value and
+// waiters. The kinds are
+//
+//	list
+//	block       any other memory
+//	semaphore   a lock, whose value is 0 while it is held, or another semaphore
+//	foreign     a semaphore of another libc
+//	incomplete  of size 0
+//	unreadable  could not be looked at
 package main
 
 import "os"

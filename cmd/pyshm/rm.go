@@ -12,8 +12,8 @@ func newRm() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rm NAME...",
 		Short: "Remove names",
-		Long: `Removes the names of lists and blocks. Processes that are attached keep the
-memory; it is free when the last of them is gone.`,
+		Long: `Removes the names of lists and blocks, and of locks as sem.NAME. Processes that
+are attached keep the memory; it is free when the last of them is gone.`,
 		Example: `  pyshm rm prices frames`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {

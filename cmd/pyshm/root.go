@@ -28,8 +28,10 @@ func newRoot(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
 		Short: "Share memory with Python",
 		Long: `pyshm looks into, makes and changes the shared memory that Python programs
 know as multiprocessing.shared_memory: ShareableList and SharedMemory, by name.
+It also runs programs under the locks that those share.
 
-Exit status: 0; 1 if a command fails; 2 if it cannot be understood.`,
+Exit status: 0; 1 if a command fails; 2 if it cannot be understood; of run and
+lock, that of the program they run.`,
 		Example: `  pyshm demo
   pyshm create prices '[1, 2.5, None, "abc"]'
   pyshm set prices 0 -7
@@ -44,7 +46,7 @@ Exit status: 0; 1 if a command fails; 2 if it cannot be understood.`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(newCreate(), newGet(), newSet(), newShow(), newLs(), newRm(),
-		newHelper(), newRun(), newDemo())
+		newHelper(), newRun(), newLock(), newDemo())
 
 	root.InitDefaultHelpCmd()
 	help, _, _ := root.Find([]string{"help"})
@@ -78,6 +80,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "pyshm: %v (see %s --help)\n", err, cmd.CommandPath())
 		return exitUsage
 	}
+	var status exitStatus
+	if errors.As(err, &status) {
+		return int(status)
+	}
 	if errors.Is(err, syscall.EPIPE) { // the reader has seen enough
 		return exitFailed
 	}
@@ -103,6 +109,12 @@ func usagef(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
 }
 
+// An exitStatus is that of a command which pyshm ran and which has failed. There
+// is nothing for pyshm to say about it.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
 // explain says what went wrong, and what to do where the library speaks of Go.
 func explain(err error) string {
 	text := strings.TrimPrefix(err.Error(), "pyshm: ")
@@ -111,6 +123,9 @@ func explain(err error) string {
 		return text
 	}
 	switch {
+	case errors.Is(err, errors.ErrUnsupported): // also of a lock that exists, but is musl's
+	case errors.Is(err, fs.ErrNotExist) && segment.Op == "attach lock":
+		return fmt.Sprintf("no lock is named %q: pyshm ls shows those there are as sem.NAME, --create makes one", segment.Name)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Sprintf("no shared memory is named %q: pyshm ls shows what there is", segment.Name)
 	case errors.Is(err, fs.ErrExist):

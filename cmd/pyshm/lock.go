@@ -1,0 +1,262 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+func newLock() *cobra.Command {
+	flags := lockFlags{wait: forever}
+	cmd := &cobra.Command{
+		Use: `lock [--create] [--wait DURATION] NAME -- COMMAND [ARGUMENT...]
+  pyshm lock --reset NAME`,
+		Short: "Run a program while holding a lock",
+		Long: `Acquires the lock NAME, a multiprocessing.Lock that Python or Go has made, runs
+COMMAND, and releases the lock when COMMAND has ended or cannot be started. The
+exit status is that of COMMAND, 128+n if signal n has ended it, and 1 if the
+lock was not to be had.
+
+The signals HUP, INT, QUIT, TERM, USR1 and USR2 are passed on to COMMAND. While
+pyshm waits for the lock they end it, with status 128+n. In the foreground of a
+terminal INT and QUIT are not passed on: COMMAND gets those of the keys itself.
+
+A process that is killed releases nothing. If pyshm is killed (KILL), the lock
+stays held, and COMMAND may run on. A lock does not tell who holds it: when you
+know that nobody does, --reset frees it. It refuses if the lock is free.
+
+A lock made by --create stays until it is removed: pyshm rm sem.NAME.`,
+		Example: `  pyshm lock --create prices -- python3 update.py
+  pyshm lock --wait 10s prices -- sh -c 'pyshm get prices 0'
+  pyshm lock --reset prices`,
+		Args:                  flags.args,
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if flags.reset {
+				return resetLock(args[0])
+			}
+			command := exec.Command(args[1], args[2:]...)
+			if command.Err != nil {
+				return command.Err
+			}
+			command.Stdin, command.Stdout, command.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+			return runLocked(args[0], flags, command)
+		},
+	}
+	cmd.Flags().BoolVar(&flags.create, "create", false, "make the lock if it is missing")
+	cmd.Flags().Var(&flags.wait, "wait", "how long to wait for the lock, such as 500ms, 10s or 2m; 0 tries once")
+	cmd.Flags().BoolVar(&flags.reset, "reset", false, "free a lock whose holder has died")
+	return cmd
+}
+
+type lockFlags struct {
+	create, reset bool
+	wait          waitTime
+}
+
+// args checks the arguments.
+func (f *lockFlags) args(cmd *cobra.Command, args []string) error {
+	if f.reset {
+		if f.create || f.wait != forever {
+			return errors.New("--reset goes together with no other flag")
+		}
+		return exactly("NAME")(cmd, args)
+	}
+	before := cmd.ArgsLenAtDash() // how many there are before the --
+	if before < 0 {
+		if len(args) > 1 {
+			return fmt.Errorf("-- is missing before %q", args[1])
+		}
+		before = len(args)
+	}
+	if err := exactly("NAME")(cmd, args[:before]); err != nil {
+		return err
+	}
+	if len(args) == before {
+		return errors.New("-- COMMAND is missing")
+	}
+	return nil
+}
+
+// A waitTime is the value of a flag: how long to wait.
+type waitTime time.Duration
+
+const forever waitTime = math.MaxInt64
+
+func (w *waitTime) String() string {
+	if *w == forever {
+		return "forever"
+	}
+	return time.Duration(*w).String()
+}
+
+func (*waitTime) Type() string { return "DURATION" }
+
+func (w *waitTime) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return errors.New("a duration is a number with a unit, such as 500ms, 10s or 2m, or 0")
+	}
+	*w = waitTime(d)
+	return nil
+}
+
+// openLock attaches to a lock, or creates it if it is missing.
+func openLock(name string, create bool) (*pyshm.Lock, error) {
+	for {
+		l, err := attachLock(name)
+		if !create || !errors.Is(err, fs.ErrNotExist) {
+			return l, err
+		}
+		l, err = pyshm.CreateLock(name)
+		if !errors.Is(err, fs.ErrExist) { // as it is if another was faster
+			return l, err
+		}
+	}
+}
+
+func attachLock(name string) (*pyshm.Lock, error) {
+	l, err := pyshm.AttachLock(name)
+	if err != nil {
+		return nil, err
+	}
+	// Of several tokens one could be taken, but not be put back as a lock's.
+	value, err := l.Value()
+	if err == nil && value > 1 {
+		err = fmt.Errorf("%q is a semaphore and no lock: its value is %d", l.Name(), value)
+	}
+	if err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func resetLock(name string) error {
+	l, err := attachLock(name)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	return l.Reset()
+}
+
+// runLocked runs the command while it holds the lock.
+func runLocked(name string, flags lockFlags, command *exec.Cmd) (err error) {
+	l, err := openLock(name, flags.create)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	signals := make(chan os.Signal, 16)
+	for _, sig := range passedOn {
+		if !signal.Ignored(sig) { // else it is for the command to ignore, too
+			signal.Notify(signals, sig)
+		}
+	}
+	defer signal.Stop(signals)
+	if err := acquire(l, flags.wait, signals); err != nil {
+		return err
+	}
+	defer func() {
+		// That others have released it meanwhile matters more than the status.
+		if failed := l.Release(); failed != nil {
+			err = failed
+		}
+	}()
+	if err := command.Start(); err != nil {
+		return err
+	}
+	return attend(command, signals)
+}
+
+// acquire waits for the lock, until a signal comes.
+func acquire(l *pyshm.Lock, wait waitTime, signals <-chan os.Signal) error {
+	if taken, err := l.TryAcquire(); taken || err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(wait))
+	defer cancel()
+	acquired := make(chan error)
+	go func() { acquired <- l.Acquire(ctx) }()
+	select {
+	case err := <-acquired:
+		if errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("lock %q: still held after %v; if its holder has died, --reset frees it", l.Name(), &wait)
+		}
+		return err
+	case sig := <-signals:
+		cancel()
+		if <-acquired == nil { // in the same moment
+			if err := l.Release(); err != nil {
+				return err
+			}
+		}
+		return endedBy(sig)
+	}
+}
+
+// attend passes signals on to the command until it ends.
+func attend(command *exec.Cmd, signals <-chan os.Signal) error {
+	ended := make(chan error)
+	go func() { ended <- command.Wait() }()
+	for {
+		select {
+		case sig := <-signals:
+			if !fromTerminal(sig) {
+				command.Process.Signal(sig) // fails only if it has ended
+			}
+		case err := <-ended:
+			return statusOf(err)
+		}
+	}
+}
+
+// fromTerminal reports whether the command has got the signal as well: that of
+// a key goes to all processes in the foreground of the terminal.
+func fromTerminal(sig os.Signal) bool {
+	return (sig == syscall.SIGINT || sig == syscall.SIGQUIT) && inForeground()
+}
+
+// inForeground reports whether this process is in the foreground of a terminal.
+func inForeground() bool {
+	stat, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		return false
+	}
+	// PID (NAME) STATE PPID PGRP SESSION TTY TPGID ...; proc_pid_stat(5)
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	const pgrp, tpgid = 2, 5
+	return len(fields) > tpgid && fields[pgrp] == fields[tpgid]
+}
+
+// statusOf is the exit status that follows from how a command has ended.
+func statusOf(err error) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return endedBy(status.Signal())
+	}
+	return exitStatus(exit.ExitCode())
+}
+
+// endedBy is the exit status that shells give to what a signal has ended.
+func endedBy(sig os.Signal) error {
+	n, _ := sig.(syscall.Signal)
+	return exitStatus(128 + int(n))
+}
