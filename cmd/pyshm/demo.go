@@ -23,9 +23,10 @@ func newDemo() *cobra.Command {
 	var python string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "See Go and Python share lists",
-		Long: `Lets Go and a real Python process read and change each other's lists, checks
-what each of them reads, and removes everything in the end.`,
+		Short: "See Go and Python share lists and a lock",
+		Long: `Lets Go and a real Python process read and change each other's lists, and checks
+what each of them reads. Then they count together in one item of a list: under a
+lock, where nothing may be lost, and without it. Everything is removed in the end.`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// SIGPIPE, too, must leave nothing behind: writing then fails instead.
@@ -65,7 +66,7 @@ func runDemo(ctx context.Context, out io.Writer, command string) (err error) {
 	d := demo{out, python, "pyshm_demo_" + strings.ToLower(rand.Text()[:6])}
 	defer func() { err = errors.Join(err, d.end()) }()
 
-	if _, err := fmt.Fprintf(out, "Go and %v (%s) share lists by name. Python has its standard library only.\n\n",
+	if _, err := fmt.Fprintf(out, "Go and %v (%s) share lists and a lock by name. Python has its standard library only.\n\n",
 		interpreter, shown(interpreter.Path)); err != nil {
 		return err
 	}
@@ -75,11 +76,17 @@ func runDemo(ctx context.Context, out io.Writer, command string) (err error) {
 		}
 	}
 	shared := time.Now()
+	fmt.Fprintln(out)
+	if err := d.count(ctx); err != nil {
+		return err
+	}
+	counted := time.Now()
 	if err := d.end(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "\nEverything is removed. Starting Python took %v, the sharing %v.\n",
-		started.Sub(start).Round(time.Millisecond), shared.Sub(started).Round(time.Millisecond))
+	_, err = fmt.Fprintf(out, "\nEverything is removed. Starting Python took %v, the lists %v, the counting %v.\n",
+		started.Sub(start).Round(time.Millisecond), shared.Sub(started).Round(time.Millisecond),
+		counted.Sub(shared).Round(time.Millisecond))
 	return err
 }
 
@@ -193,9 +200,11 @@ func (d *demo) tell(who, what, read string, want []any) error {
 }
 
 func (d *demo) say(who, what, values string) error {
-	_, err := fmt.Fprintf(d.out, "%-7s %-29s %s\n", who, what, values)
+	_, err := fmt.Fprintf(d.out, sayFormat, who, what, values)
 	return err
 }
+
+const sayFormat = "%-7s %-29s %s\n"
 
 // end ends Python and makes sure that nothing remains in shared memory.
 func (d *demo) end() error {
@@ -203,7 +212,7 @@ func (d *demo) end() error {
 	for segment, err := range pyshm.Segments() {
 		if err != nil {
 			errs = append(errs, err)
-		} else if strings.HasPrefix(segment.Name, d.stem) {
+		} else if strings.HasPrefix(strings.TrimPrefix(segment.Name, "sem."), d.stem) {
 			errs = append(errs, fmt.Errorf("demo: %w: pyshm rm %s removes it", errLeftBehind, segment.Name))
 		}
 	}
