@@ -1,0 +1,45 @@
+// Python makes a lock; Python and Go add to one item of a list under it.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log"
+	"os"
+
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+func main() {
+	list, err := pyshm.AttachList(os.Args[1])
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer list.Close()
+
+	var parts struct{ Lock string }
+	if err := json.Unmarshal([]byte(os.Args[2]), &parts); err != nil {
+		log.Fatal(err)
+	}
+	lock, err := pyshm.AttachLock(parts.Lock)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer lock.Close()
+
+	for range 1000 {
+		if err := lock.Acquire(context.Background()); err != nil {
+			log.Fatal(err)
+		}
+		n, err := list.Int(0)
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := list.SetInt(0, n+1); err != nil {
+			log.Fatal(err)
+		}
+		if err := lock.Release(); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
