@@ -50,9 +50,9 @@
 //     them, so a reader can get 0, False or a shorter text although nobody wrote
 //     that; and it writes format and code before the value, so that a reader can
 //     get the old bytes as the new kind. int, float and bool have the same code: a
-//     consistent header does not prove a consistent value. PyPy writes byte by byte:
-//     half a format is [ErrCorrupt] if it stays for 5 ms, or for ever because the
-//     process has died.
+//     consistent header does not prove a consistent value. PyPy writes byte by byte,
+//     numbers too; half a format is [ErrCorrupt] if it stays for 5 ms, or for ever
+//     because the process has died.
 //
 // More than one item, and more than one step:
 //
