@@ -80,6 +80,7 @@ var (
 	errReadOnly = &reason{"the segment is attached read-only", fs.ErrPermission}
 	errNoSize   = &reason{"the segment has no size yet: its creator is at work, or gave up", format.ErrIncomplete}
 	errRenamed  = &reason{"the name belongs to another segment now", fs.ErrNotExist}
+	errUnlisted = &reason{"not a segment that Segments listed", fs.ErrInvalid}
 )
 
 // wrap makes err an *Error, which it may be already.

@@ -2,11 +2,13 @@ package pyshm
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"iter"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/pyshm-go/pyshm/format"
@@ -79,17 +81,96 @@ func newSegment(name string, info shmfile.Info, snapshot func() (mappers.Snapsho
 }
 
 // Pids returns the IDs of the processes that map the segment, in ascending
-// order. If some processes could not be examined, the error is
-// [fs.ErrPermission], and the segment may have users besides those returned.
+// order. With an error there may be others. The error is [fs.ErrPermission] if
+// some processes are hidden from this one: those of other users, and those
+// outside its PID namespace, which is a container's as a rule. It is
+// [errors.ErrUnsupported] if /dev/shm is no tmpfs, where mappings are hard to
+// recognise.
+//
+// That a segment is mapped by no process at all can be told nevertheless, by the
+// kernel: from Linux 5.3 on it grants the owner of a file, and the privileged, a
+// lease (F_SETLEASE of fcntl(2)) on what nobody else has open or mapped. For some
+// microseconds, whoever opens that segment then has to wait.
 //
 // All segments of one iteration share one look at the processes, which the
 // first call takes.
 func (s Segment) Pids() ([]int, error) {
 	if s.mappers == nil {
-		return nil, wrap("pids", s.Name, invalid("not a segment that Segments listed"))
+		return nil, wrap("pids", s.Name, errUnlisted)
 	}
 	snapshot, err := s.mappers()
-	return slices.Clone(snapshot[s.id]), wrap("pids", s.Name, err)
+	pids := slices.Clone(snapshot[s.id])
+	if err != nil && len(pids) == 0 {
+		if f, leaseErr := s.lease(); leaseErr == nil {
+			err = f.Close()
+		}
+	}
+	return pids, wrap("pids", s.Name, err)
+}
+
+// lease opens the segment, if nobody has it open or mapped. Whoever tries to open
+// it waits until the file is closed.
+func (s Segment) lease() (*shmfile.File, error) {
+	f, err := shmfile.Open(s.Name, true)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.ID != s.id {
+		err = errRenamed
+	}
+	if err == nil {
+		err = f.Lease()
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// UnlinkUnused removes the name, provided that no process maps the segment and
+// that the name has not passed to another one, both looked at anew. The error is
+// [syscall.EBUSY] if a process maps it, [fs.ErrNotExist] if the name is gone or
+// another's, and that of [Segment.Pids] if nobody can tell.
+//
+// The system offers no way to look and remove in one step. Who attaches between
+// the two keeps the memory, but the name is gone. That takes a few microseconds
+// where the kernel grants a lease, and otherwise as many milliseconds as it takes
+// to look at all processes; then a process is overlooked, too, that has the
+// segment open and does not map it, as Go and Python do only while they attach.
+func (s Segment) UnlinkUnused() error {
+	return wrap("unlink unused", s.Name, s.unlinkUnused())
+}
+
+func (s Segment) unlinkUnused() error {
+	if s.mappers == nil {
+		return errUnlisted
+	}
+	f, err := s.lease()
+	switch {
+	case err == nil:
+		defer f.Close()
+	case errors.Is(err, fs.ErrNotExist):
+		return err
+	default:
+		if err := s.checkUnmapped(); err != nil {
+			return err
+		}
+	}
+	if err := checkName(s.Name, s.id); err != nil {
+		return err
+	}
+	return shmfile.Unlink(s.Name)
+}
+
+// checkUnmapped looks at all processes.
+func (s Segment) checkUnmapped() error {
+	snapshot, err := mappers.Take()
+	if pids := snapshot[s.id]; len(pids) > 0 {
+		return &reason{fmt.Sprintf("process %d maps it", pids[0]), syscall.EBUSY}
+	}
+	return err
 }
 
 // A ContentKind is what a segment appears to be.

@@ -1,18 +1,22 @@
 package pyshm_test
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math/bits"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/pyshm"
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
@@ -263,8 +267,111 @@ func pids(t *testing.T, name string) []int {
 	return pids
 }
 
-func TestPidsOfUnlisted(t *testing.T) {
-	if _, err := (pyshm.Segment{Name: "x"}).Pids(); !errors.Is(err, fs.ErrInvalid) {
+// forks passes a mapping on from process to process until the name is gone. Each
+// lives only until it has started the next.
+const forks = `
+import ctypes, mmap, os, signal, sys, time
+path = "/dev/shm/" + sys.argv[1]
+PR_SET_CHILD_SUBREAPER = 36
+ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+if os.fork() == 0:
+    with open(path, "r+b") as f:
+        memory = mmap.mmap(f.fileno(), 0)
+    print("mapped", flush=True)
+    while os.path.exists(path):
+        if os.fork():
+            os._exit(0)
+    os._exit(0)
+try:
+    while True:
+        os.wait()
+except ChildProcessError:
+    pass
+`
+
+// A mapping that is always in use is found, however its processes come and go, or
+// it is said that processes may have been missed.
+func TestPidsOfForks(t *testing.T) {
+	pythons, err := compat.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := create(t, 64)
+	m.Close()
+	cmd := exec.Command(pythons[0].Path, "-c", forks, m.Name())
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	bufio.NewReader(out).ReadString('\n')
+	missed := 0
+	const looks = 20
+	for range looks {
+		pids, err := segment(t, m.Name()).Pids()
+		switch {
+		case len(pids) == 0 && err == nil:
+			t.Fatal("no process maps the segment")
+		case len(pids) == 0:
+			missed++
+		}
+	}
+	if missed > looks/2 {
+		t.Errorf("not found in %d of %d looks", missed, looks)
+	}
+	m.Unlink()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestUnlinkUnused(t *testing.T) {
+	m := create(t, 64)
+	s := segment(t, m.Name())
+	if err := s.UnlinkUnused(); !errors.Is(err, syscall.EBUSY) {
+		t.Errorf("mapped: %v", err)
+	}
+	m.Close()
+	f, err := os.Open(pathOf(m.Name()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Then there is no lease, and a look at all processes has to do.
+	hidden := error(nil)
+	if _, err := s.Pids(); err != nil {
+		hidden = fs.ErrPermission
+	}
+	if err := s.UnlinkUnused(); !errors.Is(err, hidden) {
+		t.Errorf("open: %v, want %v", err, hidden)
+	}
+	f.Close()
+	other, err := pyshm.Create(m.Name(), 64, pyshm.Replace())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.Close()
+	if err := s.UnlinkUnused(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("replaced: %v", err)
+	}
+	s = segment(t, m.Name())
+	if err := s.UnlinkUnused(); err != nil {
+		t.Error(err)
+	}
+	if err := s.UnlinkUnused(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("again: %v", err)
+	}
+}
+
+func TestUnlisted(t *testing.T) {
+	var s pyshm.Segment
+	if _, err := s.Pids(); !errors.Is(err, fs.ErrInvalid) {
 		t.Errorf("Pids = %v", err)
+	}
+	if err := s.UnlinkUnused(); !errors.Is(err, fs.ErrInvalid) {
+		t.Errorf("UnlinkUnused = %v", err)
 	}
 }

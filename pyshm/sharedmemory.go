@@ -282,9 +282,11 @@ func (m *SharedMemory) Unlink() error {
 }
 
 // checkName looks whether a name is one of this segment.
-func (m *SharedMemory) checkName(name string) error {
+func (m *SharedMemory) checkName(name string) error { return checkName(name, m.id) }
+
+func checkName(name string, id shmfile.ID) error {
 	info, err := shmfile.Lookup(name)
-	if err == nil && info.ID != m.id {
+	if err == nil && info.ID != id {
 		err = errRenamed
 	}
 	return err

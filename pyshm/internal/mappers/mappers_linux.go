@@ -2,6 +2,7 @@ package mappers
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,31 +16,64 @@ import (
 )
 
 // initialNamespace is what /proc shows as the PID namespace of a process that
-// is in none but the machine's own.
+// is in none but the machine's own: the kernel's PID_NS_INIT_INO.
 const initialNamespace = "pid:[4026531836]"
 
-// Take looks at all processes. The snapshot is valid, but may lack processes,
-// if the error is fs.ErrPermission: some were not to be seen.
+// maxRounds is how often Take looks for processes that have started meanwhile.
+const maxRounds = 100
+
+// Take looks at all processes. With an error the snapshot is valid, but may lack
+// processes: fs.ErrPermission means that some are hidden from this one.
 func Take() (Snapshot, error) {
-	pids, err := processes()
-	if err != nil {
-		return nil, err
+	c := census{files: Snapshot{}, examined: map[int]bool{}}
+	err := c.takeAll()
+	for _, pids := range c.files {
+		slices.Sort(pids)
 	}
-	all := Snapshot{}
-	refused := 0
-	for _, pid := range pids {
-		maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
-		switch {
-		case errors.Is(err, fs.ErrPermission):
-			refused++
-		case err != nil && !hasEnded(err):
-			return nil, err
+	if err == nil {
+		err = c.unseen()
+	}
+	return c.files, err
+}
+
+// A census is a Snapshot that is being taken.
+type census struct {
+	files    Snapshot
+	examined map[int]bool // by process ID
+	refused  int
+	refusal  error // the first one
+}
+
+// takeAll examines all processes. A process that ends before its turn may have
+// left what it maps to one that it has forked since, so that it takes another
+// round, until there is nobody new.
+func (c *census) takeAll() error {
+	for range maxRounds {
+		pids, err := processes()
+		if err != nil {
+			return err
 		}
-		for id := range parse(maps) {
-			all[id] = append(all[id], pid)
+		news := slices.DeleteFunc(pids, func(pid int) bool { return c.examined[pid] })
+		if len(news) == 0 {
+			return nil
+		}
+		for _, pid := range news {
+			c.examine(pid)
 		}
 	}
-	return all, unseen(pids, refused)
+	return errors.New("processes start faster than they could be examined")
+}
+
+func (c *census) examine(pid int) {
+	c.examined[pid] = true
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	if err != nil && !hasEnded(err) {
+		c.refused++
+		c.refusal = cmp.Or(c.refusal, err)
+	}
+	for id := range parse(maps) {
+		c.files[id] = append(c.files[id], pid)
+	}
 }
 
 // hasEnded tells from an error what there was to read of a process that is gone.
@@ -47,21 +81,30 @@ func hasEnded(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH)
 }
 
-// unseen returns an error unless every process of the machine was looked at.
-func unseen(pids []int, refused int) error {
-	if refused > 0 {
-		return fmt.Errorf("%d processes could not be examined: %w", refused, fs.ErrPermission)
+// unseen returns an error unless every process of the machine was looked at, and
+// what it maps could be recognised.
+func (c *census) unseen() error {
+	if c.refused > 0 {
+		return fmt.Errorf("processes that could not be examined: %d (%w)", c.refused, c.refusal)
 	}
-	if len(pids) == 0 || pids[0] != 1 {
+	if !c.examined[1] { // as the mount option hidepid does
 		return fmt.Errorf("/proc hides processes: %w", fs.ErrPermission)
 	}
+	// The processes of a namespace are seen in those around it, and not the other
+	// way. /proc/self exists only if it is this namespace's own /proc or that of
+	// one around it: in the initial one, the one that shows all.
 	if ns, err := os.Readlink("/proc/self/ns/pid"); err != nil || ns != initialNamespace {
 		return fmt.Errorf("processes outside this PID namespace could not be examined: %w", fs.ErrPermission)
+	}
+	// Elsewhere, as on an overlayfs, maps may show another device than stat does.
+	var st unix.Statfs_t
+	if err := unix.Statfs(shmfile.Dir, &st); err != nil || int64(st.Type) != unix.TMPFS_MAGIC {
+		return fmt.Errorf("%s is no tmpfs: %w", shmfile.Dir, errors.ErrUnsupported)
 	}
 	return nil
 }
 
-// processes lists the process IDs, in ascending order.
+// processes lists the process IDs.
 func processes() ([]int, error) {
 	d, err := os.Open("/proc")
 	if err != nil {
@@ -78,7 +121,6 @@ func processes() ([]int, error) {
 			pids = append(pids, pid)
 		}
 	}
-	slices.Sort(pids)
 	return pids, nil
 }
 

@@ -69,15 +69,14 @@ func TestParse(t *testing.T) {
 
 func TestUnseen(t *testing.T) {
 	for _, tc := range []struct {
-		what    string
-		pids    []int
-		refused int
+		what   string
+		census census
 	}{
-		{"refused", []int{1, 2}, 1},
-		{"hidden", []int{2, 3}, 0},
-		{"no processes", nil, 0},
+		{"refused", census{examined: map[int]bool{1: true, 2: true}, refused: 1, refusal: fs.ErrPermission}},
+		{"hidden", census{examined: map[int]bool{2: true, 3: true}}},
+		{"no processes", census{}},
 	} {
-		if err := unseen(tc.pids, tc.refused); !errors.Is(err, fs.ErrPermission) {
+		if err := tc.census.unseen(); !errors.Is(err, fs.ErrPermission) {
 			t.Errorf("%s: %v", tc.what, err)
 		}
 	}

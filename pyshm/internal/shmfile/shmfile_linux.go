@@ -80,11 +80,32 @@ func Open(name string, readOnly bool) (*File, error) {
 	if readOnly {
 		access = unix.O_RDONLY
 	}
-	fd, err := open(pathOf(name), access|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
+	for end := time.Now().Add(leasePatience); ; time.Sleep(time.Millisecond) {
+		fd, err := open(pathOf(name), access|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+		if err == nil {
+			return &File{fd: fd}, nil
+		}
+		if err != unix.EAGAIN || time.Now().After(end) {
+			return nil, err
+		}
 	}
-	return &File{fd: fd}, nil
+}
+
+// leasePatience is how long Open waits for the end of a lease that somebody has.
+const leasePatience = time.Second
+
+// Lease makes sure that nobody else has the object open or mapped, in whatever
+// process, and has everybody who opens it wait until Close. If it is in use the
+// error is EAGAIN, and before Linux 5.3 always. Who neither owns the object nor
+// has CAP_LEASE gets EACCES.
+func (f *File) Lease() error {
+	// The kernel tells when somebody waits, by default with a SIGIO, which ends a
+	// process that does not expect it.
+	if _, err := unix.FcntlInt(uintptr(f.fd), unix.F_SETSIG, int(unix.SIGURG)); err != nil {
+		return err
+	}
+	_, err := unix.FcntlInt(uintptr(f.fd), unix.F_SETLEASE, unix.F_WRLCK)
+	return err
 }
 
 // Fd returns the descriptor, which is valid until Close.

@@ -7,8 +7,10 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -284,4 +286,71 @@ func TestOpenedFileStays(t *testing.T) {
 	if names, err := Names(); err != nil || !slices.Contains(names, name) {
 		t.Errorf("%s is not among %v, %v", name, names, err)
 	}
+}
+
+func opened(t *testing.T, name string) *File {
+	t.Helper()
+	f, err := Open(name, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestLease(t *testing.T) {
+	name := testName()
+	published(t, newUnnamed, "content", name)
+	for _, use := range []struct {
+		what   string
+		flags  int
+		mapped bool
+	}{
+		{"open for reading", unix.O_RDONLY, false},
+		{"open for writing", unix.O_RDWR, false},
+		{"mapped for reading", unix.O_RDONLY, true},
+		{"mapped for writing", unix.O_RDWR, true},
+	} {
+		fd, err := open(pathOf(name), use.flags, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := func() { unix.Close(fd) }
+		if use.mapped {
+			mem, err := unix.Mmap(fd, 0, 1, unix.PROT_READ, unix.MAP_SHARED)
+			if err != nil {
+				t.Fatal(err)
+			}
+			unix.Close(fd)
+			end = func() { unix.Munmap(mem) }
+		}
+		f := opened(t, name)
+		if err := f.Lease(); err != unix.EAGAIN {
+			t.Errorf("%s: %v", use.what, err)
+		}
+		end()
+		if err := f.Lease(); err != nil {
+			t.Fatalf("no more %s: %v", use.what, err)
+		}
+		f.Close()
+	}
+}
+
+// While there is a lease, who opens the object waits.
+func TestLeaseIsWaitedFor(t *testing.T) {
+	name := testName()
+	published(t, newUnnamed, "content", name)
+	f := opened(t, name)
+	if err := f.Lease(); err != nil {
+		t.Fatal(err)
+	}
+	var closed atomic.Bool
+	time.AfterFunc(20*time.Millisecond, func() {
+		closed.Store(true)
+		f.Close()
+	})
+	other := opened(t, name)
+	if !closed.Load() {
+		t.Error("opened in spite of the lease")
+	}
+	other.Close()
 }

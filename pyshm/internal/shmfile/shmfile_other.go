@@ -41,5 +41,6 @@ func (*File) Stat() (Info, error)                { return Info{}, errors.ErrUnsu
 func (*File) Truncate(int64) error               { return errors.ErrUnsupported }
 func (*File) Reserve(int64) error                { return errors.ErrUnsupported }
 func (*File) WriteAt([]byte, int64) (int, error) { return 0, errors.ErrUnsupported }
+func (*File) Lease() error                       { return errors.ErrUnsupported }
 func (*File) Publish(string, bool) error         { return errors.ErrUnsupported }
 func (*File) Close() error                       { return errors.ErrUnsupported }
