@@ -145,7 +145,14 @@ func (k *keeper) drop(h *hold) {
 
 // release removes a name from what is tracked, where CPython removes the first,
 // and the segment with it. It is an error when there is nothing to remove.
-func (k *keeper) release(name string) error {
+func (k *keeper) release(name string) error { return k.end(name, k.remove) }
+
+// untrack removes a name from what is tracked, and leaves the segment.
+func (k *keeper) untrack(name string) error { return k.end(name, k.leave) }
+
+// end removes a name from what is tracked. What becomes of the segment is left to
+// a function.
+func (k *keeper) end(name string, settle func(file string) error) error {
 	file, err := shmfile.FileName(name)
 	if err != nil {
 		return err
@@ -160,7 +167,23 @@ func (k *keeper) release(name string) error {
 		return ErrNotTracked
 	}
 	k.names = slices.Delete(k.names, i, i+1)
-	return k.remove(file)
+	return settle(file)
+}
+
+// leave lets go of what was tracked under a name, unless it is so once more. A
+// name that has vanished just now is restored first.
+func (k *keeper) leave(name string) error {
+	if slices.Contains(k.names, name) {
+		return nil
+	}
+	if h := k.holds[name]; h != nil {
+		k.restore(h)
+	}
+	if h := k.holds[name]; h != nil { // not lost
+		k.drop(h)
+	}
+	delete(k.holds, name)
+	return nil
 }
 
 // remove unlinks what is tracked under a name.

@@ -264,6 +264,34 @@ func TestReleaseRemovesBothNames(t *testing.T) {
 	}
 }
 
+func TestUntrackLeavesTheName(t *testing.T) {
+	k, _ := startKeeper(t)
+	name, o := tracked(t, k)
+	track(t, k, name)
+	if err := k.untrack("/" + name); err != nil {
+		t.Fatal(err)
+	}
+	if n := o.links(t); n != 2 {
+		t.Errorf("%d names of what is still tracked", n)
+	}
+	k.mu.Lock()
+	unlink(t, name) // nobody has noticed yet when it is left
+	k.names = nil
+	err := k.leave(name)
+	k.mu.Unlock()
+	if err != nil || !o.is(name) || o.links(t) != 1 {
+		t.Errorf("%d names left, %v", o.links(t), err)
+	}
+	if err := k.untrack(name); err != ErrNotTracked {
+		t.Errorf("again: %v", err)
+	}
+	unlink(t, name)
+	k.mendAll()
+	if n := o.links(t); n != 0 {
+		t.Errorf("%d names after unlink", n)
+	}
+}
+
 // As in CPython: listed twice, gone at the first release.
 func TestTrackedTwice(t *testing.T) {
 	k, _ := startKeeper(t)

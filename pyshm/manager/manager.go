@@ -215,6 +215,16 @@ func (m *Manager) Release(ctx context.Context, name string) error {
 	return wrap("release", name, err)
 }
 
+// Untrack ends the tracking of a name and leaves the segment, which from now on
+// nobody restores or removes. A name that is not tracked is [ErrNotTracked].
+func (m *Manager) Untrack(ctx context.Context, name string) error {
+	err := ctx.Err()
+	if err == nil {
+		err = m.keeper.untrack(name)
+	}
+	return wrap("untrack", name, err)
+}
+
 // Segments returns the names that are tracked, in the order of tracking.
 func (m *Manager) Segments(ctx context.Context) ([]string, error) {
 	if err := ctx.Err(); err != nil {
