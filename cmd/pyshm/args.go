@@ -27,6 +27,14 @@ func exactly(names ...string) cobra.PositionalArgs {
 	}
 }
 
+// names is for commands with any number of names, but at least one.
+func names(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return errors.New("NAME is missing")
+	}
+	return nil
+}
+
 // addJSON gives a command the flag --json.
 func addJSON(cmd *cobra.Command, asJSON *bool) {
 	cmd.Flags().BoolVar(asJSON, "json", false, "print JSON")

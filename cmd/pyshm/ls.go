@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,13 +18,19 @@ import (
 )
 
 func newLs() *cobra.Command {
-	var asJSON bool
+	var asJSON, orphans bool
 	cmd := &cobra.Command{
 		Use:   "ls",
 		Short: "List what there is of shared memory",
 		Long: `Lists the shared memory of all programs on this machine: name, kind (list,
 block, semaphore; incomplete while it has no size, unreadable without the right
-to look into it), size in bytes, age, owner, mode and content.
+to look into it), size in bytes, age, owner, mode, content, and which
+processes map it.
+
+Processes of other users, and those outside a container, may be hidden from
+pyshm. Where these may map a segment, PIDS has the word unknown. A dash is
+certain: nobody maps it, and the kernel says so where processes are hidden. A
+name that is mapped by nobody may still be meant for somebody.
 
 A block with the bytes of a list is listed as a list: there is no mark on it.
 
@@ -32,12 +39,17 @@ multiprocessing, that is called NAME. A lock has the value 0 while it is held,
 and 1 otherwise; waiters are the threads that wait for it. What is foreign is a
 semaphore that this machine's glibc cannot use: of musl, or of another word size.`,
 		Example: `  pyshm ls
+  pyshm ls --orphans
   pyshm ls --json | jq -r '.[] | select(.kind == "list").name'`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			segments, err := listSegments()
 			if err != nil {
 				return err
+			}
+			if orphans {
+				tellUnknown(cmd.ErrOrStderr(), segments)
+				segments = slices.DeleteFunc(segments, func(s segment) bool { return !s.isOrphan() })
 			}
 			out := bufio.NewWriter(cmd.OutOrStdout())
 			if asJSON {
@@ -49,6 +61,7 @@ semaphore that this machine's glibc cannot use: of musl, or of another word size
 		},
 	}
 	addJSON(cmd, &asJSON)
+	cmd.Flags().BoolVar(&orphans, "orphans", false, "only those that no process maps")
 	return cmd
 }
 
@@ -65,6 +78,9 @@ type segment struct {
 	UID      uint32    `json:"uid"`
 	Mode     string    `json:"mode"`     // octal
 	Modified time.Time `json:"modified"` // when it was made, usually
+	mapped
+
+	found pyshm.Segment
 }
 
 func listSegments() ([]segment, error) {
@@ -91,6 +107,8 @@ func listSegments() ([]segment, error) {
 			UID:      found.UID,
 			Mode:     fmt.Sprintf("%04o", found.Mode.Perm()),
 			Modified: found.Modified.UTC().Truncate(time.Second),
+			mapped:   mappersOf(found),
+			found:    found,
 		}
 		switch content.Kind {
 		case pyshm.KindList:
@@ -125,10 +143,11 @@ func userName(uid uint32) string {
 }
 
 func ls(out *bufio.Writer, segments []segment, now time.Time) {
-	rows := [][]string{{"NAME", "KIND", "SIZE", "AGE", "OWNER", "MODE", "CONTENT"}}
+	rows := [][]string{{"NAME", "KIND", "SIZE", "AGE", "OWNER", "MODE", "CONTENT", "PIDS"}}
 	for _, s := range segments {
 		rows = append(rows, []string{
-			shown(s.Name), s.Kind, strconv.FormatInt(s.Size, 10), age(now.Sub(s.Modified)), shown(s.Owner), s.Mode, s.content(),
+			shown(s.Name), s.Kind, strconv.FormatInt(s.Size, 10), age(now.Sub(s.Modified)),
+			shown(s.Owner), s.Mode, s.content(), s.mapped.String(),
 		})
 	}
 	widths := make([]int, len(rows[0]))

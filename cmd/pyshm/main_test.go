@@ -49,8 +49,9 @@ func TestPythonScripts(t *testing.T) {
 
 // runScripts runs the scripts in dir. What one makes in shared memory has a
 // name that begins with $NAME, which is another in each, and must be gone when
-// it ends. The conditions are [first], under the first interpreter, and
-// [namespaces], where a user may hide files from a process.
+// it ends. The conditions are [first], under the first interpreter, [namespaces],
+// where a user may hide files from a process, and [root], for the superuser who
+// may do so to other users and hide processes as well.
 func runScripts(t *testing.T, dir string, first bool, setup func(*testscript.Env)) {
 	if runtime.GOOS != "linux" {
 		t.Skip("no shared memory on " + runtime.GOOS + " yet")
@@ -65,6 +66,8 @@ func runScripts(t *testing.T, dir string, first bool, setup func(*testscript.Env
 				return first, nil
 			case "namespaces":
 				return exec.Command("unshare", "--user", "--map-root-user", "--mount", "true").Run() == nil, nil
+			case "root":
+				return os.Geteuid() == 0 && exec.Command("unshare", "--fork", "--pid", "--mount-proc", "true").Run() == nil, nil
 			}
 			return false, fmt.Errorf("unknown condition %q", condition)
 		},

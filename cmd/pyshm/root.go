@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pyshm-go/pyshm/pyshm"
+	"github.com/pyshm-go/pyshm/pyshm/manager"
 )
 
 // Exit statuses.
@@ -46,7 +47,7 @@ lock, that of the program they run.`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(newCreate(), newGet(), newSet(), newShow(), newLs(), newRm(),
-		newHelper(), newRun(), newLock(), newDemo())
+		newHelper(), newRun(), newLock(), newHold(), newManager(), newDemo())
 
 	root.InitDefaultHelpCmd()
 	help, _, _ := root.Find([]string{"help"})
@@ -118,20 +119,34 @@ func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)
 // explain says what went wrong, and what to do where the library speaks of Go.
 func explain(err error) string {
 	text := strings.TrimPrefix(err.Error(), "pyshm: ")
-	var segment *pyshm.Error
-	if !errors.As(err, &segment) {
-		return text
-	}
+	op, name := subject(err)
 	switch {
+	case name == "":
+		return text
 	case errors.Is(err, errors.ErrUnsupported): // also of a lock that exists, but is musl's
-	case errors.Is(err, fs.ErrNotExist) && segment.Op == "attach lock":
-		return fmt.Sprintf("no lock is named %q: pyshm ls shows those there are as sem.NAME, --create makes one", segment.Name)
+	case errors.Is(err, fs.ErrNotExist) && op == "attach lock":
+		return fmt.Sprintf("no lock is named %q: pyshm ls shows those there are as sem.NAME, --create makes one", name)
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Sprintf("no shared memory is named %q: pyshm ls shows what there is", segment.Name)
+		return fmt.Sprintf("no shared memory is named %q: pyshm ls shows what there is", name)
 	case errors.Is(err, fs.ErrExist):
-		return fmt.Sprintf("%q exists already: create --replace takes its place, pyshm rm removes it", segment.Name)
+		return fmt.Sprintf("%q exists already: create --replace takes its place, pyshm rm removes it", name)
+	case errors.Is(err, manager.ErrNotTracked):
+		return fmt.Sprintf("%q is not tracked by the manager: pyshm manager ls shows what is", name)
 	}
 	return text
+}
+
+// subject returns what failed on which segment, if an error is about one.
+func subject(err error) (op, name string) {
+	var segment *pyshm.Error
+	var tracked *manager.Error
+	switch {
+	case errors.As(err, &segment):
+		return segment.Op, segment.Name
+	case errors.As(err, &tracked):
+		return tracked.Op, tracked.Name
+	}
+	return "", ""
 }
 
 // takesNumbers marks commands whose arguments may be negative numbers.

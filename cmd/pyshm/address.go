@@ -1,0 +1,52 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"strings"
+
+	"github.com/pyshm-go/pyshm/format"
+)
+
+// An addressFlag is the value of a flag: where a manager is, as package manager
+// writes it. What the manager prints, a Python literal, may be given as well.
+type addressFlag string
+
+func (a *addressFlag) String() string { return string(*a) }
+func (*addressFlag) Type() string     { return "ADDRESS" }
+
+func (a *addressFlag) Set(text string) error {
+	address, err := text, error(nil)
+	if literal := strings.TrimLeft(text, "b"); strings.HasPrefix(literal, "'") || strings.HasPrefix(literal, `"`) || strings.HasPrefix(literal, "(") {
+		address, err = parsePythonAddress(text)
+	}
+	if address == "" && err == nil {
+		err = errors.New("it is empty")
+	}
+	*a = addressFlag(address)
+	return err
+}
+
+// parsePythonAddress reads '/path', b'\x00name' and ('host', port).
+func parsePythonAddress(text string) (string, error) {
+	if strings.HasPrefix(text, "(") && strings.HasSuffix(text, ")") { // format knows lists, and no tuples
+		text = "[" + text[1:len(text)-1] + "]"
+	}
+	v, err := format.ParseRepr(text)
+	if err != nil {
+		return "", reason(err)
+	}
+	switch v := v.(type) {
+	case string:
+		return v, nil
+	case []byte:
+		if name, ok := strings.CutPrefix(string(v), "\x00"); ok {
+			return "@" + name, nil
+		}
+	case []any:
+		if len(v) == 2 && kindOf(v[0]) == format.Str && kindOf(v[1]) == format.Int {
+			return net.JoinHostPort(v[0].(string), format.Repr(v[1])), nil
+		}
+	}
+	return "", errors.New("Python has it as '/path', ('host', port) or b'\\x00name'")
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+// mapped tells which processes map a segment, as JSON.
+type mapped struct {
+	Pids     []int `json:"pids"`
+	Complete bool  `json:"pids_complete"` // false if others may map it, too
+
+	hidden error // why it is not complete
+}
+
+func mappersOf(s pyshm.Segment) mapped {
+	pids, err := s.Pids()
+	return mapped{append([]int{}, pids...), err == nil, err}
+}
+
+// isOrphan tells whether it is certain that no process maps the segment.
+func (m mapped) isOrphan() bool { return m.Complete && len(m.Pids) == 0 }
+
+// isUnknown tells whether any process maps the segment is unknown.
+func (m mapped) isUnknown() bool { return !m.Complete && len(m.Pids) == 0 }
+
+// maxPids is how many processes are named on a line.
+const maxPids = 4
+
+// String returns what ls prints: -, or 17,23, or 17,unknown, or for many
+// processes 17,23,42,51+96.
+func (m mapped) String() string {
+	if m.isOrphan() {
+		return "-"
+	}
+	var pids []string
+	for _, pid := range m.Pids[:min(maxPids, len(m.Pids))] {
+		pids = append(pids, strconv.Itoa(pid))
+	}
+	if more := len(m.Pids) - maxPids; more > 0 {
+		pids[maxPids-1] += fmt.Sprintf("+%d", more)
+	}
+	if !m.Complete {
+		pids = append(pids, "unknown")
+	}
+	return strings.Join(pids, ",")
+}
+
+// tellUnknown tells how many segments may or may not be orphans, and why.
+func tellUnknown(out io.Writer, segments []segment) {
+	n, why := 0, error(nil)
+	for _, s := range segments {
+		if s.isUnknown() {
+			n++
+			why = s.hidden
+		}
+	}
+	if n > 0 {
+		fmt.Fprintf(out, "pyshm: segments of which nobody can tell whether they are mapped: %d: %v\n", n, errors.Unwrap(why))
+	}
+}

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+// What the system knows of a name is at least as old as what it knows of the
+// memory, or the other way round: a name given to an old segment is young.
+func TestYoungOrphans(t *testing.T) {
+	now := time.Now()
+	flags := orphanFlags{olderThan: time.Minute}
+	for _, test := range []struct {
+		modified, changed time.Duration
+		young             bool
+	}{
+		{2 * time.Minute, 2 * time.Minute, false},
+		{time.Minute, time.Minute, false},
+		{2 * time.Minute, time.Second, true},
+		{time.Second, 2 * time.Minute, true},
+		{-time.Hour, 2 * time.Minute, true},
+	} {
+		s := pyshm.Segment{Modified: now.Add(-test.modified), Changed: now.Add(-test.changed)}
+		if got := flags.isYoung(s, now); got != test.young {
+			t.Errorf("modified %v ago, changed %v ago: young is %v", test.modified, test.changed, got)
+		}
+	}
+}
