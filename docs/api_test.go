@@ -10,6 +10,7 @@ import (
 	"go/printer"
 	"go/token"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,7 +22,10 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files in docs/api")
 
 // apiPackages are those whose exported API users rely on.
-var apiPackages = []string{"format", "pyshm", "compat"}
+var apiPackages = []string{"format", "pyshm", "pyshm/manager", "compat"}
+
+// goldenAPI is the file that describes the API of a package.
+func goldenAPI(pkg string) string { return filepath.Join("api", path.Base(pkg)+".txt") }
 
 // TestAPI compares the exported declarations with docs/api. To change them on
 // purpose, run the test with -update and tell users in CHANGELOG.md, whose
@@ -29,7 +33,7 @@ var apiPackages = []string{"format", "pyshm", "compat"}
 func TestAPI(t *testing.T) {
 	for _, pkg := range apiPackages {
 		got := exportedAPI(t, pkg)
-		golden := filepath.Join("api", pkg+".txt")
+		golden := goldenAPI(pkg)
 		if *update {
 			if err := os.WriteFile(golden, got, 0o644); err != nil {
 				t.Fatal(err)
@@ -51,7 +55,7 @@ func TestAPI(t *testing.T) {
 func TestChangelog(t *testing.T) {
 	state := sha256.New()
 	for _, pkg := range apiPackages {
-		api, err := os.ReadFile(filepath.Join("api", pkg+".txt"))
+		api, err := os.ReadFile(goldenAPI(pkg))
 		if err != nil {
 			t.Fatal(err)
 		}

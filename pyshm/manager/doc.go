@@ -61,10 +61,12 @@
 //	shm.unlink() in Python, Unlink in Go, rm   name removed             stays
 //	a Go process that attached                 stays                    stays
 //	Release, by anyone who knows the authkey                            removed
+//	Untrack, by the manager's own process                               stays, and is not restored any more
 //	Shutdown of the manager, by anyone who                              all removed
 //	 knows the authkey
 //	the manager is killed                                               stays, and is not restored any more;
-//	                                                                     the hidden name is left behind
+//	                                                                     the hidden name is left behind,
+//	                                                                     for pyshm rm --orphans
 //
 // The manager cannot tell a resource tracker's unlink from an explicit one: both
 // are undone. A name that another segment has taken in the meantime is left to

@@ -1,0 +1,43 @@
+// Go runs a manager: what an unmodified Python worker makes through it outlives
+// that worker.
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log"
+	"os/exec"
+
+	"github.com/pyshm-go/pyshm/pyshm"
+	"github.com/pyshm-go/pyshm/pyshm/manager"
+)
+
+func main() {
+	if err := run(context.Background(), []byte(rand.Text())); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, authkey []byte) error {
+	m, err := manager.Start("", authkey)
+	if err != nil {
+		return err
+	}
+	defer m.Shutdown(ctx) // removes whatever there is then
+
+	worker := exec.Command("python3", "examples/go-manager/worker.py", m.PythonAddress())
+	worker.Stdin = bytes.NewReader(authkey)
+	name, err := worker.Output()
+	if err != nil {
+		return err
+	}
+	list, err := pyshm.AttachListContext(ctx, string(name))
+	if err != nil {
+		return err
+	}
+	defer list.Close()
+	fmt.Println("Go: Python has ended and left", list)
+	return nil
+}

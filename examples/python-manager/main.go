@@ -1,0 +1,30 @@
+// Go is a client of Python's own manager, which removes in the end what Go has
+// made.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"os"
+
+	"github.com/pyshm-go/pyshm/pyshm/manager"
+)
+
+func main() {
+	authkey, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		log.Fatal(err)
+	}
+	client := manager.Dial(os.Args[1], authkey)
+	block, err := client.Create(context.Background(), 1<<20)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer block.Close()
+	if _, err := block.WriteAt([]byte("hello"), 0); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Print(block.Name())
+}
