@@ -167,7 +167,7 @@ func runLocked(name string, flags lockFlags, command *exec.Cmd) (err error) {
 			signal.Notify(signals, sig)
 		}
 	}
-	defer signal.Stop(signals)
+	// No signal.Stop: one that comes late must not replace COMMAND's status.
 	if err := acquire(l, flags.wait, signals); err != nil {
 		return err
 	}
