@@ -71,7 +71,7 @@ func sweep() {
 		}
 		// Renamed meanwhile, it has no such name any more, nor has another.
 		if f.lock() == nil {
-			Unlink(name)
+			_ = Unlink(name) // or the next one will
 		}
 		f.Close()
 	}
