@@ -147,7 +147,7 @@ func ls(out *bufio.Writer, segments []segment, now time.Time) {
 	for _, s := range segments {
 		rows = append(rows, []string{
 			shown(s.Name), s.Kind, strconv.FormatInt(s.Size, 10), age(now.Sub(s.Modified)),
-			shown(s.Owner), s.Mode, s.content(), s.mapped.String(),
+			shown(s.Owner), s.Mode, s.content(), s.mappers(),
 		})
 	}
 	widths := make([]int, len(rows[0]))

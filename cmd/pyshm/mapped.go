@@ -32,9 +32,9 @@ func (m mapped) isUnknown() bool { return !m.Complete && len(m.Pids) == 0 }
 // maxPids is how many processes are named on a line.
 const maxPids = 4
 
-// String returns what ls prints: -, or 17,23, or 17,unknown, or for many
+// mappers is what ls prints: -, or 17,23, or 17,unknown, or for many
 // processes 17,23,42,51+96.
-func (m mapped) String() string {
+func (m mapped) mappers() string {
 	if m.isOrphan() {
 		return "-"
 	}

@@ -2,7 +2,7 @@ package main
 
 import "testing"
 
-func TestMappedString(t *testing.T) {
+func TestMappers(t *testing.T) {
 	for want, m := range map[string]mapped{
 		"-":                          {Complete: true},
 		"unknown":                    {},
@@ -12,7 +12,7 @@ func TestMappedString(t *testing.T) {
 		"1,2,3,4+1":                  {Pids: []int{1, 2, 3, 4, 5}, Complete: true},
 		"100,200,300,400+96,unknown": {Pids: append([]int{100, 200, 300, 400}, make([]int, 96)...)},
 	} {
-		if got := m.String(); got != want {
+		if got := m.mappers(); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}

@@ -22,7 +22,7 @@ are attached keep the memory; it is free when the last of them is gone.
 
 With --orphans, removes what no process maps any more and nobody has made,
 linked or resized for a minute (--older-than), after showing it and asking. Of
-all names it takes only those that Python and pyshm choose: psm_ and 8 digits,
+all names it takes only those that Python and pyshm choose: psm_ and 8 hex digits,
 sem.mp-, pyshm_demo_, and the hidden .pyshm- that a killed pyshm manager or hold
 leaves behind; and those that match a --pattern.
 
