@@ -62,10 +62,16 @@ def set_all(sl, seconds):
     sets = 0
     for i, (a, b) in rounds(seconds):
         for _ in range(50):
-            sl[i] = a
-            sl[i] = b
+            set_item(sl, i, a)
+            set_item(sl, i, b)
         sets += 100
     return sets
+
+def set_item(sl, i, value):
+    try:
+        sl[i] = value
+    except (IndexError, struct.error):
+        pass # another Python is just setting it: half a format, or none
 
 def see(seen, sl, i):
     try:
@@ -154,10 +160,13 @@ func (torn *tornTest) pythonSets(t *testing.T) {
 // read reads an item and says what it is.
 func (torn *tornTest) read(t *testing.T, i int) string {
 	p := torn.pairs[i]
+	p.byByte = torn.peers[0].Interpreter().Implementation == "PyPy"
 	v, err := torn.list.Get(i)
 	switch {
 	case errors.Is(err, format.ErrBusy):
 		return "busy"
+	case errors.Is(err, format.ErrCorrupt) && p.byByte:
+		return "half a format"
 	case errors.Is(err, format.ErrUTF8):
 		if !p.goAllows("") { // neither is a str
 			t.Errorf("%v: %v", p, err)

@@ -12,11 +12,12 @@ import (
 // lock can find in between: the format of one with the data of the other, and data
 // that is partly of both.
 //
-// A number covers the first 8 bytes of its slot, and is written as one word; text
-// covers all of it, byte by byte.
+// A number covers the first 8 bytes of its slot, and is written as one word, except
+// by PyPy; text covers all of it, byte by byte.
 type pair struct {
-	a, b  any
-	slots [2][]byte // what is in the slot when a or b is, as far as they cover it
+	a, b   any
+	slots  [2][]byte // what is in the slot when a or b is, as far as they cover it
+	byByte bool      // numbers, too, are written byte by byte
 }
 
 // pairSlot is the size of most slots. Longer ones take longer to write.
@@ -154,7 +155,7 @@ func (p pair) holds(v any, zeros bool) bool {
 	switch v := v.(type) {
 	case nil:
 		return true
-	case bool: // any byte 7 is as good as 1
+	case bool: // any byte 7 but 0 is as good as 1
 		for _, slot := range p.slots {
 			if (slot[7] != 0) == v {
 				return true
@@ -163,7 +164,7 @@ func (p pair) holds(v any, zeros bool) bool {
 		return zeros && !v
 	}
 	word := []byte(wordOf(v))
-	if aIsText || bIsText {
+	if aIsText || bIsText || p.byByte {
 		return p.mixes(word, zeros)
 	}
 	return bytes.Equal(word, p.slots[0][:8]) || bytes.Equal(word, p.slots[1][:8]) ||
