@@ -77,10 +77,10 @@ func TestOutOfDescriptors(t *testing.T) {
 
 // TestMemoryRunsOut fills a small /dev/shm from several goroutines until nothing
 // fits any more, again and again. Create then says so; what it has made before can
-// be written to its last byte, by Go and, where Go would get an error, by Python.
+// be written to its last byte, by Go and by Python, which would die where Go gets an
+// error.
 func TestMemoryRunsOut(t *testing.T) {
-	const memory = 8 << 20
-	if !inPrivateShm(t, memory) {
+	if !inPrivateShm(t, 8<<20) {
 		return
 	}
 	seed := soak.Seed(t)
