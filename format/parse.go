@@ -67,7 +67,7 @@ func (p *parser) list() (any, error) {
 	if !p.accept('[') {
 		return p.scalar()
 	}
-	items := []any{}
+	items := make([]any, 0, p.maxItems())
 	for {
 		p.space()
 		if p.accept(']') { // also after a last comma, as in Python
@@ -88,11 +88,31 @@ func (p *parser) list() (any, error) {
 	}
 }
 
+// maxItems returns how many items of a list can follow: one more than there are
+// commas outside of quotes, and one for two bytes. So a list is allocated once,
+// with no more than 8 times the memory of its text.
+func (p *parser) maxItems() int {
+	rest := p.src[p.pos:]
+	commas, quote := 0, byte(0)
+	for i := 0; i < len(rest); i++ {
+		switch c := rest[i]; {
+		case quote == 0 && c == ',':
+			commas++
+		case quote == 0 && (c == '\'' || c == '"'):
+			quote = c
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote != 0 && c == '\\':
+			i++
+		}
+	}
+	return min(commas+1, len(rest)/2)
+}
+
 func (p *parser) scalar() (any, error) {
 	switch rest := p.src[p.pos:]; {
 	case strings.HasPrefix(rest, "'"), strings.HasPrefix(rest, `"`):
-		s, err := p.quoted(false)
-		return string(s), err
+		return p.quoted(false)
 	case strings.HasPrefix(rest, "b'"), strings.HasPrefix(rest, `b"`):
 		p.pos++
 		return p.quoted(true)
@@ -164,28 +184,35 @@ var simpleEscapes = map[byte]byte{
 	'a': '\a', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v',
 }
 
-// quoted reads a str, or a bytes after its b.
-func (p *parser) quoted(isBytes bool) ([]byte, error) {
+// noBytes is every empty bytes: it has no byte that its readers could share.
+var noBytes any = []byte{}
+
+// quoted reads a str, or a bytes after its b. A str without escapes is a part
+// of the source.
+func (p *parser) quoted(isBytes bool) (any, error) {
 	quote := p.src[p.pos]
 	p.pos++
-	out := []byte{}
+	var out []byte // what came before plain, without its escapes
+	plain := p.pos
 	for {
 		if p.pos == len(p.src) {
 			return nil, p.syntax("the closing quote is missing")
 		}
 		switch c := p.src[p.pos]; {
 		case c == quote:
+			rest := p.src[plain:p.pos]
 			p.pos++
-			return out, nil
+			return unquoted(out, rest, isBytes), nil
 		case c == '\n' || c == '\r' || c == 0: // not in Python's source either
 			return nil, p.syntax(strconv.QuoteRune(rune(c)) + " inside quotes must be an escape")
 		case c == '\\':
+			out = append(out, p.src[plain:p.pos]...)
 			var err error
 			if out, err = p.escape(out, isBytes); err != nil {
 				return nil, err
 			}
+			plain = p.pos
 		case c < utf8.RuneSelf:
-			out = append(out, c)
 			p.pos++
 		case isBytes:
 			return nil, p.syntax("a bytes literal holds only ASCII; write \\x..")
@@ -194,10 +221,26 @@ func (p *parser) quoted(isBytes bool) ([]byte, error) {
 			if r == utf8.RuneError && size == 1 {
 				return nil, p.syntax(ErrUTF8.Error())
 			}
-			out = append(out, p.src[p.pos:p.pos+size]...)
 			p.pos += size
 		}
 	}
+}
+
+// unquoted returns the value whose text is what escapes stood for, and rest.
+func unquoted(decoded []byte, rest string, isBytes bool) any {
+	switch {
+	case decoded == nil && !isBytes:
+		return rest
+	case decoded == nil && rest == "":
+		return noBytes
+	case decoded == nil:
+		decoded = make([]byte, 0, len(rest)) // append would take 8 bytes for one
+	}
+	decoded = append(decoded, rest...)
+	if isBytes {
+		return decoded
+	}
+	return string(decoded)
 }
 
 // escape appends what the escape at p.pos stands for.

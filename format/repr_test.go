@@ -3,6 +3,7 @@ package format_test
 import (
 	"errors"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -124,11 +125,24 @@ func TestParseReprAccepts(t *testing.T) {
 		{"[1, 2,]", []any{int64(1), int64(2)}},
 		{" [ 1 , 'a' ] ", []any{int64(1), "a"}},
 		{"[ ]", []any{}},
+		{`['a,b', "c'," , 'd\',']`, []any{"a,b", "c',", "d',"}},
+		{`['€\n€', '\\', b'\\,', b'']`, []any{"€\n€", "\\", []byte(`\,`), []byte{}}},
 	} {
 		got, err := format.ParseRepr(tt.src)
 		if diff := cmp.Diff(tt.want, got); err != nil || diff != "" {
 			t.Errorf("ParseRepr(%q): %v (-want +got):\n%s", tt.src, err, diff)
 		}
+	}
+}
+
+// A list of the shortest texts there are for a kind takes 8 times the memory of
+// its text. So does rubbish.
+func TestParseReprAllocation(t *testing.T) {
+	for _, item := range []string{
+		"1,", "-1,", "300,", "1.,", "None,", "'',", "'a',", `'\n',`, `'\na',`, "b'',", "b'a',", `b'\n',`, ",", "1'", `"\`,
+	} {
+		src := "[" + strings.Repeat(item, room/len(item)-1) + "]"
+		checkAllocation(t, "ParseRepr of "+item, 8*len(src), func() { sink, _ = format.ParseRepr(src) })
 	}
 }
 
