@@ -109,26 +109,38 @@ func (k *keeper) track(name string, must bool) error {
 		if must || !tolerable {
 			return err
 		}
-		k.holds[file] = nil
+		if _, tracked := k.holds[file]; !tracked { // else what is held stays so
+			k.holds[file] = nil
+		}
 		k.log.Warn("tracked, but not safe from being unlinked", "segment", file, "error", err)
 	}
 	k.names = append(k.names, file)
 	return nil
 }
 
-// hold takes hold of the segment that a name belongs to now.
+// hold takes hold of the segment that a name belongs to now. What is held
+// already is given up only for another, and if that can be held.
 func (k *keeper) hold(name string) error {
 	if old := k.holds[name]; old != nil {
-		if old.has(name) {
+		switch whose, err := old.owner(name); {
+		case err != nil:
+			return err
+		case whose == ours:
 			return nil
+		case whose == nobody:
+			k.restore(old) // the name has vanished just now
+			if k.holds[name] == old {
+				return nil
+			}
 		}
-		// The name has passed to another segment, which is the one meant.
-		k.log.Warn("segment given up: its name was tracked for another", "segment", name)
-		k.drop(old)
 	}
 	h, err := newHold(name)
 	if err != nil {
 		return err
+	}
+	if old := k.holds[name]; old != nil {
+		k.log.Warn("segment given up: its name was tracked for another", "segment", name)
+		k.drop(old)
 	}
 	k.holds[name], k.holds[h.hidden] = h, h
 	return nil

@@ -176,6 +176,74 @@ func TestTrackingAnotherUnderTheSameName(t *testing.T) {
 	eventually(t, "the new one's name is back", func() bool { return other.is(name) })
 }
 
+// A tracker removes a name and somebody tracks it anew, before the keeper knows.
+func TestTrackedAnewWhileMissing(t *testing.T) {
+	k, log := startKeeper(t)
+	name, o := tracked(t, k)
+	k.mu.Lock()
+	unlink(t, name)
+	err := k.hold(name)
+	k.mu.Unlock()
+	if err != nil || !o.is(name) || o.links(t) != 2 {
+		t.Errorf("held: %v, %d names", err, o.links(t))
+	}
+	track(t, k, name)
+	unlink(t, name)
+	eventually(t, "the name is back", func() bool { return o.is(name) })
+	if strings.Contains(log.String(), "given up") {
+		t.Errorf("log:\n%s", log)
+	}
+}
+
+// It is lost, but what is made under the name next is held again.
+func TestTrackedAnewWhileLost(t *testing.T) {
+	k, _ := startKeeper(t)
+	name, _ := tracked(t, k)
+	hidden := hiddenName(k, name)
+	k.mu.Lock()
+	unlink(t, name)
+	unlink(t, hidden)
+	err := k.hold(name)
+	k.mu.Unlock()
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("held: %v", err)
+	}
+	again := segment(t, name)
+	eventually(t, "held", func() bool { return again.links(t) == 2 })
+}
+
+// What is held is kept when another cannot be held in its place, or nobody can
+// tell whether there is another.
+func TestTrackingAnotherFails(t *testing.T) {
+	k, log := startKeeper(t)
+	name, o := tracked(t, k)
+	special := testName()
+	if err := syscall.Mkfifo(path(special), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path(special), path(name)); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.track(name, false); !errors.Is(err, fs.ErrInvalid) {
+		t.Errorf("a special file is tracked: %v", err)
+	}
+	unlink(t, name)
+	eventually(t, "the name is back", func() bool { return o.is(name) })
+
+	k.mu.Lock()
+	unknowable := strings.Repeat("n", 256)
+	k.holds[unknowable] = k.holds[name]
+	err := k.hold(unknowable)
+	delete(k.holds, unknowable)
+	k.mu.Unlock()
+	if !errors.Is(err, syscall.ENAMETOOLONG) || o.links(t) != 2 {
+		t.Errorf("held: %v, %d names", err, o.links(t))
+	}
+	if strings.Contains(log.String(), "given up") {
+		t.Errorf("log:\n%s", log)
+	}
+}
+
 func TestTrackedBeforeItExists(t *testing.T) {
 	k, _ := startKeeper(t)
 	name := testName()
@@ -392,27 +460,51 @@ func TestSegmentOfAnotherUser(t *testing.T) {
 	}
 	name := testName()
 	o := segment(t, name)
-	defer unlink(t, name)
 	if err := os.Chmod(path(name), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	// This thread never becomes another goroutine's again.
+	asNobody(t, func() {
+		if _, err := newHold(name); !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("held: %v", err)
+		}
+	})
+	if n := o.links(t); n != 1 {
+		t.Errorf("%d names", n)
+	}
+
+	// One that takes the name of what is held is tracked, but does not replace it.
+	k, _ := startKeeper(t)
+	taken, held := tracked(t, k)
+	if err := os.Rename(path(name), path(taken)); err != nil {
+		t.Fatal(err)
+	}
+	asNobody(t, func() {
+		if err := k.track(taken, false); err != nil {
+			t.Error(err)
+		}
+	})
+	unlink(t, taken)
+	eventually(t, "the name is back", func() bool { return held.is(taken) })
+}
+
+// asNobody runs f as another user, on a thread that never becomes another
+// goroutine's again.
+func asNobody(t *testing.T, f func()) {
+	t.Helper()
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread()
 		const nobody = 65534
-		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, ^uintptr(0), nobody, ^uintptr(0)); errno != 0 {
+		_, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, ^uintptr(0), nobody, ^uintptr(0))
+		if errno != 0 {
 			done <- errno
 			return
 		}
-		_, err := newHold(name)
-		done <- err
+		f()
+		done <- nil
 	}()
-	if err := <-done; !errors.Is(err, fs.ErrPermission) {
-		t.Errorf("held: %v", err)
-	}
-	if n := o.links(t); n != 1 {
-		t.Errorf("%d names", n)
+	if err := <-done; err != nil {
+		t.Fatal(err)
 	}
 }
 
