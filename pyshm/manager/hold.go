@@ -85,13 +85,7 @@ func (h *hold) close() error {
 	return err
 }
 
-// has tells whether a name belongs to the segment.
-func (h *hold) has(name string) bool {
-	owner, err := h.owner(name)
-	return owner == ours && err == nil
-}
-
-// An owner is whose a name is.
+// An owner is whose a name is: the segment's, or not.
 type owner int
 
 const (

@@ -148,10 +148,20 @@ func (k *keeper) hold(name string) error {
 
 // drop lets go of a segment.
 func (k *keeper) drop(h *hold) {
-	delete(k.holds, h.name)
+	k.clear(h.name)
 	delete(k.holds, h.hidden)
 	if err := h.close(); err != nil {
 		k.log.Warn("hidden name left behind", "segment", h.name, "hidden", h.hidden, "error", err)
+	}
+}
+
+// clear notes that nothing is held under a name. One that is still tracked stays
+// there with nil, so that what appears under it is held.
+func (k *keeper) clear(name string) {
+	if slices.Contains(k.names, name) {
+		k.holds[name] = nil
+	} else {
+		delete(k.holds, name)
 	}
 }
 
@@ -194,7 +204,7 @@ func (k *keeper) leave(name string) error {
 	if h := k.holds[name]; h != nil { // not lost
 		k.drop(h)
 	}
-	delete(k.holds, name)
+	k.clear(name)
 	return nil
 }
 
@@ -202,12 +212,12 @@ func (k *keeper) leave(name string) error {
 func (k *keeper) remove(name string) error {
 	h := k.holds[name]
 	if h == nil {
-		delete(k.holds, name)
+		k.clear(name)
 		return shmfile.Unlink(name)
 	}
 	defer k.drop(h)
-	if !h.has(name) {
-		return nil // it has no name but the hidden one, just now
+	if whose, err := h.owner(name); err != nil || whose != ours {
+		return err // if nil, it has no name but the hidden one, just now
 	}
 	if err := shmfile.Unlink(name); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -229,12 +239,13 @@ func (k *keeper) segments() ([]string, error) {
 func (k *keeper) close() error {
 	k.mu.Lock()
 	var errs []error
-	for _, name := range k.names {
+	names := k.names
+	k.names = nil
+	for _, name := range names {
 		if err := k.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, fmt.Errorf("release %q: %w", name, err))
 		}
 	}
-	k.names = nil
 	k.closed = true
 	k.mu.Unlock()
 	errs = append(errs, k.watcher.Close())
@@ -272,7 +283,6 @@ func (k *keeper) restore(h *hold) {
 		// The names change at this moment; the next event tells the outcome.
 	case errors.Is(err, errLost):
 		k.drop(h)
-		k.holds[h.name] = nil
 		k.log.Error("segment lost: both its names were removed", "segment", h.name)
 	case err != nil:
 		k.log.Error("name not restored", "segment", h.name, "error", err)

@@ -378,6 +378,29 @@ func TestTrackedTwice(t *testing.T) {
 	}
 }
 
+// What is still listed is held as soon as it is there again.
+func TestTrackedTwiceAndMadeAnew(t *testing.T) {
+	k, _ := startKeeper(t)
+	held, _ := tracked(t, k)
+	track(t, k, held)
+	missing := testName()
+	for range 2 {
+		if err := k.track(missing, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	release(t, k, held)
+	if err := k.release(missing); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("release of a missing segment: %v", err)
+	}
+	for _, name := range []string{held, missing} {
+		again := segment(t, name)
+		eventually(t, "held", func() bool { return again.links(t) == 2 })
+		unlink(t, name)
+		eventually(t, "the name is back", func() bool { return again.is(name) })
+	}
+}
+
 func TestClose(t *testing.T) {
 	k, _ := startKeeper(t)
 	_, held := tracked(t, k)
