@@ -111,7 +111,7 @@ func framed(body []byte) []byte {
 // A request is what a client asks for.
 type request struct {
 	method string
-	args   []any // of kinds that og-rek makes
+	args   []any // of kinds that og-rek makes; they may be huge, or contain themselves
 }
 
 // segment returns the segment that the request is about, or "".

@@ -99,7 +99,8 @@ func (s *session) answer(payload []byte, err error) []byte {
 	if err == nil {
 		value, err = s.call(r)
 	}
-	s.manager.options.log.Debug("request", "method", r.method, "arguments", r.args, "error", err)
+	// The other arguments are not for printing: they may contain themselves.
+	s.manager.options.log.Debug("request", "method", r.method, "segment", r.segment(), "error", err)
 	if err != nil {
 		return encodeReply(kindTraceback, traceback(err, r.segment()))
 	}

@@ -140,6 +140,28 @@ func TestReplies(t *testing.T) {
 	<-m.Done()
 }
 
+// Values that a log could not print: a dict that contains itself, and tuples of
+// tuples that are 2^60 in all.
+func TestRequestsThatCannotBePrinted(t *testing.T) {
+	for what, arguments := range map[string]string{
+		"endless": "(}q\x00\x8c\x01xh\x00st",
+		"huge":    "()q\x00" + strings.Repeat("h\x00\x86q\x00", 60) + "t",
+	} {
+		t.Run(what, func(t *testing.T) {
+			log := &logBook{}
+			m := startManager(t, "", Logger(log.logger()))
+			reply := ask(t, m, []byte("\x80\x04(N\x8c\x05dummy"+arguments+"}t."))
+			want := "TypeError: SharedMemoryServer.dummy() takes 2 positional arguments but 3 were given"
+			if string(reply) != raised(want) {
+				t.Errorf("reply %q", reply)
+			}
+			if !strings.Contains(log.String(), "method=dummy") || len(log.String()) > 1000 {
+				t.Errorf("logged:\n%.1000s", log)
+			}
+		})
+	}
+}
+
 func TestWrongKeyIsRefused(t *testing.T) {
 	log := &logBook{}
 	m := startManager(t, "127.0.0.1:0", Logger(log.logger()))
