@@ -296,9 +296,10 @@ var errCounts error = &reason{fmt.Sprintf("its counts exceed %d, the number of t
 
 // withdraw makes n who were notified, and did not wake up in time, sleepers
 // again. If one of them has taken its notification after all, it will enter
-// woken, and thereby leave the sleepers for good.
+// woken, and thereby leave the sleepers for good. There may be more than n
+// notifications to take back: others have given up and left theirs.
 func (c *Condition) withdraw(n uint32) error {
-	if _, err := c.wait.takeUpTo(n); err != nil {
+	if _, err := c.wait.takeUpTo(math.MaxUint32); err != nil {
 		return err
 	}
 	for range n {

@@ -269,6 +269,24 @@ func TestNotifyDeadSleeper(t *testing.T) {
 	noError(t, c.Release())
 }
 
+// One of two who were notified has given up, and the other is dead: none of
+// their notifications is left for somebody else.
+func TestNotifyLeavesNothing(t *testing.T) {
+	c := createCondition(t)
+	counts := countersOf(t, c.Name())
+	noError(t, c.Acquire(t.Context()))
+	noError(t, counts["sleeping"].Release())
+	noError(t, counts["sleeping"].Release())
+	got := make(chan error)
+	go func() { got <- c.NotifyContext(within(t, 100*time.Millisecond), 2) }()
+	wantState(t, counts["wait"], 2, 0)
+	noError(t, counts["woken"].Release())
+	if err := <-got; !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	counts.wantCounts(t, 1, 0, 0)
+}
+
 func TestResetCondition(t *testing.T) {
 	c := createCondition(t)
 	counts := countersOf(t, c.Name())
