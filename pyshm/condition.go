@@ -202,13 +202,20 @@ var errNotHeld error = &reason{"nobody holds the lock", ErrNotAcquired}
 // [fs.ErrClosed], with which it can no longer be released.
 func (c *Condition) Wait(ctx context.Context) error {
 	return c.call("wait", ctx, func(ctx context.Context) error {
-		_, err := c.waitHeld(ctx)
+		held, err := c.sleep(ctx)
+		if held {
+			return err
+		}
+		if lockErr := c.lock.Acquire(c.closing); lockErr != nil {
+			return lockErr
+		}
 		return err
 	})
 }
 
-// waitHeld is Wait. It reports whether the caller still holds the lock.
-func (c *Condition) waitHeld(ctx context.Context) (held bool, err error) {
+// sleep releases the lock and waits for a notification, or until ctx is done. It
+// reports whether the caller still holds the lock: it has not slept then.
+func (c *Condition) sleep(ctx context.Context) (held bool, err error) {
 	if err := c.held(); err != nil {
 		return true, err
 	}
@@ -220,11 +227,7 @@ func (c *Condition) waitHeld(ctx context.Context) (held bool, err error) {
 		return true, cmp.Or(undoErr, err)
 	}
 	waitErr := c.wait.Acquire(ctx)
-	wokenErr := c.woken.Release()
-	if err := c.lock.Acquire(c.closing); err != nil {
-		return false, err
-	}
-	return true, cmp.Or(wokenErr, waitErr)
+	return false, cmp.Or(c.woken.Release(), waitErr)
 }
 
 // Notify wakes up to n of those who wait, and waits until they have woken up.

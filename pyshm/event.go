@@ -124,18 +124,21 @@ func (e *Event) IsSet() (bool, error) { return e.IsSetContext(context.Background
 // IsSetContext is [Event.IsSet] with an end to the waiting for the lock.
 func (e *Event) IsSetContext(ctx context.Context) (set bool, err error) {
 	err = e.call("is set", ctx, func(context.Context) error {
-		set, err = e.isSetHeld()
+		set, err = e.look()
 		return err
 	})
 	return set, err
 }
 
-func (e *Event) isSetHeld() (bool, error) {
-	set, err := e.flag.TryAcquire()
-	if set {
-		err = e.flag.Release()
+// look looks at the flag. Python, and Set, take it for a moment while they hold
+// the lock: without the lock, look can miss that the event is set.
+func (e *Event) look() (set bool, err error) {
+	value, err := e.flag.Value()
+	if value == 0 {
+		return false, err
 	}
-	return set, err
+	e.flag.queue.acquired()
+	return true, nil
 }
 
 // Wait waits until the event is set, or until ctx is done. It returns nil also
@@ -146,29 +149,24 @@ func (e *Event) Wait(ctx context.Context) error {
 		if err := e.cond.lock.Acquire(ctx); err != nil {
 			return err
 		}
-		held, err := e.waitHeld(ctx)
-		if held {
-			err = cmp.Or(err, e.cond.lock.Release())
+		if set, err := e.look(); set || err != nil {
+			return cmp.Or(err, e.cond.lock.Release())
 		}
-		return err
+		held, err := e.cond.sleep(ctx)
+		switch {
+		case held:
+			return cmp.Or(err, e.cond.lock.Release())
+		case err == nil:
+			return nil
+		}
+		// It may have been set since ctx was done. The lock may be taken for
+		// longer than the caller has time.
+		set, lookErr := e.look()
+		if set {
+			return nil
+		}
+		return cmp.Or(lookErr, err)
 	})
-}
-
-// waitHeld is Wait with the lock held. It reports whether it still is.
-func (e *Event) waitHeld(ctx context.Context) (held bool, err error) {
-	if set, err := e.isSetHeld(); set || err != nil {
-		return true, err
-	}
-	held, waitErr := e.cond.waitHeld(ctx)
-	if !held || waitErr == nil {
-		return held, waitErr
-	}
-	// It may have been set since ctx was done.
-	set, err := e.isSetHeld()
-	if !set {
-		err = cmp.Or(err, waitErr)
-	}
-	return true, err
 }
 
 // Reset makes an event usable again after a process has died that held its lock

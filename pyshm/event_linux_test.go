@@ -96,6 +96,50 @@ func TestEventWithDeadHolder(t *testing.T) {
 	wantState(t, counts["lock"], 1, 0)
 }
 
+// The lock can be taken, for good, while others wait for the event: they neither
+// stay beyond the end of their context nor miss that the event has been set.
+func TestWaitForEventWithDeadHolder(t *testing.T) {
+	for what, tc := range map[string]struct {
+		before   func(counts counters) error
+		sleeping int
+		want     error
+	}{
+		"not set":      {func(counters) error { return nil }, 1, context.DeadlineExceeded},
+		"not notified": {func(counts counters) error { return counts["flag"].Release() }, 1, nil},
+		"notified": {func(counts counters) error {
+			_, err := counts["sleeping"].TryAcquire()
+			return errors.Join(err, counts["flag"].Release(), counts["wait"].Release())
+		}, 0, nil},
+	} {
+		t.Run(what, func(t *testing.T) {
+			e := createEvent(t)
+			counts := countersOf(t, e.Name(), "flag")
+			got, before := make(chan error, 1), false
+			go func() {
+				err := e.Wait(within(t, 200*time.Millisecond))
+				if err == nil && !before { // the race detector looks at this, too
+					t.Error("does not see what was written before the event was set")
+				}
+				got <- err
+			}()
+			wantState(t, counts["sleeping"], 1, 0)
+			noError(t, counts["lock"].Acquire(t.Context()))
+			before = true
+			noError(t, tc.before(counts))
+			select {
+			case err := <-got:
+				if !errors.Is(err, tc.want) {
+					t.Errorf("%v instead of %v", err, tc.want)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("waits for the lock")
+			}
+			counts.wantCounts(t, tc.sleeping, 1, 0)
+			wantState(t, counts["lock"], 0, 0)
+		})
+	}
+}
+
 // One who waited for an event can be dead: the event is set all the same.
 func TestEventWithDeadSleeper(t *testing.T) {
 	e := createEvent(t)
