@@ -33,9 +33,9 @@ type Condition struct {
 	name                        string
 	lock, sleeping, woken, wait Semaphore
 
-	closing context.Context    // done when Close begins; nil in the zero value
-	close   context.CancelFunc // closing's
-	calls   sync.RWMutex       // held for reading by calls that Close must not tear
+	closing context.Context         // done when Close begins, because of errClosed; nil in the zero value
+	close   context.CancelCauseFunc // closing's
+	calls   sync.RWMutex            // held for reading by calls that Close must not tear
 }
 
 // ConditionParts are the names of the semaphores of a [Condition]. In JSON they
@@ -95,7 +95,7 @@ func attachCondition(op, name string, names ConditionParts) (*Condition, error) 
 
 func (c *Condition) init(name string) {
 	c.name = strings.TrimPrefix(name, "/")
-	c.closing, c.close = context.WithCancel(context.Background())
+	c.closing, c.close = context.WithCancelCause(context.Background())
 }
 
 func (c *Condition) parts(names ConditionParts) []part {
@@ -161,10 +161,14 @@ func (c *Condition) call(op string, ctx context.Context, f func(ctx context.Cont
 	if c.isClosed() {
 		return c.err(op, errClosed)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(c.closing, cancel)()
-	return c.err(op, f(ctx))
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(c.closing, func() { cancel(errClosed) })()
+	err := f(ctx)
+	if errors.Is(err, context.Canceled) && context.Cause(ctx) == errClosed {
+		err = errClosed
+	}
+	return c.err(op, err)
 }
 
 // err makes the error of one of the semaphores that of the call op.
@@ -175,9 +179,6 @@ func (c *Condition) err(op string, err error) error {
 	var inner *Error
 	if errors.As(err, &inner) {
 		err = inner.Err
-	}
-	if c.isClosed() {
-		err = errClosed
 	}
 	return wrap(op, c.name, err)
 }
@@ -199,7 +200,7 @@ var errNotHeld error = &reason{"nobody holds the lock", ErrNotAcquired}
 //
 // When ctx is done Wait returns ctx.Err(), but not before it has the lock again,
 // however long that takes. The caller holds the lock after every error except
-// [fs.ErrClosed], with which it can no longer be released.
+// [fs.ErrClosed].
 func (c *Condition) Wait(ctx context.Context) error {
 	return c.call("wait", ctx, func(ctx context.Context) error {
 		held, err := c.sleep(ctx)
@@ -207,7 +208,7 @@ func (c *Condition) Wait(ctx context.Context) error {
 			return err
 		}
 		if lockErr := c.lock.Acquire(c.closing); lockErr != nil {
-			return lockErr
+			return cmp.Or(context.Cause(c.closing), lockErr)
 		}
 		return err
 	})
@@ -350,7 +351,7 @@ func (c *Condition) closeAll(semaphores []*Semaphore) error {
 	if c.closing == nil {
 		return nil
 	}
-	c.close()
+	c.close(errClosed)
 	c.calls.Lock()
 	defer c.calls.Unlock()
 	return each(semaphores, (*Semaphore).Close)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pyshm-go/pyshm/compat/soak"
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
@@ -351,6 +353,38 @@ func TestCloseCondition(t *testing.T) {
 	noError(t, staying.Release())
 	noError(t, <-left)
 	counts.wantCounts(t, 0, 0, 0)
+}
+
+// When Close begins while Wait ends, the error tells who has the lock.
+func TestCloseConditionDuringWait(t *testing.T) {
+	c := createCondition(t)
+	lock := attachLock(t, c.Name()+".lock")
+	closed, ended := 0, 0
+	for range soak.Length(500, 20_000) {
+		closing, err := pyshm.AttachCondition(c.Name())
+		noError(t, err)
+		noError(t, closing.Acquire(t.Context()))
+		ctx, cancel := context.WithCancel(t.Context())
+		got := make(chan error)
+		go func() { got <- closing.Wait(ctx) }()
+		wantState(t, lock, 1, 0)
+		cancel()
+		for end := time.Now().Add(time.Duration(rand.IntN(200)) * time.Microsecond); time.Now().Before(end); {
+		}
+		noError(t, closing.Close())
+		switch err := <-got; {
+		case errors.Is(err, fs.ErrClosed):
+			closed++
+			wantState(t, lock, 1, 0)
+		case errors.Is(err, context.Canceled):
+			ended++
+			wantState(t, lock, 0, 0)
+			noError(t, lock.Release())
+		default:
+			t.Fatal(err)
+		}
+	}
+	t.Logf("closed before the wait ended %d times, and after it %d times", closed, ended)
 }
 
 // Close also sends away a notifier that waits for one who is dead.
