@@ -1,7 +1,10 @@
 package compat_test
 
 import (
+	"bytes"
 	"fmt"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -10,10 +13,6 @@ import (
 )
 
 // These tests are about those who do not wake up when they are notified.
-
-func conditionParts(name string) pyshm.ConditionParts {
-	return pyshm.ConditionParts{Lock: name + ".lock", Sleeping: name + ".sleeping", Woken: name + ".woken", Wait: name + ".wait"}
-}
 
 // A notifier that stops waiting leaves counts with which Python can go on: of two
 // whom it has notified, one gave up, and one does so later.
@@ -42,4 +41,49 @@ func TestPythonAfterNotifyTimeout(t *testing.T) {
 		check(t, p.Exec(fmt.Sprintf("from pyshm_attach import *\nshared = attach_condition(%q)\nwith shared: shared.notify()", name)))
 		now.wantRest(t)
 	})
+}
+
+// A Python that is stopped when an event is set sleeps on if the setter does not
+// wait for it, until the event is set again.
+func TestSetWithStoppedPython(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
+		p := start(t, py, helper(t))
+		name := segmentName()
+		e := must(pyshm.CreateEvent(name))(t)
+		defer e.Unlink()
+		defer e.Close()
+		now := countsOf(t, conditionParts(name))
+		check(t, p.Exec(fmt.Sprintf("from pyshm_attach import *\nshared = attach_event(%q)", name)))
+		woken := later(p, "assert shared.wait(20)")
+		wantState(t, now.wait, 0, 1)
+
+		stop(t, p.Pid())
+		wantTimeout(t, e.SetContext(within(t, 50*time.Millisecond)))
+		check(t, syscall.Kill(p.Pid(), syscall.SIGCONT))
+		wantEqual(t, "set", must(e.IsSet())(t), true)
+		select {
+		case err := <-woken:
+			t.Errorf("woke up for a notification that was taken back: %v", err)
+		case <-time.After(50 * time.Millisecond):
+		}
+		check(t, e.Set())
+		check(t, <-woken)
+		now.wantRest(t)
+	})
+}
+
+// stop returns when the process has stopped, until it gets a SIGCONT.
+func stop(t *testing.T, pid int) {
+	t.Helper()
+	check(t, syscall.Kill(pid, syscall.SIGSTOP))
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		stat := must(os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)))(t)
+		if bytes.Contains(stat, []byte(") T ")) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("does not stop: %s", stat)
+		}
+	}
 }

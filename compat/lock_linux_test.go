@@ -260,6 +260,11 @@ func shareSemaphore(t *testing.T, p *compat.Peer, by maker, made, attached strin
 	return s
 }
 
+// conditionParts are those of a condition that Go has made.
+func conditionParts(name string) pyshm.ConditionParts {
+	return pyshm.ConditionParts{Lock: name + ".lock", Sleeping: name + ".sleeping", Woken: name + ".woken", Wait: name + ".wait"}
+}
+
 // counts are the semaphores of a condition.
 type counts struct{ lock, sleeping, woken, wait *pyshm.Semaphore }
 
@@ -343,7 +348,7 @@ func testShareCondition(t *testing.T, p *compat.Peer, by maker) {
 	var names pyshm.ConditionParts
 	c := share(t, p, by, "context.Condition()", "attach_condition(%q)", &names,
 		func(name string) (*pyshm.Condition, error) {
-			names = pyshm.ConditionParts{Lock: name + ".lock", Sleeping: name + ".sleeping", Woken: name + ".woken", Wait: name + ".wait"}
+			names = conditionParts(name)
 			return pyshm.CreateCondition(name)
 		},
 		func() (*pyshm.Condition, error) { return pyshm.AttachConditionParts(names) })
@@ -390,7 +395,7 @@ func testShareEvent(t *testing.T, p *compat.Peer, by maker) {
 	var names pyshm.EventParts
 	e := share(t, p, by, "context.Event()", "attach_event(%q)", &names,
 		func(name string) (*pyshm.Event, error) {
-			names.ConditionParts = pyshm.ConditionParts{Lock: name + ".lock", Sleeping: name + ".sleeping", Woken: name + ".woken", Wait: name + ".wait"}
+			names.ConditionParts = conditionParts(name)
 			return pyshm.CreateEvent(name)
 		},
 		func() (*pyshm.Event, error) { return pyshm.AttachEventParts(names) })

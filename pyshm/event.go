@@ -94,7 +94,9 @@ func (e *Event) Set() error { return e.SetContext(context.Background()) }
 
 // SetContext is [Event.Set] with an end to the waiting, for the lock and for
 // those who are to wake up. If ctx is done while it waits for these, the event
-// is set.
+// is set and stays so, but those who have not woken up by then sleep on until it
+// is set again. They are processes that have died, or have stopped: to wake
+// these, call Set when they have been continued.
 func (e *Event) SetContext(ctx context.Context) error {
 	return e.call("set", ctx, func(ctx context.Context) error {
 		if _, err := e.flag.TryAcquire(); err != nil {
