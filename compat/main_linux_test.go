@@ -1,8 +1,11 @@
 package compat_test
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/pyshm-go/pyshm/compat/leaktest"
@@ -18,6 +21,8 @@ func TestMain(m *testing.M) {
 	if code, isWorker := runAsLockWorker(); isWorker {
 		os.Exit(code)
 	}
+	// Tests that may run at the same time mostly wait, for Pythons to start and end.
+	flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))) // a default only
 	os.Exit(leaktest.Run(m, namePrefix))
 }
 

@@ -55,8 +55,9 @@ func TestErrors(t *testing.T) {
 		{attachErr(nil), format.ErrIncomplete, `format: attach: the list is not complete yet: it has no bytes`},
 		{attachErr(align(make([]byte, 64))), format.ErrIncomplete, `format: attach: the list is not complete yet: the count is 0 in 64 bytes`},
 		{attachErr(corrupt[1:]), format.ErrUnaligned, `format: attach: the buffer is not 8-byte aligned`},
-		{func() error { _, err := list.Get(3); return err }, format.ErrIndex, `format: get item 3: index out of range: the list has 3 items`},
-		{func() error { _, err := list.Int(1); return err }, format.ErrKind, `format: int item 1: item is of another kind: str, not int`},
+		{func() error { _, err := list.Get(3); return err }, format.ErrIndex, `format: get item 3: index out of range: 3 with length 3`},
+		{func() error { return list.Set(-1, 0) }, format.ErrIndex, `format: set: index out of range: -1 with length 3`},
+		{func() error { _, err := list.Int(1); return err }, format.ErrKind, `format: get item 1: item is of another kind: str, not int`},
 		{func() error { return list.Set(0, complex(1, 2)) }, format.ErrType, `format: set item 0: unsupported type complex128: a list holds integers, floats, bool, nil, string and []byte`},
 		{func() error { return list.Set(0, uint64(1<<63)) }, format.ErrRange, `format: set item 0: int out of range: 9223372036854775808 exceeds 9223372036854775807`},
 		{func() error { return list.SetStr(1, "123456789") }, format.ErrTooLong, `format: set item 1: value exceeds the slot: 9 bytes, the slot has 8`},
@@ -64,7 +65,7 @@ func TestErrors(t *testing.T) {
 		{func() error { return list.SetStr(1, "x\x00") }, format.ErrTrailingNUL, `format: set item 1: str value ends in NUL, which Python would strip`},
 		{func() error { return list.SetStr(1, "\xff") }, format.ErrUTF8, `format: set item 1: str is not valid UTF-8`},
 		{func() error { return readOnly.Set(1, "x") }, format.ErrReadOnly, `format: set item 1: the list is read-only: permission denied`},
-		{func() error { _, err := readOnly.AddInt(0, 1); return err }, fs.ErrPermission, `format: addint item 0: the list is read-only: permission denied`},
+		{func() error { _, err := readOnly.AddInt(0, 1); return err }, fs.ErrPermission, `format: add to item 0: the list is read-only: permission denied`},
 		{func() error { _, err := list.Index("x"); return err }, format.ErrNotFound, `format: index: 'x': value is not in the list`},
 		{func() error { _, err := format.ParseRepr("[1"); return err }, format.ErrSyntax, `format: parse: invalid literal at offset 2: expected ',' or ']', not end`},
 	} {
@@ -80,7 +81,7 @@ func TestErrorFields(t *testing.T) {
 	setHeader(buf, format.Offsets, 1, "z", 0)
 	_, err := attach(t, buf).Int(1)
 	var e *format.Error
-	if !errors.As(err, &e) || e.Op != "int" || e.Index != 1 {
+	if !errors.As(err, &e) || e.Op != "get" || e.Index != 1 {
 		t.Errorf("Error: %+v", e)
 	}
 	var corrupt *format.CorruptError

@@ -65,7 +65,7 @@ func (l *List) Int(i int) (int64, error) {
 	if bits, ok := l.peek(i, formatInt); ok {
 		return int64(bits), nil
 	}
-	bits, err := l.number("int", i, Int, &waiter{})
+	bits, err := l.number(i, Int, &waiter{})
 	return int64(bits), err
 }
 
@@ -74,13 +74,13 @@ func (l *List) Float(i int) (float64, error) {
 	if bits, ok := l.peek(i, formatFloat); ok {
 		return math.Float64frombits(bits), nil
 	}
-	bits, err := l.number("float", i, Float, &waiter{})
+	bits, err := l.number(i, Float, &waiter{})
 	return math.Float64frombits(bits), err
 }
 
 // Bool returns item i, which must be a bool.
 func (l *List) Bool(i int) (bool, error) {
-	bits, err := l.number("bool", i, Bool, &waiter{})
+	bits, err := l.number(i, Bool, &waiter{})
 	return bits&boolByte != 0, err
 }
 
@@ -100,7 +100,7 @@ func (l *List) peek(i int, format uint64) (bits uint64, ok bool) {
 }
 
 // number reads the word of item i, which must be of kind k.
-func (l *List) number(op string, i int, k Kind, w *waiter) (uint64, error) {
+func (l *List) number(i int, k Kind, w *waiter) (uint64, error) {
 	for {
 		if bits, ok := l.peek(i, formatFor(k, wordSize)); ok {
 			return bits, nil
@@ -108,11 +108,11 @@ func (l *List) number(op string, i int, k Kind, w *waiter) (uint64, error) {
 		h, err := l.header(i, w)
 		switch {
 		case err != nil:
-			return 0, itemErr(op, i, err)
+			return 0, itemErr("get", i, err)
 		case h.kind != k:
-			return 0, itemErr(op, i, kindErr(h.kind, k))
+			return 0, itemErr("get", i, kindErr(h.kind, k))
 		case !w.again(l.patience):
-			return 0, itemErr(op, i, errChanging)
+			return 0, itemErr("get", i, errChanging)
 		}
 	}
 }
@@ -129,7 +129,7 @@ func (l *List) Str(i int) (string, error) {
 		err = ErrUTF8
 	}
 	if err != nil {
-		return "", itemErr("str", i, err)
+		return "", itemErr("get", i, err)
 	}
 	return s, nil
 }
@@ -138,7 +138,7 @@ func (l *List) Str(i int) (string, error) {
 func (l *List) Bytes(i int) ([]byte, error) {
 	var c []byte
 	if err := l.readText(i, Bytes, func(b []byte) { c = bytes.Clone(b) }); err != nil {
-		return nil, itemErr("bytes", i, err)
+		return nil, itemErr("get", i, err)
 	}
 	return c, nil
 }
@@ -152,7 +152,7 @@ func (l *List) AppendStr(dst []byte, i int) ([]byte, error) {
 		err = ErrUTF8
 	}
 	if err != nil {
-		return dst, itemErr("str", i, err)
+		return dst, itemErr("get", i, err)
 	}
 	return out, nil
 }
@@ -175,7 +175,7 @@ func (l *List) readText(i int, k Kind, use func(b []byte)) error {
 func (l *List) RawBytes(i int) ([]byte, error) {
 	at, err := l.span(i)
 	if err != nil {
-		return nil, itemErr("rawbytes", i, err)
+		return nil, itemErr("get", i, err)
 	}
 	return bytes.Clone(l.slotBytes(at)), nil
 }
@@ -207,7 +207,7 @@ func (l *List) all(op string) iter.Seq2[any, error] {
 }
 
 // Values returns all the items, or the error of the first that cannot be read.
-func (l *List) Values() ([]any, error) { return l.values("values") }
+func (l *List) Values() ([]any, error) { return l.values("get") }
 
 func (l *List) values(op string) ([]any, error) {
 	vs := make([]any, 0, min(l.n, 1024)) // doubled as items prove good: see attachSizes
@@ -227,23 +227,23 @@ func (l *List) values(op string) ([]any, error) {
 // the list ends, and returns how many it copied. It stops with an error at the
 // first item that is not an int. from may be the list's length.
 func (l *List) CopyInts(dst []int64, from int) (int, error) {
-	return copyNumbers(l, dst, from, "copyints", Int, func(bits uint64) int64 { return int64(bits) })
+	return copyNumbers(l, dst, from, Int, func(bits uint64) int64 { return int64(bits) })
 }
 
 // CopyFloats is [List.CopyInts] for items that are floats.
 func (l *List) CopyFloats(dst []float64, from int) (int, error) {
-	return copyNumbers(l, dst, from, "copyfloats", Float, math.Float64frombits)
+	return copyNumbers(l, dst, from, Float, math.Float64frombits)
 }
 
-func copyNumbers[T int64 | float64](l *List, dst []T, from int, op string, k Kind, convert func(uint64) T) (int, error) {
+func copyNumbers[T int64 | float64](l *List, dst []T, from int, k Kind, convert func(uint64) T) (int, error) {
 	if from < 0 || from > l.n {
-		return 0, itemErr(op, from, fmt.Errorf("%w: the list has %d items", ErrIndex, l.n))
+		return 0, itemErr("get", from, l.indexErr(from))
 	}
 	n := min(len(dst), l.n-from)
 	var w waiter
 	for i := range n {
 		w.next()
-		bits, err := l.number(op, from+i, k, &w)
+		bits, err := l.number(from+i, k, &w)
 		if err != nil {
 			return i, err
 		}

@@ -253,7 +253,7 @@ type span struct {
 // span finds slot i, and checks that it lies in the data area.
 func (l *List) span(i int) (span, error) {
 	if uint(i) >= uint(l.n) {
-		return span{}, fmt.Errorf("%w: the list has %d items", ErrIndex, l.n)
+		return span{}, l.indexErr(i)
 	}
 	start, end := load(&l.offsets[i]), load(&l.offsets[i+1])
 	if !l.isSlot(start, end) {
@@ -261,6 +261,10 @@ func (l *List) span(i int) (span, error) {
 			Reason: fmt.Sprintf("a slot from %d to %d in a data area of %d bytes", int64(start), int64(end), l.dataSize())}
 	}
 	return span{int(start), int(end - start)}, nil
+}
+
+func (l *List) indexErr(i int) error {
+	return fmt.Errorf("%w: %d with length %d", ErrIndex, i, l.n)
 }
 
 func (l *List) dataSize() int { return len(l.data) * wordSize }
@@ -293,7 +297,7 @@ func (l *List) Slot(i int) (Slot, error) {
 	var w waiter
 	h, err := l.header(i, &w)
 	if err != nil {
-		return Slot{}, itemErr("slot", i, err)
+		return Slot{}, itemErr("slot of", i, err)
 	}
 	return Slot{Kind: h.kind, Format: formatText(h.word), Code: h.code, Offset: l.areas.data + h.start, Capacity: h.size}, nil
 }

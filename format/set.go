@@ -98,13 +98,13 @@ func (l *List) finish(i int, k Kind, capacity int) {
 func (l *List) AddInt(i int, delta int64) (int64, error) {
 	p, err := l.intWord(i)
 	if err != nil {
-		return 0, itemErr("addint", i, err)
+		return 0, itemErr("add to", i, err)
 	}
 	for {
 		old := load(p)
 		sum := int64(old) + delta
 		if (sum > int64(old)) != (delta > 0) {
-			return 0, itemErr("addint", i, fmt.Errorf("%w: %d%+d", ErrRange, int64(old), delta))
+			return 0, itemErr("add to", i, fmt.Errorf("%w: %d%+d", ErrRange, int64(old), delta))
 		}
 		if compareAndSwap(p, old, uint64(sum)) {
 			return sum, nil
@@ -117,7 +117,7 @@ func (l *List) AddInt(i int, delta int64) (int64, error) {
 func (l *List) CompareAndSwapInt(i int, old, new int64) (bool, error) {
 	p, err := l.intWord(i)
 	if err != nil {
-		return false, itemErr("compareandswapint", i, err)
+		return false, itemErr("compare and swap", i, err)
 	}
 	return compareAndSwap(p, uint64(old), uint64(new)), nil
 }

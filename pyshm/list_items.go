@@ -45,7 +45,7 @@ func (l *ShareableList) Format() (formats string) {
 func (l *ShareableList) All() iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
 		if l.m.isClosed() {
-			yield(nil, l.m.errClosed("all"))
+			yield(nil, l.m.errClosed("get"))
 			return
 		}
 		// Not around the whole loop: the guard is not for the caller's code.
@@ -74,100 +74,100 @@ func (l *ShareableList) Get(i int) (v any, err error) {
 // Int returns item i, which must be an int. See [format.List.Int].
 func (l *ShareableList) Int(i int) (v int64, err error) {
 	if l.m.isClosed() {
-		return 0, l.m.errClosed("int")
+		return 0, l.m.errClosed("get")
 	}
-	defer l.m.leave("int", l.m.enter(), &err)
+	defer l.m.leave("get", l.m.enter(), &err)
 	return l.list.Int(i)
 }
 
 // Float returns item i, which must be a float. See [format.List.Float].
 func (l *ShareableList) Float(i int) (v float64, err error) {
 	if l.m.isClosed() {
-		return 0, l.m.errClosed("float")
+		return 0, l.m.errClosed("get")
 	}
-	defer l.m.leave("float", l.m.enter(), &err)
+	defer l.m.leave("get", l.m.enter(), &err)
 	return l.list.Float(i)
 }
 
 // Bool returns item i, which must be a bool. See [format.List.Bool].
 func (l *ShareableList) Bool(i int) (v bool, err error) {
 	if l.m.isClosed() {
-		return false, l.m.errClosed("bool")
+		return false, l.m.errClosed("get")
 	}
-	defer l.m.leave("bool", l.m.enter(), &err)
+	defer l.m.leave("get", l.m.enter(), &err)
 	return l.list.Bool(i)
 }
 
 // Str returns item i, which must be a str. See [format.List.Str].
 func (l *ShareableList) Str(i int) (v string, err error) {
 	if l.m.isClosed() {
-		return "", l.m.errClosed("str")
+		return "", l.m.errClosed("get")
 	}
-	defer l.m.leave("str", l.m.enter(), &err)
+	defer l.m.leave("get", l.m.enter(), &err)
 	return l.list.Str(i)
 }
 
 // Bytes returns a copy of item i, which must be a bytes. See [format.List.Bytes].
 func (l *ShareableList) Bytes(i int) (v []byte, err error) {
 	if l.m.isClosed() {
-		return nil, l.m.errClosed("bytes")
+		return nil, l.m.errClosed("get")
 	}
-	defer l.m.leave("bytes", l.m.enter(), &err)
+	defer l.m.leave("get", l.m.enter(), &err)
 	return l.list.Bytes(i)
 }
 
 // AppendStr appends item i, which must be a str, to dst. See [format.List.AppendStr].
 func (l *ShareableList) AppendStr(dst []byte, i int) (out []byte, err error) {
 	if l.m.isClosed() {
-		return dst, l.m.errClosed("str")
+		return dst, l.m.errClosed("get")
 	}
 	out = dst // what a fault leaves it
-	defer l.m.leave("str", l.m.enter(), &err)
+	defer l.m.leave("get", l.m.enter(), &err)
 	return l.list.AppendStr(dst, i)
 }
 
 // RawBytes returns a copy of the whole slot of item i, NULs included. See [format.List.RawBytes].
 func (l *ShareableList) RawBytes(i int) (slot []byte, err error) {
 	if l.m.isClosed() {
-		return nil, l.m.errClosed("rawbytes")
+		return nil, l.m.errClosed("get")
 	}
-	defer l.m.leave("rawbytes", l.m.enter(), &err)
+	defer l.m.leave("get", l.m.enter(), &err)
 	return l.list.RawBytes(i)
 }
 
 // Slot describes where and how item i is stored. See [format.List.Slot].
 func (l *ShareableList) Slot(i int) (slot format.Slot, err error) {
 	if l.m.isClosed() {
-		return format.Slot{}, l.m.errClosed("slot")
+		return format.Slot{}, l.m.errClosed("slot of")
 	}
-	defer l.m.leave("slot", l.m.enter(), &err)
+	defer l.m.leave("slot of", l.m.enter(), &err)
 	return l.list.Slot(i)
 }
 
 // Values returns all the items, or the error of the first that cannot be read. See [format.List.Values].
 func (l *ShareableList) Values() (values []any, err error) {
 	if l.m.isClosed() {
-		return nil, l.m.errClosed("values")
+		return nil, l.m.errClosed("get")
 	}
-	defer l.m.leave("values", l.m.enter(), &err)
+	defer l.m.leave("get", l.m.enter(), &err)
 	return l.list.Values()
 }
 
 // CopyInts copies the items from index from on, which must be ints, into dst. See [format.List.CopyInts].
 func (l *ShareableList) CopyInts(dst []int64, from int) (n int, err error) {
 	if l.m.isClosed() {
-		return 0, l.m.errClosed("copyints")
+		return 0, l.m.errClosed("get")
 	}
-	defer l.m.leave("copyints", l.m.enter(), &err)
+	defer l.m.leave("get", l.m.enter(), &err)
 	return l.list.CopyInts(dst, from)
 }
 
 // CopyFloats copies the items from index from on, which must be floats, into dst. See [format.List.CopyFloats].
 func (l *ShareableList) CopyFloats(dst []float64, from int) (n int, err error) {
 	if l.m.isClosed() {
-		return 0, l.m.errClosed("copyfloats")
+		return 0, l.m.errClosed("get")
 	}
-	defer l.m.leave("copyfloats", l.m.enter(), &err)
+	defer l.m.leave("get", l.m.enter(), &err)
 	return l.list.CopyFloats(dst, from)
 }
 
@@ -264,17 +264,17 @@ func (l *ShareableList) SetNone(i int) (err error) {
 // AddInt adds delta to item i, which must be an int, and returns the sum. See [format.List.AddInt].
 func (l *ShareableList) AddInt(i int, delta int64) (sum int64, err error) {
 	if l.m.isClosed() {
-		return 0, l.m.errClosed("addint")
+		return 0, l.m.errClosed("add to")
 	}
-	defer l.m.leave("addint", l.m.enter(), &err)
+	defer l.m.leave("add to", l.m.enter(), &err)
 	return l.list.AddInt(i, delta)
 }
 
 // CompareAndSwapInt stores new in item i, which must be an int, if it holds old. See [format.List.CompareAndSwapInt].
 func (l *ShareableList) CompareAndSwapInt(i int, old, new int64) (swapped bool, err error) {
 	if l.m.isClosed() {
-		return false, l.m.errClosed("compareandswapint")
+		return false, l.m.errClosed("compare and swap")
 	}
-	defer l.m.leave("compareandswapint", l.m.enter(), &err)
+	defer l.m.leave("compare and swap", l.m.enter(), &err)
 	return l.list.CompareAndSwapInt(i, old, new)
 }

@@ -229,7 +229,7 @@ func TestListErrorsNameSegmentAndItem(t *testing.T) {
 		want string
 	}{
 		{l.SetStr(4, "123456789"), `pyshm: set item 4 of "` + l.Name() + `": value exceeds the slot: 9 bytes, the slot has 8`},
-		{l.Set(9, 1), `pyshm: set item 9 of "` + l.Name() + `": index out of range: the list has 6 items`},
+		{l.Set(9, 1), `pyshm: set item 9 of "` + l.Name() + `": index out of range: 9 with length 6`},
 	} {
 		if test.err == nil || test.err.Error() != test.want {
 			t.Errorf("got  %v\nwant %s", test.err, test.want)
