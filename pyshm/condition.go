@@ -118,6 +118,9 @@ func (c *Condition) semaphores() []*Semaphore { return append(c.counters(), &c.l
 // or the name of its lock.
 func (c *Condition) Name() string { return c.name }
 
+// String returns, for example, Condition('frames.ready').
+func (c *Condition) String() string { return "Condition(" + format.Repr(c.Name()) + ")" }
+
 // Acquire acquires the lock. [Lock.Acquire] says more.
 func (c *Condition) Acquire(ctx context.Context) error {
 	const op = "acquire"

@@ -5,6 +5,7 @@ import (
 	"context"
 	"math"
 
+	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
@@ -77,6 +78,9 @@ func (e *Event) semaphores() []*Semaphore { return append(e.cond.semaphores(), &
 // Name returns the name that the event was created with or attached to by, or
 // the name of its lock.
 func (e *Event) Name() string { return e.cond.Name() }
+
+// String returns, for example, Event('frames.done').
+func (e *Event) String() string { return "Event(" + format.Repr(e.Name()) + ")" }
 
 // call calls f with the lock held.
 func (e *Event) call(op string, ctx context.Context, f func(ctx context.Context) error) error {

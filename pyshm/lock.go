@@ -3,6 +3,8 @@ package pyshm
 import (
 	"context"
 	"sync"
+
+	"github.com/pyshm-go/pyshm/format"
 )
 
 // A Lock is a handle to a lock that several processes share, the counterpart of
@@ -34,6 +36,9 @@ func AttachLock(name string) (*Lock, error) {
 
 // Name returns the name, without a slash: what Python takes.
 func (l *Lock) Name() string { return l.s.Name() }
+
+// String returns, for example, Lock('frames.lock').
+func (l *Lock) String() string { return "Lock(" + format.Repr(l.Name()) + ")" }
 
 // Acquire waits until nobody holds the lock, and takes it. When ctx is done it
 // returns ctx.Err() and has not taken the lock. A holder that has died holds it

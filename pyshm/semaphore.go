@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"sync"
 
 	"github.com/pyshm-go/pyshm/format"
@@ -149,8 +151,8 @@ func (s *Semaphore) tryAttach(name string, bound int) error {
 		return err
 	}
 	m, err := tryAttach(semaphorePrefix+name, attachOptions{})
-	if errors.Is(err, fs.ErrNotExist) && muslSize(name) {
-		return errMusl
+	if errors.Is(err, fs.ErrNotExist) {
+		return missingSemaphore(name, err)
 	}
 	if err != nil {
 		return err
@@ -158,11 +160,20 @@ func (s *Semaphore) tryAttach(name string, bound int) error {
 	return s.open(name, m, bound)
 }
 
-// muslSize tells whether there is a file in the place and of the size of one of
-// musl's semaphores.
-func muslSize(name string) bool {
-	info, err := shmfile.Lookup(name)
-	return err == nil && info.Mode.IsRegular() && info.Size == 32
+// missingSemaphore returns why there is no semaphore of that name, if a file of
+// the name itself tells more than err does.
+func missingSemaphore(name string, err error) error {
+	const muslSize = 32
+	info, errFile := shmfile.Lookup(name)
+	switch {
+	case errFile != nil || !info.Mode.IsRegular():
+		return err
+	case strings.HasPrefix(name, semaphorePrefix):
+		return &reason{fmt.Sprintf("sem. is part of the file's name alone, here it is %q", name[len(semaphorePrefix):]), fs.ErrNotExist}
+	case info.Size == muslSize:
+		return errMusl
+	}
+	return err
 }
 
 var errMusl = &reason{
@@ -197,6 +208,9 @@ func (s *Semaphore) Name() string {
 	}
 	return s.m.Name()
 }
+
+// String returns, for example, Semaphore('jobs').
+func (s *Semaphore) String() string { return "Semaphore(" + format.Repr(s.Name()) + ")" }
 
 func (s *Semaphore) isClosed() bool { return s == nil || s.m.isClosed() }
 

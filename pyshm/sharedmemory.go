@@ -2,6 +2,7 @@ package pyshm
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"math"
@@ -209,10 +210,17 @@ func (m *SharedMemory) discard() {
 //
 // It is [SharedMemory.Unlink], not this function, that removes a name only if
 // it still belongs to the segment one knows.
+//
+// Locks and semaphores have the names of their files here: "sem." and the name.
 func Unlink(name string) error {
 	file, err := shmfile.FileName(name)
 	if err == nil {
 		err = shmfile.Unlink(file)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, errLock := shmfile.Lookup(semaphorePrefix + file); errLock == nil {
+			err = &reason{fmt.Sprintf("there is a lock of that name, which here is %q", semaphorePrefix+file), fs.ErrNotExist}
+		}
 	}
 	return wrap("unlink", name, err)
 }
@@ -224,6 +232,11 @@ func (m *SharedMemory) Name() string {
 		return ""
 	}
 	return m.name
+}
+
+// String returns Python's repr, for example SharedMemory('psm_0a1b2c3d', size=4096).
+func (m *SharedMemory) String() string {
+	return fmt.Sprintf("SharedMemory(%s, size=%d)", format.Repr(m.Name()), m.Size())
 }
 
 // Size returns the size in bytes, which the segment had when the handle was

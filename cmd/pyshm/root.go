@@ -124,9 +124,9 @@ func explain(err error) string {
 	case name == "":
 		return text
 	case errors.Is(err, errors.ErrUnsupported): // also of a lock that exists, but is musl's
-	case errors.Is(err, fs.ErrNotExist) && op == "attach lock":
+	case errors.Is(err, syscall.ENOENT) && op == "attach lock":
 		return fmt.Sprintf("no lock is named %q: pyshm ls shows those there are as sem.NAME, --create makes one", name)
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, syscall.ENOENT):
 		return fmt.Sprintf("no shared memory is named %q: pyshm ls shows what there is", name)
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Sprintf("%q exists already: create --replace takes its place, pyshm rm removes it", name)
