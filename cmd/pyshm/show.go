@@ -141,8 +141,14 @@ func eachRow(l *pyshm.ShareableList, print func(row) error) error {
 
 func showList(out *bufio.Writer, l *pyshm.ShareableList) error {
 	size := l.SharedMemory().Size()
-	fmt.Fprintf(out, "%s: list of %d items, %d bytes, layout of CPython %s\n",
-		shown(l.Name()), l.Len(), size, layoutName(l.Layout()))
+	items, layout := "items", layoutName(l.Layout())
+	if l.Len() == 1 {
+		items = "item"
+	}
+	if l.Layout() == format.Offsets {
+		layout += " and later"
+	}
+	fmt.Fprintf(out, "%s: list of %d %s, %d bytes, layout of CPython %s\n", shown(l.Name()), l.Len(), items, size, layout)
 	// The widths are known in advance but for the value's, hence its place.
 	index := max(len("INDEX"), len(strconv.Itoa(l.Len()-1)))
 	offset := max(len("OFFSET"), len(strconv.Itoa(size)))

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -12,55 +13,52 @@ import (
 )
 
 func main() {
+	if err := run(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context) error {
 	list, err := pyshm.CreateList("", []any{0})
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	defer list.Unlink()
 	defer list.Close()
 
 	lock, err := pyshm.CreateLock("")
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	defer lock.Unlink()
 	defer lock.Close()
-	worker := start("python3", "examples/go-lock/worker.py", list.Name(), lock.Name())
-	for range 1000 {
-		if err := lock.Acquire(context.Background()); err != nil {
-			log.Fatal(err)
-		}
-		addOne(list)
-		if err := lock.Release(); err != nil {
-			log.Fatal(err)
-		}
-	}
 
-	if err := worker.Wait(); err != nil {
-		log.Fatal(err)
+	worker := exec.Command("python3", "examples/go-lock/worker.py", list.Name(), lock.Name())
+	worker.Stderr = os.Stderr
+	if err := worker.Start(); err != nil {
+		return err
+	}
+	for range 1000 {
+		err = errors.Join(err, addOne(ctx, lock, list))
+	}
+	if err := errors.Join(err, worker.Wait()); err != nil {
+		return err
 	}
 	count, err := list.Int(0)
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	fmt.Println("Go: the count is", count)
+	return nil
 }
 
-func start(name string, args ...string) *exec.Cmd {
-	worker := exec.Command(name, args...)
-	worker.Stderr = os.Stderr
-	if err := worker.Start(); err != nil {
-		log.Fatal(err)
+func addOne(ctx context.Context, lock *pyshm.Lock, list *pyshm.ShareableList) error {
+	if err := lock.Acquire(ctx); err != nil {
+		return err
 	}
-	return worker
-}
-
-func addOne(list *pyshm.ShareableList) {
-	n, err := list.Int(0)
-	if err != nil {
-		log.Fatal(err)
+	count, err := list.Int(0)
+	if err == nil {
+		err = list.SetInt(0, count+1)
 	}
-	if err := list.SetInt(0, n+1); err != nil {
-		log.Fatal(err)
-	}
+	return errors.Join(err, lock.Release())
 }

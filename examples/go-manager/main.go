@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log"
 	"os/exec"
@@ -30,6 +31,9 @@ func run(ctx context.Context, authkey []byte) error {
 	worker := exec.Command("python3", "examples/go-manager/worker.py", m.PythonAddress())
 	worker.Stdin = bytes.NewReader(authkey)
 	name, err := worker.Output()
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+		err = fmt.Errorf("%w: %s", err, failed.Stderr)
+	}
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,6 @@ import sys
 from multiprocessing.shared_memory import ShareableList
 
 sl = ShareableList(name=sys.argv[1])
-print(list(sl))
+print("Python:", list(sl))
 sl[1] += 1
 sl.shm.close()

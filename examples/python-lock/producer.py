@@ -9,7 +9,8 @@ peer = subprocess.Popen(["go", "run", "./examples/python-lock", sl.shm.name, par
 for _ in range(1000):
     with lock:
         sl[0] = sl[0] + 1
-peer.wait()
+if peer.wait() != 0:
+    raise SystemExit("the Go side has failed")
 print("Python: the count is", sl[0])
 sl.shm.close()
 sl.shm.unlink()
