@@ -491,7 +491,7 @@ assert child.exitcode == 0
 	})
 }
 
-// TestAttachLockHelperRefuses what would crash Python or have it sleep for ever.
+// TestAttachLockHelperRefuses what would crash Python or have it sleep forever.
 func TestAttachLockHelperRefuses(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()

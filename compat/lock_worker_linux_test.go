@@ -32,7 +32,7 @@ type lockWorker struct {
 	Slots             []int
 	Increments        int64   // of each slot; -1: until it is stopped
 	Patience          float64 // seconds
-	Hold              bool    // stop for ever with the lock held
+	Hold              bool    // stop forever with the lock held
 }
 
 // lockWorkerVariable has the lockWorker that this process is, as JSON.

@@ -51,7 +51,7 @@
 //     that; and it writes format and code before the value, so that a reader can
 //     get the old bytes as the new kind. int, float and bool have the same code: a
 //     consistent header does not prove a consistent value. PyPy writes byte by byte,
-//     numbers too; half a format is [ErrCorrupt] if it stays for 5 ms, or for ever
+//     numbers too; half a format is [ErrCorrupt] if it stays for 5 ms, or forever
 //     because the process has died.
 //
 // More than one item, and more than one step:

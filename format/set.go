@@ -4,9 +4,9 @@ import (
 	"fmt"
 )
 
-// Set stores v in item i, whose kind becomes that of v. What List.Set accepts
-// is in the package's table; a str or bytes may have as many bytes as the slot
-// (see [List.Slot]), else [ErrTooLong]. A refused Set leaves the item as it was.
+// Set stores v in item i, whose kind becomes that of v. What it accepts is
+// in the package's table; a str or bytes may have as many bytes as the slot (see
+// [List.Slot]), else [ErrTooLong]. A refused Set leaves the item as it was.
 //
 // A number, bool or None over one of the same kind is a single store. Any other
 // Set takes several, and readers without a lock get [ErrBusy] in the meantime;

@@ -242,7 +242,7 @@ func TestConditionUnderLoad(t *testing.T) {
 }
 
 // A process that was killed while it waited never wakes up: a notifier that has
-// a context does not wait for it for ever, and leaves the counts as if it had
+// a context does not wait for it forever, and leaves the counts as if it had
 // not notified.
 func TestNotifyDeadSleeper(t *testing.T) {
 	c := createCondition(t)

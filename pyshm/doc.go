@@ -43,9 +43,10 @@
 // They are the semaphores of glibc that Python's multiprocessing uses, each in
 // a file sem.NAME. What Python has made has a name if it was made in the context
 // spawn or forkserver, and not if it was made in the context fork;
-// pyshm_attach.parts tells it. What Go has made Python attaches to with
-// pyshm_attach.attach_lock("frames.lock") and its like. Other libraries, such as
-// musl, have other semaphores, which are refused.
+// parts(lock) tells it. What Go has made Python attaches to with
+// attach_lock("frames.lock") and its like. These functions are in the module
+// pyshm_attach.py, for the Python side to copy, which the command pyshm helper
+// prints. Other libraries, such as musl, have other semaphores, which are refused.
 //
 // Goroutines wait by the thousand in one thread, until their context is done or
 // the handle is closed. The time of a context does not follow the wall clock;
@@ -56,8 +57,7 @@
 //
 // A name may begin with one slash, which means nothing, and contains no other.
 // New names are ASCII without colon and newline, because Python's resource
-// tracker cannot handle these. On Linux they have up to 255 bytes; portable
-// ones have up to 13, out of A-Z, a-z, 0-9, underscore, dot and hyphen.
+// tracker cannot handle these. They have up to 255 bytes.
 //
 // # Errors
 //
@@ -106,7 +106,9 @@
 // ends, however it ends: in every version for ShareableList, and for
 // SharedMemory unless track=False is given, which Python 3.13 introduced. The
 // memory stays for those who are attached, but nobody else can attach.
-// [SharedMemory.Alias] is one answer: a second name, which a worker may use up.
+// [WorkerEnv] starts a worker that does not do so, and one that attaches with
+// pyshm_attach.py does not either; [SharedMemory.Alias] gives a worker a second
+// name, which it may use up; and package manager restores the name.
 //
 // Systems. Linux. Elsewhere every function answers [errors.ErrUnsupported].
 package pyshm

@@ -14,9 +14,9 @@ import (
 // Python's multiprocessing.shared_memory.ShareableList. It reads and writes the
 // segment in place and keeps no copy of any item.
 //
-// Its methods are those of [format.List], which see for what they do, for their
-// errors and for what several goroutines and processes may do at once; here a
-// truncated segment is [ErrFault] and a closed one [fs.ErrClosed], instead of a
+// Its methods are those of [format.List], whose documentation tells what they
+// do, their errors, and what several goroutines and processes may do at once; here
+// a truncated segment is [ErrFault] and a closed one [fs.ErrClosed], instead of a
 // crash. Where many items are read or written at a time, [ShareableList.Batch]
 // saves most of a call's cost.
 type ShareableList struct {
@@ -27,6 +27,9 @@ type ShareableList struct {
 // CreateList makes a segment that holds a list of the values and attaches to
 // it. What an item may be is in the table of package format; a [format.Sized]
 // has room to grow. With an empty name it chooses one, as Python does.
+//
+// CPython 3.9 and later read it, and PyPy; for CPython 3.8, which has another
+// layout, give [Layout]([format.Sizes]).
 //
 // The name appears when the list is complete: who attaches sees all of it.
 // [Create] says more about names, errors and lifetimes.

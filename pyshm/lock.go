@@ -16,8 +16,8 @@ import (
 // at once, Close included.
 type Lock struct{ s Semaphore }
 
-// CreateLock makes a lock that nobody holds. Any [CreateOption] that makes sense
-// for it may be given. [CreateSemaphore] says more about names, errors and
+// CreateLock makes a lock that nobody holds. Its options are [Mode] and
+// [Replace]. [CreateSemaphore] says more about names, errors and
 // lifetimes.
 func CreateLock(name string, opts ...CreateOption) (*Lock, error) {
 	o := semaphoreOptions{create: newCreateOptions(opts), bound: 1}
@@ -27,7 +27,7 @@ func CreateLock(name string, opts ...CreateOption) (*Lock, error) {
 
 // AttachLock attaches to an existing lock, of [CreateLock] or of Python. There,
 // Lock and RLock objects have a name if they were made in the context spawn or
-// forkserver: pyshm_attach.parts tells it. [AttachSemaphore] says what is
+// forkserver, which the function parts of pyshm_attach.py tells. [AttachSemaphore] says what is
 // refused.
 func AttachLock(name string) (*Lock, error) {
 	l := new(Lock)
@@ -42,7 +42,7 @@ func (l *Lock) String() string { return "Lock(" + format.Repr(l.Name()) + ")" }
 
 // Acquire waits until nobody holds the lock, and takes it. When ctx is done it
 // returns ctx.Err() and has not taken the lock. A holder that has died holds it
-// for ever: see Reset. [Semaphore.Acquire] says more about waiting.
+// forever: see Reset. [Semaphore.Acquire] says more about waiting.
 func (l *Lock) Acquire(ctx context.Context) error { return l.s.Acquire(ctx) }
 
 // TryAcquire takes the lock if nobody holds it, and reports whether it has.

@@ -36,9 +36,9 @@ type Semaphore struct {
 // semaphorePrefix begins the file names of glibc's semaphores.
 const semaphorePrefix = "sem."
 
-// CreateSemaphore makes a semaphore of the given value, at most 2147483647. Any
-// [CreateOption] that makes sense for it may be given, and a [Bound]. With an
-// empty name it chooses one, as Python does.
+// CreateSemaphore makes a semaphore of the given value, at most 2147483647. Its
+// options are [Bound], [Mode] and [Replace]. With an empty name it chooses one, as
+// Python does.
 //
 // What [Create] says of names, errors and lifetimes holds here too. The file is
 // /dev/shm/sem.NAME, and NAME has at most 251 bytes.

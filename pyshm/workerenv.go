@@ -39,7 +39,7 @@ import (
 // It does not reach a Python that ignores PYTHONPATH or sitecustomize (python3
 // -E, -I or -S), one that is started with another environment (as sudo does), or
 // one that does not see the directory (in a container). Such programs can use
-// pyshm_attach.py, or an [SharedMemory.Alias].
+// pyshm_attach.py, or [SharedMemory.Alias].
 //
 // The directory is os.TempDir()/pyshm-UID-HASH and stays for the next call; its
 // name changes with its content. An error is returned unless it belongs to this
