@@ -27,8 +27,8 @@ func newLock() *cobra.Command {
 		Short: "Run a program while holding a lock",
 		Long: `Acquires the lock NAME, a multiprocessing.Lock that Python or Go has made, runs
 COMMAND, and releases the lock when COMMAND has ended or cannot be started. The
-exit status is that of COMMAND, 128+n if signal n has ended it, and 1 if the
-lock was not to be had.
+exit status is that of COMMAND, 128+n if signal n has ended it, 126 or 127 if it
+cannot be started or found, and 1 if the lock was not to be had.
 
 The signals HUP, INT, QUIT, TERM, USR1 and USR2 are passed on to COMMAND. While
 pyshm waits for the lock they end it, with status 128+n. In the foreground of a
@@ -50,7 +50,7 @@ A lock made by --create stays until it is removed: pyshm rm sem.NAME.`,
 			}
 			command := exec.Command(args[1], args[2:]...)
 			if command.Err != nil {
-				return command.Err
+				return startError{command.Err}
 			}
 			command.Stdin, command.Stdout, command.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return runLocked(args[0], flags, command)
@@ -96,16 +96,20 @@ type waitTime time.Duration
 
 const forever waitTime = math.MaxInt64
 
-func (w *waitTime) String() string {
-	if *w == forever {
+func (w waitTime) String() string {
+	if w == forever {
 		return "forever"
 	}
-	return time.Duration(*w).String()
+	return time.Duration(w).String()
 }
 
 func (*waitTime) Type() string { return "DURATION" }
 
 func (w *waitTime) Set(text string) error {
+	if text == forever.String() {
+		*w = forever
+		return nil
+	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
 		return errors.New("a duration is a number with a unit, such as 500ms, 10s or 2m, or 0")
@@ -178,7 +182,7 @@ func runLocked(name string, flags lockFlags, command *exec.Cmd) (err error) {
 		}
 	}()
 	if err := command.Start(); err != nil {
-		return err
+		return startError{err}
 	}
 	return attend(command, signals)
 }
@@ -195,7 +199,7 @@ func acquire(l *pyshm.Lock, wait waitTime, signals <-chan os.Signal) error {
 	select {
 	case err := <-acquired:
 		if errors.Is(err, context.DeadlineExceeded) {
-			return fmt.Errorf("lock %q: still held after %v; if its holder has died, --reset frees it", l.Name(), &wait)
+			return fmt.Errorf("lock %q: still held after %v; if its holder has died, --reset frees it", l.Name(), wait)
 		}
 		return err
 	case sig := <-signals:

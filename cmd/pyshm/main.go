@@ -3,7 +3,8 @@
 //
 // Exit status: 0, or 1 if the command failed, or 2 if it could not be
 // understood; what went wrong is one line on standard error. The commands run and
-// lock have the exit status of the program that they run.
+// lock have the exit status of the program that they run, 126 if it cannot be
+// started, and 127 if there is none.
 //
 // # JSON
 //

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os/exec"
 	"regexp"
 	"runtime/debug"
 	"strings"
@@ -91,6 +92,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	for _, err := range parts(err) {
 		fmt.Fprintf(stderr, "pyshm: %s\n", strings.ReplaceAll(explain(err), "\n", " "))
 	}
+	var notStarted startError
+	if errors.As(err, &notStarted) {
+		return notStarted.status()
+	}
 	return exitFailed
 }
 
@@ -115,6 +120,19 @@ func usagef(format string, args ...any) error {
 type exitStatus int
 
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// A startError is about a command that could not be started.
+type startError struct{ error }
+
+func (e startError) Unwrap() error { return e.error }
+
+// status is what shells give.
+func (e startError) status() int {
+	if errors.Is(e, exec.ErrNotFound) || errors.Is(e, fs.ErrNotExist) {
+		return 127
+	}
+	return 126
+}
 
 // explain says what went wrong, and what to do where the library speaks of Go.
 func explain(err error) string {

@@ -18,7 +18,8 @@ remove what a process only attached to. The program need not be changed, and
 its own processes inherit it; python3 -E, -I and -S ignore it.
 
 The program takes the place of pyshm: it gets all signals, and its exit status
-is that of the command.`,
+is that of the command. If it cannot be started, the status is 126, or 127 if
+there is no such program, as in a shell.`,
 		Example: `  pyshm run -- python3 worker.py prices`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -30,12 +31,12 @@ is that of the command.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			command := exec.Command(args[0], args[1:]...)
 			if command.Err != nil {
-				return command.Err
+				return startError{command.Err}
 			}
 			if err := pyshm.WorkerEnv(command); err != nil {
 				return err
 			}
-			return become(command)
+			return startError{become(command)}
 		},
 	}
 	cmd.Flags().SetInterspersed(false) // the flags of COMMAND are its own

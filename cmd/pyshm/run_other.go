@@ -9,7 +9,7 @@ import (
 )
 
 // become runs the command and exits with its status, where no process can
-// replace itself by another.
+// replace itself by another. It returns only if the command cannot be started.
 func become(command *exec.Cmd) error {
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err := command.Run()
