@@ -24,7 +24,7 @@ func Example() {
 	}
 	defer python.Close()
 
-	list, err := pyshm.CreateList("", []any{"idle", 0, nil})
+	list, err := pyshm.CreateList("", []any{"idle", 0, nil}, pyshm.Layout(pythons[0].Layout()))
 	if err != nil {
 		log.Fatal(err)
 	}

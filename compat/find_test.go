@@ -190,8 +190,8 @@ func TestFindKeepsVirtualEnvironmentsApart(t *testing.T) {
 	if found[0].Path != python || found[0].Executable != py.Executable {
 		t.Errorf("first is %+v, want %s", found[0], python)
 	}
-	if found[1].Executable != py.Executable {
-		t.Errorf("second is %+v, want %+v", found[1], py)
+	if !slices.ContainsFunc(found[1:], func(other compat.Interpreter) bool { return other.Executable == py.Executable }) {
+		t.Errorf("found %+v, and not %+v", found, py)
 	}
 }
 

@@ -112,6 +112,9 @@ func checkParents(dir string) (unsafe error) {
 			return err
 		}
 		switch mode := info.Mode(); {
+		case !ownedByUser(info) && !ownedByRoot(info): // whom no mode stops
+			return fmt.Errorf("%s belongs to another user, who can replace what is in it: %w; set TMPDIR to another directory",
+				parent, fs.ErrPermission)
 		case mode.Perm()&0o011 == 0: // others do not get any further down
 			unsafe = nil
 		case mode.Perm()&0o022 != 0 && mode&fs.ModeSticky == 0:

@@ -123,6 +123,12 @@ func TestWorkerEnvRefusesWhatOthersCanChange(t *testing.T) {
 		{"bytecode writable by others", func(temp, dir string) error { return os.Chmod(filepath.Join(dir, "__pycache__"), 0o757) }},
 		{"parent writable by others", func(temp, dir string) error { return os.Chmod(temp, 0o777) }},
 		{"grandparent writable by others", func(temp, dir string) error { return os.Chmod(filepath.Dir(temp), 0o777) }},
+		{"another user's parent", func(temp, dir string) error {
+			if os.Geteuid() != 0 {
+				t.Skip("only root can give a directory away")
+			}
+			return errors.Join(os.Chmod(temp, 0o777|fs.ModeSticky), os.Chown(temp, 65534, 65534))
+		}},
 		{"symbolic link", func(temp, dir string) error {
 			return errors.Join(os.Rename(dir, dir+".moved"), os.Symlink(dir+".moved", dir))
 		}},
