@@ -7,9 +7,19 @@ import (
 	"time"
 )
 
+const (
+	retryInterval = 10 * time.Millisecond // between attempts to accept a client
+	warnInterval  = time.Minute           // between log entries about them
+
+	// grace is how long a client may take for its handshake, at least, when
+	// descriptors have run out. It takes about a millisecond.
+	grace = 100 * time.Millisecond
+)
+
 // accept starts a session for each client until the manager is shut down.
 func (m *Manager) accept(l net.Listener) error {
 	defer m.serving.Done()
+	var warned time.Time
 	for {
 		conn, err := l.Accept()
 		switch {
@@ -19,9 +29,15 @@ func (m *Manager) accept(l net.Listener) error {
 			}
 			return nil
 		case isTemporary(err):
-			// Sessions that end will give descriptors back.
-			m.options.log.Warn("client not accepted yet", "error", err)
-			time.Sleep(10 * time.Millisecond)
+			if time.Since(warned) > warnInterval {
+				m.options.log.Warn("client not accepted yet", "error", err)
+				warned = time.Now()
+			}
+			// A session that ends gives a descriptor back. Whether anybody waits
+			// for it is not known, because accept(2) takes the descriptor first;
+			// so those who have just come are spared.
+			m.evict(grace)
+			time.Sleep(retryInterval)
 		case err != nil:
 			return err
 		default:
@@ -30,9 +46,15 @@ func (m *Manager) accept(l net.Listener) error {
 	}
 }
 
+// isTemporary tells whether accept may succeed after an error: after any of the
+// system's but those that say that the listener is none. accept(2) lists a dozen
+// and asks to expect more, such as what befell the connection that was next.
 func isTemporary(err error) bool {
 	var errno syscall.Errno
-	return errors.As(err, &errno) && errno.Temporary()
+	if !errors.As(err, &errno) {
+		return false // net.ErrClosed, or whatever the caller's own listener has
+	}
+	return errno != syscall.EBADF && errno != syscall.EINVAL && errno != syscall.ENOTSOCK
 }
 
 // admit starts a session, as soon as there may be one more.
@@ -40,7 +62,7 @@ func (m *Manager) admit(conn net.Conn) {
 	select {
 	case m.slots <- struct{}{}:
 	default:
-		m.evict()
+		m.evict(0)
 		select {
 		case m.slots <- struct{}{}:
 		case <-m.closing:
@@ -60,9 +82,9 @@ func (m *Manager) admit(conn net.Conn) {
 	m.serving.Go(s.run)
 }
 
-// evict ends the session that has been at its handshake the longest. Strangers
-// who take their time can thus keep nobody out.
-func (m *Manager) evict() {
+// evict ends the session that has been at its handshake the longest, if that is
+// long enough. Strangers who take their time can thus keep nobody out.
+func (m *Manager) evict(enough time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var oldest *session
@@ -71,7 +93,7 @@ func (m *Manager) evict() {
 			oldest = s
 		}
 	}
-	if oldest != nil {
+	if oldest != nil && time.Since(oldest.since) >= enough {
 		oldest.conn.Close()
 	}
 }

@@ -101,10 +101,10 @@
 //
 // Strangers, who do not know it, can make the manager read 256 bytes at a time
 // and compute a MAC. They lose the connection after [HandshakeTimeout], or when
-// all of [MaxConnections] are taken and somebody else connects. Keys are compared
-// in constant time. A unix socket has mode 0600 from its first moment, so that
-// only the same user gets that far; an abstract one, like TCP, is open to all
-// users of the machine.
+// all of [MaxConnections] are taken and somebody else connects, or when the
+// process has no descriptors left. Keys are compared in constant time. A unix
+// socket has mode 0600 from its first moment, so that only the same user gets
+// that far; an abstract one, like TCP, is open to all users of the machine.
 //
 // The handshake has the weaknesses of CPython's. It does not encrypt: TCP is for
 // the loopback interface, where shared memory is of use anyway. It accepts

@@ -103,8 +103,9 @@ func start(address string, authkey []byte, o options) (*Manager, error) {
 }
 
 // Serve accepts clients on a listener that the caller has made, until the
-// manager is shut down; then it returns nil. Any other error is the listener's.
-// Serve closes the listener, and may be called once.
+// manager is shut down; then it returns nil. It waits for errors of the system to
+// pass, such as that descriptors have run out, and returns any other of the
+// listener. Serve closes the listener, and may be called once.
 func (m *Manager) Serve(l net.Listener) error {
 	err := m.serveOn(l)
 	if err == nil {

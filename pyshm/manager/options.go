@@ -32,7 +32,8 @@ func newOptions(opts []Option) options {
 
 // MaxConnections limits how many connections are served at a time, 4096 if not
 // given. When all are in use, a new client takes the place of the one that has
-// been at its handshake the longest; if none is, it waits.
+// been at its handshake the longest; if none is, it waits. When descriptors run
+// out first, those who have been at it for more than 0.1 seconds make room.
 func MaxConnections(n int) Option {
 	return func(o *options) { o.maxConnections = n }
 }

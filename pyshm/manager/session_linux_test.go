@@ -50,7 +50,7 @@ func ask(t testing.TB, m *Manager, pickle []byte) []byte {
 	return replyTo(t, conn)
 }
 
-func replyTo(t testing.TB, conn net.Conn) []byte {
+func replyTo(t testing.TB, conn io.Reader) []byte {
 	t.Helper()
 	reply, err := connection.ReadFrame(conn, maxReply)
 	if err != nil {
@@ -61,7 +61,7 @@ func replyTo(t testing.TB, conn net.Conn) []byte {
 }
 
 // wantEnd waits until the manager has closed the connection.
-func wantEnd(t testing.TB, conn net.Conn) {
+func wantEnd(t testing.TB, conn io.Reader) {
 	t.Helper()
 	n, err := conn.Read(make([]byte, 1))
 	if n != 0 || err != io.EOF && !errors.Is(err, syscall.ECONNRESET) {
@@ -358,11 +358,117 @@ func TestThousandConnections(t *testing.T) {
 	t.Logf("300 requests among 1000 idle connections took %v", time.Since(start).Round(time.Millisecond))
 }
 
+func TestErrorsOfAccept(t *testing.T) {
+	for _, errno := range []syscall.Errno{
+		syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS, syscall.ECONNABORTED,
+		syscall.EPERM, syscall.EPROTO, syscall.ENETDOWN, syscall.EHOSTUNREACH,
+	} {
+		if !isTemporary(&net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", errno)}) {
+			t.Errorf("%v ends the server", errno)
+		}
+	}
+	for _, err := range []error{nil, net.ErrClosed, io.EOF, syscall.EINVAL, syscall.EBADF, syscall.ENOTSOCK} {
+		if isTemporary(err) {
+			t.Errorf("%v is waited for", err)
+		}
+	}
+}
+
+// Where there are no descriptors left, strangers make room, too.
 func TestDescriptorsRunOut(t *testing.T) {
-	if !isTemporary(fmt.Errorf("accept: %w", os.NewSyscallError("accept4", syscall.EMFILE))) {
-		t.Error("EMFILE ends the server")
+	const strangers = 20
+	log := &logBook{}
+	m := startManager(t, "", HandshakeTimeout(time.Hour), Logger(log.logger()))
+	first := authenticated(t, m)
+	waitAuthenticated(t, m)
+	for range strangers {
+		dial(t, m)
 	}
-	if isTemporary(nil) || isTemporary(net.ErrClosed) || isTemporary(syscall.EINVAL) {
-		t.Error("what will not pass is waited for")
+	sessions := func() int {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return len(m.sessions)
 	}
+	eventually(t, "strangers in", func() bool { return sessions() == strangers+1 })
+	sockets := make([]*os.File, strangers+1)
+	for i := range sockets {
+		sockets[i] = unconnected(t)
+	}
+	restore := allowNoMoreDescriptors(t)
+	for _, socket := range sockets[:strangers] {
+		connect(t, socket, m.Address())
+		if err := connection.AuthenticateClient(socket, key); err != nil {
+			t.Fatalf("a client among strangers: %v", err)
+		}
+	}
+	eventually(t, "no strangers left", func() bool { return sessions() == strangers+1 })
+
+	last := sockets[strangers] // has to wait: nobody is left who could make room
+	connect(t, last, m.Address())
+	time.Sleep(200 * time.Millisecond)
+	if n := strings.Count(log.String(), "not accepted yet"); n != 1 {
+		t.Errorf("%d log entries", n)
+	}
+	restore()
+	if err := connection.AuthenticateClient(last, key); err != nil {
+		t.Fatalf("a client that had to wait: %v", err)
+	}
+	clients := []io.ReadWriter{first}
+	for _, socket := range sockets {
+		clients = append(clients, socket)
+	}
+	for _, client := range clients {
+		if err := connection.WriteFrame(client, encodeRequest("dummy")); err != nil {
+			t.Fatal(err)
+		}
+		if reply := replyTo(t, client); string(reply) != returned(nil) {
+			t.Errorf("reply %q", reply)
+		}
+	}
+}
+
+// unconnected makes a socket that needs no other descriptor to be connected.
+func unconnected(t *testing.T) *os.File {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := os.NewFile(uintptr(fd), "socket")
+	t.Cleanup(func() { socket.Close() })
+	if err := syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &syscall.Timeval{Sec: 5}); err != nil {
+		t.Fatal(err)
+	}
+	return socket
+}
+
+func connect(t *testing.T, socket *os.File, path string) {
+	t.Helper()
+	if err := syscall.Connect(int(socket.Fd()), &syscall.SockaddrUnix{Name: path}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// allowNoMoreDescriptors makes this process have no descriptors but those that
+// are open, until the test or the function that it returns has ended.
+func allowNoMoreDescriptors(t *testing.T) (restore func()) {
+	t.Helper()
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	free, err := syscall.Dup(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	syscall.Close(free)
+	set := func(limit syscall.Rlimit) {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restore = func() { set(limit) }
+	t.Cleanup(restore)
+	set(syscall.Rlimit{Cur: uint64(free), Max: limit.Max})
+	return restore
 }
