@@ -31,7 +31,8 @@ removes all of them itself when it ends: on SIGINT, SIGTERM, SIGHUP or manager
 stop. One that is killed leaves everything behind, for rm --orphans.
 
 The first line of the output is the address as Python takes it, as soon as it can
-be connected to; ast.literal_eval reads it. Events are logged on standard error.
+be connected to; ast.literal_eval reads it. On standard error it logs what names
+it restored or lost and whom it refused, but not the requests that it serves.
 
 ADDRESS is /a/path of a unix socket, which nobody else may connect to; or
 host:port, where port 0 chooses one; or @name, an abstract unix socket; or one

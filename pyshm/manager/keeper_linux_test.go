@@ -78,7 +78,7 @@ func TestNameRestored(t *testing.T) {
 	if n := o.links(t); n != 2 {
 		t.Errorf("%d names", n)
 	}
-	eventually(t, "20 log entries", func() bool { return strings.Count(log.String(), "name restored") == 20 })
+	eventually(t, "20 log entries", func() bool { return strings.Count(log.String(), `level=INFO msg="name restored"`) == 20 })
 	release(t, k, name)
 }
 
@@ -112,7 +112,7 @@ func TestBothNamesLost(t *testing.T) {
 	unlink(t, name)
 	unlink(t, hidden)
 	k.mu.Unlock()
-	eventually(t, "log entry", func() bool { return strings.Contains(log.String(), "segment lost") })
+	eventually(t, "log entry", func() bool { return strings.Contains(log.String(), `level=ERROR msg="segment lost`) })
 	if n := o.links(t); n != 0 {
 		t.Errorf("%d names", n)
 	}

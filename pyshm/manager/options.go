@@ -59,9 +59,10 @@ func RequestTimeout(d time.Duration) Option {
 	return func(o *options) { o.requestTimeout = d }
 }
 
-// Logger has the manager log: refused keys, names restored or lost and other
-// things that need attention as Warn or Error, what clients do as Info, the rest
-// as Debug. Nothing is logged if not given. The authkey is never logged.
+// Logger has the manager log: as Error and Warn what needs attention, such as a
+// lost segment or a refused key; as Info what becomes of names, such as that one
+// was restored; as Debug each request, of which there can be thousands a second.
+// Nothing is logged if not given. The authkey is never logged.
 func Logger(log *slog.Logger) Option {
 	return func(o *options) { o.log = log }
 }

@@ -155,7 +155,7 @@ func TestRequestsThatCannotBePrinted(t *testing.T) {
 			if string(reply) != raised(want) {
 				t.Errorf("reply %q", reply)
 			}
-			if !strings.Contains(log.String(), "method=dummy") || len(log.String()) > 1000 {
+			if !strings.Contains(log.String(), "level=DEBUG msg=request method=dummy") || len(log.String()) > 1000 {
 				t.Errorf("logged:\n%.1000s", log)
 			}
 		})
@@ -169,7 +169,7 @@ func TestWrongKeyIsRefused(t *testing.T) {
 		_, err := Dial(m.Address(), []byte(other)).Segments(t.Context())
 		wantReason(t, "another key", err, ErrAuth)
 	}
-	eventually(t, "three log entries", func() bool { return strings.Count(log.String(), "client refused") == 3 })
+	eventually(t, "three log entries", func() bool { return strings.Count(log.String(), `level=WARN msg="client refused"`) == 3 })
 
 	conn := dial(t, m)
 	fmt.Fprintf(conn, "\x00\x00\x01\x01") // more than a handshake needs
