@@ -135,7 +135,7 @@ func TestRemoteError(t *testing.T) {
 		is      error
 	}{
 		"Traceback (most recent call last):\n  File ...\nValueError: list.remove(x): x not in list\n": {
-			`exception in the server: "ValueError: list.remove(x): x not in list"`, ErrNotTracked},
+			`the name is not tracked: exception in the server: "ValueError: list.remove(x): x not in list"`, ErrNotTracked},
 		"Traceback:\nFileNotFoundError: [Errno 2] No such file or directory: '/x'\n": {
 			`exception in the server: "FileNotFoundError: [Errno 2] No such file or directory: '/x'"`, fs.ErrNotExist},
 		"\x1b[2J":                 {`exception in the server: "\x1b[2J"`, nil},

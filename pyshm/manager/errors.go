@@ -64,11 +64,16 @@ type RemoteError struct {
 	Traceback string // as the server sent it
 }
 
-// Error returns the last line of the traceback, which is the exception itself.
+// Error returns the last line of the traceback, which is the exception itself,
+// after what it means if it would not tell a reader.
 func (e *RemoteError) Error() string {
 	const longest = 300
 	line := e.exception()
-	return fmt.Sprintf("exception in the server: %q", line[:min(longest, len(line))])
+	text := fmt.Sprintf("exception in the server: %q", line[:min(longest, len(line))])
+	if e.Is(ErrNotTracked) {
+		return ErrNotTracked.Error() + ": " + text
+	}
+	return text
 }
 
 func (e *RemoteError) exception() string {
