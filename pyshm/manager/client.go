@@ -53,7 +53,7 @@ func (c *Client) Create(ctx context.Context, size int, opts ...pyshm.CreateOptio
 	}
 	defer call.close()
 	s, err := pyshm.Create("", size, opts...)
-	return owned(s, err, func(name string) error { return c.adopt(ctx, call, name) })
+	return owned(s, err, func(name string) error { return c.wrap("create", "", c.adopt(ctx, call, name)) })
 }
 
 // CreateList makes a list under a name that it chooses, and has the manager
@@ -66,7 +66,7 @@ func (c *Client) CreateList(ctx context.Context, values []any, opts ...pyshm.Cre
 	}
 	defer call.close()
 	l, err := pyshm.CreateList("", values, opts...)
-	return owned(l, err, func(name string) error { return c.adopt(ctx, call, name) })
+	return owned(l, err, func(name string) error { return c.wrap("create list", "", c.adopt(ctx, call, name)) })
 }
 
 // adopt has the manager track a segment that is unlinked if that fails.
@@ -80,7 +80,7 @@ func (c *Client) adopt(ctx context.Context, call *call, name string) error {
 		defer cancel()
 		_ = c.Release(ctx, name) // the first error is the one to report
 	}
-	return c.wrap("track", name, err)
+	return err
 }
 
 // Track makes the manager the owner of an existing segment, whoever made it.

@@ -204,17 +204,23 @@ func TestNothingLeftWhenTrackingFails(t *testing.T) {
 			}
 		})
 		block, err := Dial(address, key).Create(t.Context(), 100)
-		if err == nil || block != nil {
+		if block != nil || !saysItFailed(err, "create", address) {
 			t.Errorf("%s: %v, %v", what, block, err)
 		}
 		list, err := Dial(address, key).CreateList(t.Context(), []any{1})
-		if err == nil || list != nil {
+		if list != nil || !saysItFailed(err, "create list", address) {
 			t.Errorf("%s: %v, %v", what, list, err)
 		}
 		if len(names) != 2 || !missing(names[0]) || !missing(names[1]) {
 			t.Errorf("%s: left: %q", what, names)
 		}
 	}
+}
+
+// saysItFailed tells whether an error is about an operation, and about no segment.
+func saysItFailed(err error, op, address string) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Op == op && e.Name == "" && e.Address == address
 }
 
 // The manager tracks the segment, but the client never learns: no name may be

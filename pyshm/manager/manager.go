@@ -157,7 +157,7 @@ func (m *Manager) Create(ctx context.Context, size int, opts ...pyshm.CreateOpti
 		return nil, wrap("create", "", err)
 	}
 	s, err := pyshm.Create("", size, opts...)
-	return owned(s, err, func(name string) error { return m.Track(ctx, name) })
+	return owned(s, err, func(name string) error { return wrap("create", "", m.track(ctx, name)) })
 }
 
 // CreateList makes a list under a name that it chooses, and tracks it: Python's
@@ -167,7 +167,7 @@ func (m *Manager) CreateList(ctx context.Context, values []any, opts ...pyshm.Cr
 		return nil, wrap("create list", "", err)
 	}
 	l, err := pyshm.CreateList("", values, opts...)
-	return owned(l, err, func(name string) error { return m.Track(ctx, name) })
+	return owned(l, err, func(name string) error { return wrap("create list", "", m.track(ctx, name)) })
 }
 
 // owned hands a new segment over to a manager, or unlinks it.
@@ -199,11 +199,14 @@ func unlinked(err error) error {
 //
 // A missing segment is [fs.ErrNotExist].
 func (m *Manager) Track(ctx context.Context, name string) error {
-	err := ctx.Err()
-	if err == nil {
-		err = m.keeper.track(name, true)
+	return wrap("track", name, m.track(ctx, name))
+}
+
+func (m *Manager) track(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	return wrap("track", name, err)
+	return m.keeper.track(name, true)
 }
 
 // Release unlinks a segment that is tracked, and tracks it no more. A name that

@@ -243,6 +243,13 @@ func TestServe(t *testing.T) {
 	<-m.Done()
 	wantReason(t, "Serve after shutdown", m.Serve(l), ErrShutdown)
 	wantReason(t, "Track after shutdown", m.Track(t.Context(), "x"), ErrShutdown)
+	_, create := m.Create(t.Context(), 1)
+	_, createList := m.CreateList(t.Context(), nil)
+	for op, err := range map[string]error{"create": create, "create list": createList} {
+		if wantReason(t, op, err, ErrShutdown); !saysItFailed(err, op, "") {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
 	if err := m.Shutdown(t.Context()); err != nil {
 		t.Errorf("a second shutdown: %v", err)
 	}
