@@ -28,7 +28,10 @@ its SharedMemory and ShareableList hand over what they make. Unlike Python's own
 server it keeps the segments alive: when a name vanishes, because a resource
 tracker or somebody else has removed it, the manager restores it at once. It
 removes all of them itself when it ends: on SIGINT, SIGTERM, SIGHUP or manager
-stop. One that is killed leaves everything behind, for rm --orphans.
+stop. One that is killed leaves everything behind, and the next one takes on none
+of it. When no process maps it any more, rm --orphans removes the hidden names
+and those that Python and pyshm chose, psm_ and so on; to remove names of your
+own it needs a --pattern.
 
 The first line of the output is the address as Python takes it, as soon as it can
 be connected to; ast.literal_eval reads it. On standard error it logs what names

@@ -64,9 +64,10 @@
 //	Untrack, by the manager's own process                               stays, and is not restored any more
 //	Shutdown of the manager, by anyone who                              all removed
 //	 knows the authkey
-//	the manager is killed                                               stays, and is not restored any more;
-//	                                                                     the hidden name is left behind,
-//	                                                                     for pyshm rm --orphans
+//	the manager is killed                                               stays, and is not restored any more,
+//	                                                                     also by the next manager; the hidden
+//	                                                                     name is left behind, for
+//	                                                                     pyshm rm --orphans
 //
 // The manager cannot tell a resource tracker's unlink from an explicit one: both
 // are undone. A name that another segment has taken in the meantime is left to

@@ -238,10 +238,11 @@ func (m *Manager) Segments(ctx context.Context) ([]string, error) {
 	return names, wrap("segments", "", err)
 }
 
-// Shutdown unlinks every segment that is tracked, ends all connections, closes
-// the listener and waits until nothing of the manager is left or ctx is done.
-// Segments that have vanished are no error. It may be called again, and after a
-// client has shut the manager down.
+// Shutdown ends all connections, closes the listener and unlinks every segment
+// that is tracked, even if ctx is done. After that it waits until whatever served
+// the connections has ended, too, but no longer than ctx allows: [Manager.Done]
+// tells when nothing of the manager is left. Segments that have vanished are no
+// error. It may be called again, and after a client has shut the manager down.
 //
 // Handles to the segments stay valid: only the names are gone.
 func (m *Manager) Shutdown(ctx context.Context) error {
