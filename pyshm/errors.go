@@ -108,12 +108,16 @@ func remedied(op string, err error) error {
 	switch {
 	case errno == syscall.ENOSPC:
 		remedy = "unlink segments that nobody uses, or enlarge /dev/shm"
+	case errno == syscall.EEXIST && (op == "create condition" || op == "create event"):
+		remedy = "attach to what it is a part of, or unlink that"
 	case errno == syscall.EEXIST:
 		remedy = "attach to it, unlink it, or use Replace"
 	case errno == syscall.ENOENT:
 		remedy = "not created yet, or unlinked"
-	case errno == syscall.EACCES && strings.HasPrefix(op, "attach"):
+	case errno == syscall.EACCES && (op == "attach" || op == "attach list"):
 		remedy = "ReadOnly needs the right to read alone"
+	case errno == syscall.EACCES && strings.HasPrefix(op, "attach"):
+		remedy = "locks need the right to read and write, which their creator can give with Mode"
 	case errno == syscall.EPERM:
 		remedy = "only the owner of a segment may do this"
 	case errno == syscall.ENOMEM:
