@@ -18,9 +18,12 @@ import (
 //
 // The zero value is ready for use. Times are those of clock, and 0 is never.
 type turn struct {
-	waiting atomic.Int64 // since when the leader has been waiting
-	met     atomic.Int64 // when a release first woke another process since the last rest
-	heard   atomic.Int64 // when a release last saw that another process was waiting
+	waiting        atomic.Int64 // since when the leader has been waiting
+	contendedSince atomic.Int64 // when a release first woke another process since the last rest
+	lastContended  atomic.Int64 // when a release last saw that another process was waiting
+
+	// resting is set by mayTake and sleepForToken, and only rest clears it, in
+	// the leader. While nobody leads it may stay set: the next leader rests.
 	resting atomic.Bool
 }
 
@@ -28,8 +31,9 @@ const (
 	turnTime = 250 * time.Microsecond
 	restTime = time.Millisecond
 
-	// Who has not been seen waiting for this time has had what it waited for.
-	heardTime = 200 * time.Microsecond
+	// If nobody has been seen waiting for this time, those who were woken have
+	// had what they waited for.
+	contendedTime = 200 * time.Microsecond
 
 	// On a busy machine it may take long until a process that has been woken
 	// runs. A rest goes on until then, up to this time.
@@ -46,27 +50,27 @@ func clock() int64 { return int64(time.Since(epoch)) + 1 }
 func (t *turn) released(woken, waiting bool) {
 	now := clock()
 	if woken {
-		t.met.CompareAndSwap(0, now)
+		t.contendedSince.CompareAndSwap(0, now)
 	}
 	if waiting {
-		t.heard.Store(now)
+		t.lastContended.Store(now)
 	}
 }
 
 // mayTake reports whether a token may be taken past those who wait. If other
 // processes have waited for long enough, it begins the rest.
 func (t *turn) mayTake() bool {
-	waiting, met := t.waiting.Load(), t.met.Load()
-	if waiting == 0 && met == 0 {
+	waiting, since := t.waiting.Load(), t.contendedSince.Load()
+	if waiting == 0 && since == 0 {
 		return true
 	}
 	if t.resting.Load() {
 		return false
 	}
 	now := clock()
-	if met != 0 && now-t.heard.Load() > int64(heardTime) {
-		t.met.Store(0)
-	} else if met != 0 && now-met > int64(turnTime) {
+	if since != 0 && now-t.lastContended.Load() > int64(contendedTime) {
+		t.contendedSince.Store(0)
+	} else if since != 0 && now-since > int64(turnTime) {
 		t.resting.Store(true)
 		return false
 	}
@@ -88,7 +92,7 @@ func (s *Semaphore) rest(ctx context.Context) error {
 		// A token, and somebody who waits for it, must be one who has been
 		// woken and does not run yet.
 		if rested >= longestRest || s.sem.Value() == 0 || s.sem.Waiters() == 0 {
-			t.met.Store(0)
+			t.contendedSince.Store(0)
 			t.resting.Store(false)
 		}
 	}

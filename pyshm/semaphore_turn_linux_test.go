@@ -63,8 +63,8 @@ func TestTurnWithoutOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var turn turn
 		turn.released(true, true)
-		time.Sleep(heardTime + 1)
-		turn.wantTake(t, "nobody has been heard of since", true)
+		time.Sleep(contendedTime + 1)
+		turn.wantTake(t, "nobody has been seen since", true)
 		time.Sleep(turnTime)
 		turn.released(false, true)
 		turn.wantTake(t, "one is counted, and nobody was woken", true)
