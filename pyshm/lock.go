@@ -62,9 +62,11 @@ func (l *Lock) Release() error { return l.s.Release() }
 // the lock is known to be gone, and look at what that process left half done.
 //
 // A process that was killed while it waited stays in the count of waiters for
-// ever. That is harmless: with each release the kernel is asked to wake somebody
-// who is not there. Reset leaves the count alone, for were it set back while
-// others wait, nobody would wake them.
+// ever. That costs time alone: with each release the kernel is asked to wake
+// somebody who is not there, and a process that keeps the lock busy while others
+// wait leaves it to them for 10 ms, and not 1, until it has noticed. Reset leaves
+// the count alone, for were it set back while others wait, nobody would wake
+// them.
 func (l *Lock) Reset() error { return l.s.Reset() }
 
 // Value returns 1 if the lock is free and 0 if somebody holds it. That may have

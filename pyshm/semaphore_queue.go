@@ -205,5 +205,5 @@ func (s *Semaphore) wakeNext(waiters int) {
 		own = 1 // it may be the first that the kernel wakes
 	}
 	woken := s.wake(1 + own)
-	s.queue.turn.released(woken > own, waiters > own)
+	s.queue.turn.released(waiters-own, max(woken-own, 0))
 }

@@ -25,6 +25,11 @@ type turn struct {
 	// resting is set by mayTake and sleepForToken, and only rest clears it, in
 	// the leader. While nobody leads it may stay set: the next leader rests.
 	resting atomic.Bool
+
+	// absent is how many of other processes are counted as waiters and let the
+	// longest rest pass: those that were killed while they waited are counted
+	// for ever. One that was only late is noticed when a release wakes it.
+	absent atomic.Int64
 }
 
 const (
@@ -45,14 +50,16 @@ var epoch = time.Now()
 // clock is a monotonic clock in nanoseconds.
 func clock() int64 { return int64(time.Since(epoch)) + 1 }
 
-// released notes what a release saw of other processes: whether it has woken
-// one, and whether one was waiting.
-func (t *turn) released(woken, waiting bool) {
+// released notes what a release saw of other processes: how many waiters of
+// theirs were counted, and how many of these it has woken.
+func (t *turn) released(waiting, woken int) {
 	now := clock()
-	if woken {
+	if woken > 0 {
 		t.contendedSince.CompareAndSwap(0, now)
 	}
-	if waiting {
+	absent := max(min(t.absent.Load(), int64(waiting-woken)), 0)
+	t.absent.Store(absent)
+	if int64(waiting) > absent {
 		t.lastContended.Store(now)
 	}
 }
@@ -91,10 +98,16 @@ func (s *Semaphore) rest(ctx context.Context) error {
 		}
 		// A token, and somebody who waits for it, must be one who has been
 		// woken and does not run yet.
-		if rested >= longestRest || s.sem.Value() == 0 || s.sem.Waiters() == 0 {
-			t.contendedSince.Store(0)
-			t.resting.Store(false)
+		waiting := int64(s.sem.Waiters())
+		late := s.sem.Value() > 0 && waiting > t.absent.Load()
+		if late && rested < longestRest {
+			continue
 		}
+		if late {
+			t.absent.Store(waiting)
+		}
+		t.contendedSince.Store(0)
+		t.resting.Store(false)
 	}
 	return nil
 }

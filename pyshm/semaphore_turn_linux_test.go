@@ -42,11 +42,11 @@ func TestTurnBeforeOthers(t *testing.T) {
 		var turn turn
 		const step = turnTime / 10
 		for range 10 {
-			turn.released(true, true)
+			turn.released(1, 1)
 			turn.wantTake(t, "during the turn", true)
 			time.Sleep(step)
 		}
-		turn.released(false, true) // woken and not yet here
+		turn.released(1, 0) // woken and not yet here
 		time.Sleep(step)
 		turn.wantTake(t, "after the turn", false)
 		if !turn.resting.Load() {
@@ -62,17 +62,33 @@ func TestTurnBeforeOthers(t *testing.T) {
 func TestTurnWithoutOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var turn turn
-		turn.released(true, true)
+		turn.released(1, 1)
 		time.Sleep(contendedTime + 1)
 		turn.wantTake(t, "nobody has been seen since", true)
 		time.Sleep(turnTime)
-		turn.released(false, true)
+		turn.released(1, 0)
 		turn.wantTake(t, "one is counted, and nobody was woken", true)
+		turn.absent.Store(1)
+		turn.released(2, 1) // another comes, and is served
 		for range 100 {
 			time.Sleep(turnTime / 10)
-			turn.released(false, true)
-			turn.wantTake(t, "one is counted who is dead", true)
+			turn.released(1, 0)
+			turn.wantTake(t, "one is counted who is absent", true)
 		}
+	})
+}
+
+// One who was taken for absent and only was late is a reason again.
+func TestTurnWithLateOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var turn turn
+		turn.absent.Store(1)
+		turn.released(1, 0)
+		turn.released(1, 1)
+		time.Sleep(turnTime)
+		turn.released(1, 0)
+		time.Sleep(time.Nanosecond)
+		turn.wantTake(t, "after the turn", false)
 	})
 }
 
@@ -94,12 +110,18 @@ func TestRest(t *testing.T) {
 			t.Errorf("others take turns: %v, %v", took, err)
 		}
 		l.s.sem.Count()
-		if took, err := rest(t.Context()); took != longestRest || err != nil {
-			t.Errorf("another is on its way for long: %v, %v", took, err)
-		}
-		time.AfterFunc(3*restTime+1, func() { l.s.sem.TakeCounted() })
+		time.AfterFunc(3*restTime+1, func() { l.s.sem.Uncount() })
 		if took, err := rest(t.Context()); took != 4*restTime || err != nil {
 			t.Errorf("another arrives late: %v, %v", took, err)
+		}
+		for absent := range 2 {
+			l.s.sem.Count()
+			if took, err := rest(t.Context()); took != longestRest || err != nil {
+				t.Errorf("another does not arrive, besides %d: %v, %v", absent, took, err)
+			}
+			if took, err := rest(t.Context()); took != restTime || err != nil {
+				t.Errorf("nobody else is on the way: %v, %v", took, err)
+			}
 		}
 		l.s.queue.turn.wantTake(t, "after a rest", true)
 		ctx, cancel := context.WithTimeout(t.Context(), restTime/2)
