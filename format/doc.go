@@ -39,7 +39,7 @@
 //
 //   - Set, SetInt, SetFloat, SetBool or SetNone over the same kind, AddInt and
 //     CompareAndSwapInt are one aligned 8-byte store. Every reader, Python's too,
-//     gets the old value or the new one.
+//     gets the old value or the new one, while nobody changes the kind.
 //   - Every other Set takes several stores: text, and a change of kind. A reader
 //     that finds the item in between looks again for about 5 ms and then answers
 //     [ErrBusy]; Python raises ValueError. A reader that is overtaken between two
@@ -53,6 +53,9 @@
 //     consistent header does not prove a consistent value. PyPy writes byte by byte,
 //     numbers too; half a format is [ErrCorrupt] if it stays for 5 ms, or forever
 //     because the process has died.
+//   - Two that set one item at a time need a lock, unless both do so in one store:
+//     without it the item can keep a mixture of both values, or a header that reads
+//     as [ErrBusy], until the next Set, although both have returned nil.
 //
 // More than one item, and more than one step:
 //

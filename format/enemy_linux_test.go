@@ -2,8 +2,10 @@ package format_test
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -68,6 +70,41 @@ func TestEnemy(t *testing.T) {
 			t.Error("no calls")
 		}
 	})
+}
+
+// All and Values yield no more text than there are bytes, also while an enemy
+// changes where slots end.
+func TestEnemyOfTable(t *testing.T) {
+	b := encode(t, format.Offsets, slices.Repeat([]any{strings.Repeat("a", 992)}, 20)...)
+	buf := newFence(t, len(b)).atEnd(b, -len(b)&7)
+	l := attach(t, buf).WithPatience(0)
+	p := partsOf(buf, format.Offsets)
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		table := unsafe.Slice((*int64)(unsafe.Pointer(&buf[8])), l.Len()+1)
+		for i := 0; i < l.Len(); i += 2 { // that of the text between the slot's start and the end of all
+			setHeader(buf, format.Offsets, i, fmt.Sprintf("%ds", table[l.Len()]-table[i]), 1)
+		}
+		ends := [2][]int64{slices.Clone(table), slices.Repeat(table[l.Len():], l.Len())}
+		for n := 0; !stop.Load(); n = 1 - n {
+			for i := 1; i < l.Len(); i += 2 { // where every other slot ends
+				atomic.StoreInt64(&table[i], ends[n][i])
+			}
+		}
+	})
+	for start := time.Now(); time.Since(start) < 300*time.Millisecond; {
+		text := 0
+		for v := range l.All() {
+			s, _ := v.(string)
+			text += len(s)
+		}
+		if text > p.formats-p.data {
+			t.Errorf("%d bytes of text from %d", text, p.formats-p.data)
+		}
+	}
+	stop.Store(true)
+	wg.Wait()
 }
 
 // A number is read and changed among stores by others, however many there are.

@@ -34,8 +34,9 @@ var (
 	ErrTrailingNUL = errors.New("value ends in NUL, which Python would strip")
 	// ErrUTF8: the str is not valid UTF-8.
 	ErrUTF8 = errors.New("str is not valid UTF-8")
-	// ErrBusy: for about 5 ms the item was in the middle of a write. Either it
-	// is written without pause, or its writer died; a Set mends the latter.
+	// ErrBusy: for about 5 ms the item was in the middle of a write. It is written
+	// without pause, or its writer died, or two without a common lock wrote it at
+	// the same time; a Set mends the latter two.
 	ErrBusy = errors.New("item is being written")
 	// ErrReadOnly: the list was attached with AttachReadOnly. It is an
 	// [fs.ErrPermission].
@@ -63,7 +64,8 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // A CorruptError says which part of the bytes cannot be right. It wraps
-// [ErrCorrupt].
+// [ErrCorrupt]. In the table it is the entry where an item's slot begins, though
+// the next one, where it ends, may be the wrong one.
 type CorruptError struct {
 	Field  string // "size", "count", "table", "format" or "code"
 	Index  int    // the entry or item, -1 where the field has only one

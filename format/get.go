@@ -12,13 +12,16 @@ import (
 // Get returns item i as the package's table says. A str or bytes is a copy,
 // without the NULs at its end.
 func (l *List) Get(i int) (any, error) {
-	var w waiter
-	v, err := l.get(i, &w)
+	at, err := l.span(i)
+	var v any
+	if err == nil {
+		v, err = l.get(i, at, &waiter{})
+	}
 	return v, itemErr("get", i, err)
 }
 
-func (l *List) get(i int, w *waiter) (v any, err error) {
-	err = l.reread(i, w, func(h header) (err error) {
+func (l *List) get(i int, at span, w *waiter) (v any, err error) {
+	err = l.rereadSlot(i, at, w, func(h header) (err error) {
 		v, err = l.value(h)
 		return err
 	})
@@ -197,7 +200,7 @@ func (l *List) all(op string) iter.Seq2[any, error] {
 			var v any
 			if err == nil {
 				w.next()
-				v, err = l.get(i, &w)
+				v, err = l.get(i, at, &w)
 			}
 			if !yield(v, itemErr(op, i, err)) {
 				return

@@ -21,6 +21,11 @@ func (l *List) header(i int, w *waiter) (header, error) {
 	if err != nil {
 		return header{}, err
 	}
+	return l.headerOf(i, at, w)
+}
+
+// headerOf is header for a slot that has been looked up.
+func (l *List) headerOf(i int, at span, w *waiter) (header, error) {
 	for {
 		word, code := load(&l.formats[i]), l.codes[i]
 		kind, text, v := classify(word, code, at.size)
@@ -57,8 +62,17 @@ func (l *List) unchanged(i int, h header) bool {
 // reread calls read with the settled header of item i, again and again until
 // the header is the same afterwards.
 func (l *List) reread(i int, w *waiter, read func(h header) error) error {
+	at, err := l.span(i)
+	if err != nil {
+		return err
+	}
+	return l.rereadSlot(i, at, w, read)
+}
+
+// rereadSlot is reread for a slot that has been looked up.
+func (l *List) rereadSlot(i int, at span, w *waiter, read func(h header) error) error {
 	for {
-		h, err := l.header(i, w)
+		h, err := l.headerOf(i, at, w)
 		if err != nil {
 			return err
 		}

@@ -257,8 +257,11 @@ func (l *List) span(i int) (span, error) {
 	}
 	start, end := load(&l.offsets[i]), load(&l.offsets[i+1])
 	if !l.isSlot(start, end) {
-		return span{}, &CorruptError{Field: "table", Index: i, Offset: tableStart + i*wordSize,
-			Reason: fmt.Sprintf("a slot from %d to %d in a data area of %d bytes", int64(start), int64(end), l.dataSize())}
+		reason := fmt.Sprintf("a slot from %d to %d in a data area of %d bytes", int64(start), int64(end), l.dataSize())
+		if start < end && end-start > maxSlot {
+			reason += fmt.Sprintf(", longer than %d", maxSlot)
+		}
+		return span{}, &CorruptError{Field: "table", Index: i, Offset: tableStart + i*wordSize, Reason: reason}
 	}
 	return span{int(start), int(end - start)}, nil
 }
@@ -322,6 +325,9 @@ func (l *List) Format() string {
 // and codes. It reads no values. It is O(n), and finds what later access to
 // the items would find, plus a count or table that has changed since Attach.
 func (l *List) Check() error {
+	if l.buf == nil { // the zero List
+		return nil
+	}
 	if count := load(l.word(0)); count != uint64(l.n) {
 		return listErr("check", &CorruptError{Field: "count", Index: -1,
 			Reason: fmt.Sprintf("%d, but it was %d at attach", int64(count), l.n)})

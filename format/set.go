@@ -6,7 +6,7 @@ import (
 
 // Set stores v in item i, whose kind becomes that of v. What it accepts is
 // in the package's table; a str or bytes may have as many bytes as the slot (see
-// [List.Slot]), else [ErrTooLong]. A refused Set leaves the item as it was.
+// [List.Slot]) and at most [MaxText], else [ErrTooLong] and [ErrTooLarge]. A refused Set leaves the item as it was.
 //
 // A number, bool or None over one of the same kind is a single store. Any other
 // Set takes several, and readers without a lock get [ErrBusy] in the meantime;

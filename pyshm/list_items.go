@@ -52,7 +52,7 @@ func (l *ShareableList) All() iter.Seq2[any, error] {
 		reader := *l
 		for i := range l.Len() {
 			v, err := reader.Get(i)
-			if errors.Is(err, format.ErrBusy) {
+			if errors.Is(err, format.ErrBusy) || errors.Is(err, format.ErrCorrupt) {
 				reader.list = l.list.WithPatience(0) // waited long enough
 			}
 			if !yield(v, err) {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -318,6 +319,26 @@ func TestListAwaitsNoDeadWriter(t *testing.T) {
 	}
 	if _, err := other.Get(1); !errors.Is(err, format.ErrBusy) {
 		t.Errorf("Get(1): %v", err)
+	}
+}
+
+// All waits for one broken item to settle, and not for each.
+func TestListAllOfBrokenItems(t *testing.T) {
+	for word, want := range map[string]error{"zz": format.ErrCorrupt, " ": format.ErrBusy} {
+		l := createList(t, slices.Repeat([]any{1}, 4000))
+		formats := l.SharedMemory().Bytes()[16+2*8*l.Len():]
+		for i := range l.Len() {
+			copy(formats[8*i:], word+"\x00")
+		}
+		began := time.Now()
+		for _, err := range l.All() {
+			if !errors.Is(err, want) {
+				t.Fatalf("%q: %v", word, err)
+			}
+		}
+		if took := time.Since(began); took > 5*time.Second { // 20 s if it waited for each
+			t.Errorf("%q: took %v", word, took)
+		}
 	}
 }
 
