@@ -57,7 +57,8 @@
 //
 // A name may begin with one slash, which means nothing, and contains no other.
 // New names are ASCII without colon and newline, because Python's resource
-// tracker cannot handle these. They have up to 255 bytes.
+// tracker cannot handle these, and do not begin with ".pyshm-", as do those of
+// what is not complete yet. They have up to 255 bytes.
 //
 // # Errors
 //

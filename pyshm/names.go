@@ -3,18 +3,22 @@ package pyshm
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"strings"
 
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
 // newFileName is [shmfile.FileName] for a segment that is about to be created.
-// It also refuses what Python's resource tracker cannot digest: the tracker
-// encodes names in ASCII and reads them from lines of fields that colons
-// separate.
+// It also refuses this package's own hidden names, which may be swept away, and
+// what Python's resource tracker cannot digest: the tracker encodes names in
+// ASCII and reads them from lines of fields that colons separate.
 func newFileName(name string) (string, error) {
 	file, err := shmfile.FileName(name)
 	if err != nil {
 		return "", err
+	}
+	if strings.HasPrefix(file, shmfile.HiddenPrefix) {
+		return "", invalid("names that begin with %q are for what pyshm hides and removes", shmfile.HiddenPrefix)
 	}
 	for i := range len(file) {
 		switch c := file[i]; {

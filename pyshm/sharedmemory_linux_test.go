@@ -173,6 +173,7 @@ func TestNames(t *testing.T) {
 		{prefix + "\x00x", fs.ErrInvalid, fs.ErrInvalid},
 		{prefix + "a:b", fs.ErrInvalid, fs.ErrNotExist},
 		{prefix + "a\nb", fs.ErrInvalid, fs.ErrNotExist},
+		{".pyshm-" + prefix, fs.ErrInvalid, fs.ErrNotExist},
 		{prefix + "é", fs.ErrInvalid, fs.ErrNotExist},
 		{prefix + "\xff", fs.ErrInvalid, fs.ErrNotExist},
 	} {

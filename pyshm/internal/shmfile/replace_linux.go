@@ -30,8 +30,10 @@ func (f *File) replace(name string) error {
 		return err
 	}
 	f.hidden = ""
-	// The mapping of the object would keep it locked.
-	return unix.Flock(f.fd, unix.LOCK_UN)
+	// The mapping of the object would keep it locked. To fail now would be to say
+	// that the name is not in use.
+	_ = unix.Flock(f.fd, unix.LOCK_UN)
+	return nil
 }
 
 func (f *File) linkTemporary() error {

@@ -3,7 +3,7 @@
 // multiprocessing.shared_memory and the named semaphores of glibc.
 //
 // Names here are file names, as FileName returns them. Errors are the bare
-// errno of the system call that failed.
+// errno of the system call that failed, where it is about one name.
 package shmfile
 
 import (
