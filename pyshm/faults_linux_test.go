@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -247,6 +248,49 @@ func dependsOnPermission(args []string, end <-chan struct{}) error {
 	}
 	fmt.Printf("%d attaches, %d refused\n", attaches, refused)
 	return nil
+}
+
+// Whoever makes a segment has it, whatever becomes of its memory as soon as it has
+// a name: Create does not fail then, and leave the name.
+func TestTruncatedAtBirth(t *testing.T) {
+	for what, create := range map[string]func(name string) (io.Closer, error){
+		"list":  func(name string) (io.Closer, error) { return pyshm.CreateList(name, everyKind) },
+		"lock":  func(name string) (io.Closer, error) { return pyshm.CreateLock(name) },
+		"block": func(name string) (io.Closer, error) { return pyshm.Create(name, 4096) },
+	} {
+		name := testName(t)
+		path := pathOf(name)
+		if what == "lock" {
+			path = pathOf("sem." + name)
+		}
+		stop := make(chan struct{})
+		truncated := 0
+		var truncating sync.WaitGroup
+		truncating.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					if os.Truncate(path, 0) == nil {
+						truncated++
+					}
+				}
+			}
+		})
+		for range soak.Length(200, 20_000) {
+			made, err := create(name)
+			os.Remove(path)
+			if err != nil {
+				t.Errorf("%s: %v", what, err)
+				break
+			}
+			made.Close()
+		}
+		close(stop)
+		truncating.Wait()
+		t.Logf("%s: truncated %d times", what, truncated)
+	}
 }
 
 // A fault that no method of this package is at work on ends the process, as it

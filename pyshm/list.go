@@ -52,14 +52,16 @@ func createList(name string, e *format.Encoder, err error, o createOptions) (*Sh
 	if err != nil {
 		return nil, wrap(op, name, err)
 	}
-	m, err := create(op, name, e.Size(), func(w io.WriterAt) error {
-		_, err := e.WriteTo(io.NewOffsetWriter(w, 0))
-		return err
+	l := new(ShareableList)
+	_, err = create(op, name, content{
+		size: e.Size(),
+		fill: func(w io.WriterAt) error {
+			_, err := e.WriteTo(io.NewOffsetWriter(w, 0))
+			return err
+		},
+		open: func(m *SharedMemory) error { return l.attach(op, m) },
 	}, o)
-	if err != nil {
-		return nil, err
-	}
-	return listIn(op, m)
+	return opened(l, err)
 }
 
 // AttachList attaches to an existing list, in whichever layout it is. It reads
@@ -105,21 +107,23 @@ func AttachListContext(ctx context.Context, name string, opts ...AttachOption) (
 
 // listIn makes the handle to the list in m, which it discards if there is none.
 func listIn(op string, m *SharedMemory) (*ShareableList, error) {
-	l := &ShareableList{m: m}
-	if err := l.attach(op); err != nil {
+	l := new(ShareableList)
+	if err := l.attach(op, m); err != nil {
 		m.discard()
 		return nil, err
 	}
 	return l, nil
 }
 
-func (l *ShareableList) attach(op string) (err error) {
-	defer l.m.leave(op, l.m.enter(), &err)
+// attach makes l the handle to the list in m.
+func (l *ShareableList) attach(op string, m *SharedMemory) (err error) {
+	defer m.leave(op, m.enter(), &err)
 	attach := format.Attach
-	if l.m.readOnly {
+	if m.readOnly {
 		attach = format.AttachReadOnly
 	}
-	l.list, err = attach(l.m.mem.Bytes())
+	l.m = m
+	l.list, err = attach(m.mem.Bytes())
 	return err
 }
 

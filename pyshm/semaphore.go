@@ -92,10 +92,10 @@ func (c CreateOption) applyTo(o *semaphoreOptions) { c(&o.create) }
 
 // create makes the semaphore and opens s on it.
 func (s *Semaphore) create(op, name string, value int, o semaphoreOptions) error {
-	return wrap(op, name, s.tryCreate(name, value, o))
+	return wrap(op, name, s.tryCreate(op, name, value, o))
 }
 
-func (s *Semaphore) tryCreate(name string, value int, o semaphoreOptions) error {
+func (s *Semaphore) tryCreate(op, name string, value int, o semaphoreOptions) error {
 	switch {
 	case o.create.sparse || o.create.layout != format.Offsets:
 		return invalid("Sparse and Layout are not for locks")
@@ -111,7 +111,7 @@ func (s *Semaphore) tryCreate(name string, value int, o semaphoreOptions) error 
 	if name == "" {
 		o.create.replace = false
 		_, err := untaken(randomSemaphoreName, func(name string) error {
-			return s.tryCreateNamed(name, fill, o)
+			return s.tryCreateNamed(op, name, fill, o)
 		})
 		return err
 	}
@@ -119,15 +119,16 @@ func (s *Semaphore) tryCreate(name string, value int, o semaphoreOptions) error 
 	if err != nil {
 		return err
 	}
-	return s.tryCreateNamed(file, fill, o)
+	return s.tryCreateNamed(op, file, fill, o)
 }
 
-func (s *Semaphore) tryCreateNamed(name string, fill func(io.WriterAt) error, o semaphoreOptions) error {
-	m, err := tryCreate(semaphorePrefix+name, sem.Size, fill, o.create)
-	if err != nil {
-		return err
+func (s *Semaphore) tryCreateNamed(op, name string, fill func(io.WriterAt) error, o semaphoreOptions) error {
+	find := func(m *SharedMemory) error { return s.find(op, name, m) }
+	m, err := tryCreate(semaphorePrefix+name, content{size: sem.Size, fill: fill, open: find}, o.create)
+	if err == nil {
+		s.open(name, m, o.bound)
 	}
-	return s.open(name, m, o.bound)
+	return err
 }
 
 // randomSemaphoreName makes a name as Python does: 8 characters behind mp-.
@@ -139,10 +140,10 @@ func randomSemaphoreName() string {
 
 // attach opens s on an existing semaphore.
 func (s *Semaphore) attach(op, name string, bound int) error {
-	return wrap(op, name, s.tryAttach(name, bound))
+	return wrap(op, name, s.tryAttach(op, name, bound))
 }
 
-func (s *Semaphore) tryAttach(name string, bound int) error {
+func (s *Semaphore) tryAttach(op, name string, bound int) error {
 	if bound < 1 || bound > sem.MaxValue {
 		return invalid("bound %d is not between 1 and %d", bound, sem.MaxValue)
 	}
@@ -157,7 +158,12 @@ func (s *Semaphore) tryAttach(name string, bound int) error {
 	if err != nil {
 		return err
 	}
-	return s.open(name, m, bound)
+	if err := s.find(op, name, m); err != nil {
+		m.discard()
+		return err
+	}
+	s.open(name, m, bound)
+	return nil
 }
 
 // missingSemaphore returns why there is no semaphore of that name, if a file of
@@ -181,23 +187,20 @@ var errMusl = &reason{
 	kind: errors.Join(fs.ErrNotExist, errors.ErrUnsupported),
 }
 
-// open completes the handle, or closes m.
-func (s *Semaphore) open(name string, m *SharedMemory, bound int) error {
+// find finds the semaphore in m.
+func (s *Semaphore) find(op, name string, m *SharedMemory) (err error) {
+	m.name = name // and not that of the file
+	defer m.leave(op, m.enter(), &err)
+	s.sem, err = sem.At(m.mem.Bytes())
+	return err
+}
+
+// open completes the handle.
+func (s *Semaphore) open(name string, m *SharedMemory, bound int) {
 	m.name = name
-	if err := s.find(m); err != nil {
-		m.discard()
-		return err
-	}
 	s.m, s.bound = m, uint32(bound)
 	s.queue = queueOf(m.id)
 	s.closing = make(chan struct{})
-	return nil
-}
-
-func (s *Semaphore) find(m *SharedMemory) (err error) {
-	defer m.leave("attach", m.enter(), &err)
-	s.sem, err = sem.At(m.mem.Bytes())
-	return err
 }
 
 // Name returns the name, without a slash and without the prefix that the file

@@ -53,22 +53,29 @@ func Create(name string, size int, opts ...CreateOption) (*SharedMemory, error) 
 	if o.layout != format.Offsets {
 		return nil, wrap("create", name, invalid("a block has no layout: Layout is for lists"))
 	}
-	return create("create", name, size, nil, o)
+	return create("create", name, content{size: size}, o)
 }
 
-// create makes a segment and attaches to it. fill, if not nil, writes its
-// content before anybody can see it; what it leaves out is zero.
-func create(op, name string, size int, fill func(io.WriterAt) error, o createOptions) (*SharedMemory, error) {
-	m, err := tryCreate(name, size, fill, o)
+// A content is what a new segment holds. All is done before anybody can see it:
+// nothing that fails leaves a name, and nobody makes it fail.
+type content struct {
+	size int
+	fill func(io.WriterAt) error     // writes it, all but zeros; may be nil
+	open func(m *SharedMemory) error // attaches to it; may be nil
+}
+
+// create makes a segment and attaches to it.
+func create(op, name string, c content, o createOptions) (*SharedMemory, error) {
+	m, err := tryCreate(name, c, o)
 	return m, wrap(op, name, err)
 }
 
-func tryCreate(name string, size int, fill func(io.WriterAt) error, o createOptions) (*SharedMemory, error) {
+func tryCreate(name string, c content, o createOptions) (*SharedMemory, error) {
 	switch {
 	case o.mode&^fs.ModePerm != 0:
 		return nil, invalid("mode %v is more than permissions", o.mode)
-	case size < 1:
-		return nil, invalid("size %d is not positive", size)
+	case c.size < 1:
+		return nil, invalid("size %d is not positive", c.size)
 	}
 	if name != "" {
 		file, err := checkNew(name, o.replace)
@@ -84,12 +91,12 @@ func tryCreate(name string, size int, fill func(io.WriterAt) error, o createOpti
 	}
 	defer f.Close()
 	if o.sparse {
-		err = f.Truncate(int64(size))
+		err = f.Truncate(int64(c.size))
 	} else {
-		err = f.Reserve(int64(size))
+		err = f.Reserve(int64(c.size))
 	}
-	if err == nil && fill != nil {
-		err = fill(f)
+	if err == nil && c.fill != nil {
+		err = c.fill(f)
 	}
 	if err != nil {
 		return nil, err
@@ -98,7 +105,12 @@ func tryCreate(name string, size int, fill func(io.WriterAt) error, o createOpti
 	if err != nil {
 		return nil, err
 	}
-	m.name, err = publish(f, name, o.replace)
+	if c.open != nil {
+		err = c.open(m)
+	}
+	if err == nil {
+		m.name, err = publish(f, name, o.replace)
+	}
 	if err != nil {
 		m.discard()
 		return nil, err
