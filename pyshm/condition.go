@@ -340,8 +340,8 @@ func (c *Condition) reset() error {
 	return c.lock.Reset()
 }
 
-// Unlink removes the names of the semaphores, before or after Close.
-// [SharedMemory.Unlink] says what it refuses.
+// Unlink removes the names of the semaphores, before or after Close: all that it
+// can, also where it fails. [SharedMemory.Unlink] says what it refuses.
 func (c *Condition) Unlink() error { return each(c.semaphores(), (*Semaphore).Unlink) }
 
 // Close detaches from the condition. Those who wait return [fs.ErrClosed],

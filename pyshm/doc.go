@@ -65,7 +65,8 @@
 // Every error is an [*Error], which names the operation and the segment, and
 // wraps the reason for errors.Is: [fs.ErrNotExist], [ErrFault],
 // [format.ErrIncomplete] and others. A call that fails has changed nothing,
-// unless it says otherwise.
+// unless it says otherwise, or met [ErrFault] half-way: then what it was writing,
+// in memory or in the caller's slice, may be half written.
 //
 // # Concurrency
 //
@@ -111,5 +112,7 @@
 // pyshm_attach.py does not either; [SharedMemory.Alias] gives a worker a second
 // name, which it may use up; and package manager restores the name.
 //
-// Systems. Linux. Elsewhere every function answers [errors.ErrUnsupported].
+// Systems. Linux; elsewhere every function answers [errors.ErrUnsupported]. On
+// 32-bit MIPS, Go's 64-bit atomics hold within one process only, and so do the
+// promises about single stores.
 package pyshm
