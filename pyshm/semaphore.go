@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"strings"
@@ -41,7 +40,8 @@ const semaphorePrefix = "sem."
 // Python does.
 //
 // What [Create] says of names, errors and lifetimes holds here too. The file is
-// /dev/shm/sem.NAME, and NAME has at most 251 bytes.
+// /dev/shm/sem.NAME; NAME has at most 251 bytes, and does not begin with "sem."
+// itself.
 func CreateSemaphore(name string, value int, opts ...SemaphoreOption) (*Semaphore, error) {
 	o := semaphoreOptions{create: newCreateOptions(nil), bound: sem.MaxValue}
 	for _, opt := range opts {
@@ -119,6 +119,9 @@ func (s *Semaphore) tryCreate(op, name string, value int, o semaphoreOptions) er
 	if err != nil {
 		return err
 	}
+	if strings.HasPrefix(file, semaphorePrefix) { // or it would be another than the one that is meant
+		return errPrefix(file)
+	}
 	return s.tryCreateNamed(op, file, fill, o)
 }
 
@@ -175,11 +178,15 @@ func missingSemaphore(name string, err error) error {
 	case errFile != nil || !info.Mode.IsRegular():
 		return err
 	case strings.HasPrefix(name, semaphorePrefix):
-		return &reason{fmt.Sprintf("sem. is part of the file's name alone, here it is %q", name[len(semaphorePrefix):]), fs.ErrNotExist}
+		return &reason{errPrefix(name).Error(), fs.ErrNotExist}
 	case info.Size == muslSize:
 		return errMusl
 	}
 	return err
+}
+
+func errPrefix(name string) error {
+	return invalid("sem. is part of the file's name alone, here it is %q", name[len(semaphorePrefix):])
 }
 
 var errMusl = &reason{
