@@ -372,10 +372,11 @@ attach()
 // a virtual environment work as if WorkerEnv's were not there.
 func TestWorkerEnvRunsHiddenSiteCustomize(t *testing.T) {
 	ownTemp(t)
+	const hidden = "import sys; sys.hidden = __file__\n"
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		dir := t.TempDir()
-		writeSiteCustomize(t, dir)
+		writeSiteCustomize(t, dir, hidden)
 		checkHidden(t, py, compat.Env("PYTHONPATH="+dir))
 
 		venv := filepath.Join(dir, "venv")
@@ -384,15 +385,14 @@ func TestWorkerEnvRunsHiddenSiteCustomize(t *testing.T) {
 		}
 		py.Path = filepath.Join(venv, "bin", "python")
 		for _, site := range must(filepath.Glob(filepath.Join(venv, "lib", "*", "site-packages")))(t) {
-			writeSiteCustomize(t, site)
+			writeSiteCustomize(t, site, hidden)
 		}
 		checkHidden(t, py, compat.Env())
 	})
 }
 
-func writeSiteCustomize(t *testing.T, dir string) {
+func writeSiteCustomize(t *testing.T, dir, text string) {
 	t.Helper()
-	text := "import sys; sys.hidden = __file__\n"
 	check(t, os.WriteFile(filepath.Join(dir, "sitecustomize.py"), []byte(text), 0o600))
 }
 
@@ -421,11 +421,113 @@ func TestWorkerEnvWithBrokenSiteCustomize(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		dir := t.TempDir()
-		check(t, os.WriteFile(filepath.Join(dir, "sitecustomize.py"), []byte("raise RuntimeError('broken')\n"), 0o600))
+		writeSiteCustomize(t, dir, "raise RuntimeError('broken')\n")
 		p := start(t, py, compat.Env("PYTHONPATH="+dir), workerEnv(t))
 		checkProtected(t, p)
 		if !strings.Contains(p.Stderr(), "RuntimeError: broken") {
 			t.Errorf("standard error is %q", p.Stderr())
 		}
+	})
+}
+
+// Sitecustomizes of monitoring tools, which run the one that they hide: the first
+// one on sys.path that is not their own.
+const (
+	// As New Relic's does.
+	chainByPath = `import os, sys
+from importlib.machinery import PathFinder
+sys.ran = getattr(sys, "ran", []) + ["by path"]
+here = os.path.dirname(__file__)
+spec = PathFinder.find_spec("sitecustomize", [entry for entry in sys.path if entry != here])
+if spec is not None:
+    spec.loader.load_module("sitecustomize")
+`
+	// As ddtrace's does.
+	chainByImport = `import os, sys
+sys.ran = getattr(sys, "ran", []) + ["by import"]
+here = os.path.dirname(__file__)
+index = sys.path.index(here)
+del sys.path[index]
+own = sys.modules.pop("sitecustomize")
+try:
+    import sitecustomize
+except ImportError:
+    sys.modules["sitecustomize"] = own
+finally:
+    sys.path.insert(index, here)
+`
+	chainEnd = `import sys; sys.ran = getattr(sys, "ran", []) + ["end"]
+`
+)
+
+// TestWorkerEnvInChain: two of WorkerEnv's sitecustomizes, as under two values of
+// TMPDIR, and others before, between and behind them. Each runs once, and in the
+// order in which it would without WorkerEnv's.
+func TestWorkerEnvInChain(t *testing.T) {
+	dirs := map[string]string{
+		"first":     siteDir(t),
+		"second":    siteDir(t),
+		"link":      filepath.Join(t.TempDir(), "link"),
+		"by path":   foreignSite(t, chainByPath),
+		"by import": foreignSite(t, chainByImport),
+		"end":       foreignSite(t, chainEnd),
+	}
+	check(t, os.Symlink(dirs["first"], dirs["link"]))
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
+		for _, chain := range [][]string{
+			{"first", "second"},
+			{"first", "link", "end"},
+			{"first", "by path"},
+			{"by path", "first", "end"},
+			{"first", "by path", "second", "end"},
+			{"first", "by import", "end"},
+			{"by import", "first", "end"},
+			{"second", "by import", "first", "by path", "end"},
+		} {
+			var path []string
+			foreign := []any{}
+			for _, site := range chain {
+				path = append(path, dirs[site])
+				if site == "end" || strings.HasPrefix(site, "by ") {
+					foreign = append(foreign, site)
+				}
+			}
+			p := start(t, py, compat.Env("PYTHONPATH="+strings.Join(path, ":")))
+			wantEqual(t, fmt.Sprintf("the others that ran in %q", chain), must(p.Eval("getattr(sys, 'ran', [])"))(t), any(foreign))
+			checkProtected(t, p)
+			if strings.Contains(p.Stderr(), "Error") {
+				t.Errorf("%q: standard error is %q", chain, p.Stderr())
+			}
+		}
+	})
+}
+
+// siteDir returns a directory of its own with WorkerEnv's sitecustomize.
+func siteDir(t *testing.T) string {
+	ownTemp(t)
+	cmd := exec.Command("python3")
+	cmd.Env = []string{}
+	check(t, pyshm.WorkerEnv(cmd))
+	return strings.TrimPrefix(cmd.Env[0], "PYTHONPATH=")
+}
+
+// foreignSite returns a directory with another sitecustomize.
+func foreignSite(t *testing.T, text string) string {
+	dir := t.TempDir()
+	writeSiteCustomize(t, dir, text)
+	return dir
+}
+
+// TestHelperDirectoryHasNoSiteCustomize: who puts the repository's scripts on
+// PYTHONPATH wants to import pyshm_attach, and nothing else changed.
+func TestHelperDirectoryHasNoSiteCustomize(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		const state = "getattr(sys.modules.get('sitecustomize'), '__file__', None)"
+		want := must(start(t, py, compat.Env("PYTHONPATH=")).Eval(state))(t)
+		scripts := must(filepath.Abs("../scripts"))(t)
+		p := start(t, py, compat.Env("PYTHONPATH="+scripts))
+		wantEqual(t, "the sitecustomize", must(p.Eval(state))(t), want)
+		check(t, p.Exec("import pyshm_attach"))
 	})
 }

@@ -12,5 +12,5 @@ var AttachHelper string
 // SiteCustomize is the sitecustomize.py that makes unmodified Python programs
 // do the same.
 //
-//go:embed sitecustomize.py
+//go:embed site/sitecustomize.py
 var SiteCustomize string

@@ -7,7 +7,7 @@ multiprocessing.shared_memory. From then on the resource tracker does not hear o
 an attach and so removes nothing when the process ends, a failed attach does not
 unlink, and unlink() works as ever. What the process creates is tracked as ever.
 
-If this file hides another sitecustomize, it runs that as well.
+If this file hides other sitecustomizes, it runs the next one as well.
 """
 import os
 import sys
@@ -68,7 +68,8 @@ class _ChangeAfterImport:
     def find_spec(cls, name, path=None, target=None):
         if name not in cls.changes:
             return None
-        spec = _find_spec(name, path, target, without=cls)
+        # Those before this one have been asked, and may ask this one again.
+        spec = _find_spec(_behind(cls, sys.meta_path), name, path, target)
         if spec is not None:
             spec.loader = _ChangingLoader(spec.loader, cls.changes[name])
         return spec
@@ -88,29 +89,48 @@ class _ChangingLoader:
         self.change(module)
 
 
-def _find_spec(name, path, target=None, without=None):
-    for finder in sys.meta_path:
-        if finder is not without and hasattr(finder, "find_spec"):
+def _behind(item, items):
+    """What comes behind item in a list; nothing if it is not there."""
+    return items[items.index(item) + 1 :] if item in items else []
+
+
+def _find_spec(finders, name, path, target=None):
+    for finder in finders:
+        if hasattr(finder, "find_spec"):
             spec = finder.find_spec(name, path, target)
             if spec is not None:
                 return spec
     return None
 
 
-def _run_hidden_sitecustomize():
-    here = os.path.dirname(__file__)
-    spec = _find_spec("sitecustomize", [entry for entry in sys.path if entry != here])
-    if spec is None or spec.loader is None:
-        return
-    from importlib.util import module_from_spec
+def _run_hidden_sitecustomize(ran):
+    """Runs the next sitecustomize on sys.path behind this one.
 
-    sys.modules["sitecustomize"] = module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    What it runs may do the same and so come back to this file, or to a copy of it.
+    Each run takes one entry of sys.path, and ran has those already taken.
+    """
+    for entry in _behind(os.path.dirname(__file__), sys.path):
+        if entry in ran:
+            continue
+        ran.add(entry)
+        spec = _find_spec(sys.meta_path, "sitecustomize", [entry])
+        if spec is not None and spec.loader is not None:
+            from importlib.util import module_from_spec
+
+            sys.modules["sitecustomize"] = module = module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return
 
 
-if sys.version_info >= (3, 8):  # earlier ones have no shared memory
-    for _name, _change in _ChangeAfterImport.changes.items():
-        if _name in sys.modules:
-            _change(sys.modules[_name])
+def _install():
+    for name, change in _ChangeAfterImport.changes.items():
+        if name in sys.modules:
+            change(sys.modules[name])
     sys.meta_path.insert(0, _ChangeAfterImport)
-_run_hidden_sitecustomize()
+
+
+if not hasattr(sys, "_pyshm_ran"):  # the first of this file and its copies
+    sys._pyshm_ran = set()
+    if sys.version_info >= (3, 8):  # earlier ones have no shared memory
+        _install()
+_run_hidden_sitecustomize(sys._pyshm_ran)
