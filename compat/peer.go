@@ -86,8 +86,9 @@ func (p *Peer) Interpreter() Interpreter { return p.process.python }
 func (p *Peer) Pid() int { return p.pid }
 
 // Stderr returns what the peer, its workers and its resource tracker have
-// written to their standard error and standard output so far. It is complete
-// after [Peer.Exit] and [Peer.Close]. A worker's is that of the whole tree.
+// written to their standard error and standard output so far, the latter line by
+// line. It is complete after [Peer.Exit] and [Peer.Close]. A worker's is that of
+// the whole tree.
 func (p *Peer) Stderr() string { return p.process.output.String() }
 
 // StartWorker starts a child process with a start method of multiprocessing:

@@ -33,6 +33,9 @@ from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import ShareableList, SharedMemory
 from multiprocessing.util import register_after_fork
 
+# Into a pipe, Python would write when a buffer is full or the process ends.
+sys.stdout.reconfigure(line_buffering=True)
+
 # What Eval and Exec see, and where requests find the objects they name.
 variables = {
     "ShareableList": ShareableList,

@@ -195,6 +195,19 @@ func TestStderrIsCaptured(t *testing.T) {
 	}
 }
 
+// TestOutputSurvivesSIGKILL: no line waits in a buffer of the process.
+func TestOutputSurvivesSIGKILL(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		p := start(t, py, compat.Env("PYTHONUNBUFFERED=")) // empty counts as not set
+		worker := must(p.StartWorker("spawn"))(t)
+		check(t, worker.Exec("print('from the worker')"))
+		must(worker.Exit(compat.ExitSIGKILL))(t)
+		check(t, p.Exec("print('from the peer')"))
+		must(p.Exit(compat.ExitSIGKILL))(t)
+		wantEqual(t, "output", p.Stderr(), "from the worker\nfrom the peer\n")
+	})
+}
+
 func TestOptions(t *testing.T) {
 	dir := t.TempDir()
 	check(t, os.WriteFile(filepath.Join(dir, "beside.py"), []byte("answer = 42\n"), 0o644))
