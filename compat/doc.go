@@ -26,8 +26,9 @@
 // unlinks, when the process ends, every segment it has created or attached to.
 //
 // No peer outlives the test: requests have a time limit, Close leaves no
-// process, and when the test itself is killed the peer ends with it. Peers need
-// Unix; elsewhere Start returns [errors.ErrUnsupported].
+// process, and when the test itself is killed the peer ends with it; a worker
+// (outside Linux the peer, too) first completes the request that it is executing.
+// Peers need Unix; elsewhere Start returns [errors.ErrUnsupported].
 //
 // # Values
 //

@@ -1,13 +1,11 @@
 package compat_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -182,34 +180,58 @@ func waitForEnd(t *testing.T, pid int) {
 }
 
 // TestKilledTestLeavesNoPython kills a test process whose peer is busy, so that
-// it does not notice that the pipe closes.
+// it does not notice that a pipe closes. A busy worker finishes its request.
 func TestKilledTestLeavesNoPython(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childVariable+"=1")
-	cmd.Stderr = os.Stderr
-	stdout := must(cmd.StdoutPipe())(t)
-	check(t, cmd.Start())
-	line := must(bufio.NewReader(stdout).ReadString('\n'))(t)
-	check(t, cmd.Process.Kill())
-	cmd.Wait()
-	waitForEnd(t, must(strconv.Atoi(strings.TrimSpace(line)))(t))
+	for busy, statements := range map[string]string{
+		"peer":   "import time; time.sleep(60)",
+		"worker": "import time; time.sleep(1)",
+	} {
+		t.Run(busy, func(t *testing.T) {
+			cmd := exec.CommandContext(t.Context(), os.Args[0])
+			cmd.Env = append(os.Environ(), childVariable+"="+busy+":"+statements)
+			cmd.Stderr = os.Stderr
+			stdout := must(cmd.StdoutPipe())(t)
+			check(t, cmd.Start())
+			var peer, worker int
+			must(fmt.Fscan(stdout, &peer, &worker))(t)
+			check(t, cmd.Process.Kill())
+			cmd.Wait()
+			waitForEnd(t, peer)
+			waitForEnd(t, worker)
+		})
+	}
 }
 
 const childVariable = "PYSHM_COMPAT_TEST_CHILD"
 
 // runAsChild is what TestKilledTestLeavesNoPython starts.
 func runAsChild() (code int, isChild bool) {
-	if os.Getenv(childVariable) == "" {
+	who, statements, isChild := strings.Cut(os.Getenv(childVariable), ":")
+	if !isChild {
 		return 0, false
 	}
-	found, err := compat.Find(context.Background())
-	if err == nil {
-		var p *compat.Peer
-		if p, err = found[0].Start(context.Background()); err == nil {
-			fmt.Println(p.Pid())
-			err = p.Exec("import time; time.sleep(60)")
-		}
-	}
-	fmt.Fprintln(os.Stderr, err)
+	fmt.Fprintln(os.Stderr, keepBusy(who, statements))
 	return 1, true
+}
+
+// keepBusy prints the process IDs of a peer and its worker and has one of them
+// execute statements.
+func keepBusy(who, statements string) error {
+	py, err := compat.First(context.Background())
+	if err != nil {
+		return err
+	}
+	p, err := py.Start(context.Background())
+	if err != nil {
+		return err
+	}
+	worker, err := p.StartWorker("forkserver")
+	if err != nil {
+		return err
+	}
+	fmt.Println(p.Pid(), worker.Pid())
+	if who == "worker" {
+		p = worker
+	}
+	return p.Exec(statements)
 }

@@ -93,7 +93,8 @@ func (p *Peer) Stderr() string { return p.process.output.String() }
 
 // StartWorker starts a child process with a start method of multiprocessing:
 // "fork", "spawn" or "forkserver". It is a peer like its parent, through which
-// its requests go. Close ends it; it also ends when its parent does.
+// its requests go. Close ends it; it also ends when its parent does, after the
+// request that it is executing.
 func (p *Peer) StartWorker(method string) (*Peer, error) {
 	started, err := call[[]any](p, "", "start_worker", method)
 	if err != nil {
