@@ -158,12 +158,20 @@ def execute(request):
 
 def describe(error):
     kind = type(error)
-    prefix = "" if kind.__module__ == "builtins" else kind.__module__ + "."
+    prefix = "" if kind.__module__ == "builtins" else "%s." % kind.__module__
     return {
         "Type": prefix + kind.__qualname__,
-        "Message": str(error),
-        "Traceback": traceback.format_exc(),
+        "Message": printable(str, error),
+        "Traceback": printable(traceback.format_exc),
     }
+
+
+def printable(get, *arguments):
+    """Return a text about an exception, whose own code may fail, in UTF-8."""
+    try:
+        return get(*arguments).encode("utf-8", "backslashreplace").decode()
+    except Exception:
+        return "<unprintable>"
 
 
 # ---- processes ----

@@ -135,6 +135,22 @@ func TestEvalAndExec(t *testing.T) {
 	})
 }
 
+// TestOddExceptions: whatever is raised comes back, and the peer goes on.
+func TestOddExceptions(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		p := start(t, py)
+		wantPythonError(t, p.Exec("class Mute(Exception):\n    def __str__(self): return 1 / 0\nraise Mute"),
+			"Mute", "<unprintable>")
+		wantPythonError(t, p.Exec(`raise ValueError('a\ud800')`), "ValueError", `a\ud800`)
+		// Of this one the older traceback modules can make no traceback.
+		var raised *compat.PythonError
+		err := p.Exec("class Homeless(Exception): __module__ = None\nraise Homeless('text')")
+		if !errors.As(err, &raised) || raised.Type != "None.Homeless" || raised.Message != "text" {
+			t.Errorf("an exception without a module: %v", err)
+		}
+	})
+}
+
 func TestDo(t *testing.T) {
 	p := start(t, anyPython(t))
 	list := must(p.CreateList("", []any{strings.Repeat("x", 1000), 0}))(t)
