@@ -15,8 +15,9 @@ facts = {
 }
 if sys.version_info >= (3, 8):
     import importlib.util
+    import inspect
     from multiprocessing.shared_memory import SharedMemory
 
-    facts["HasTrack"] = "track" in SharedMemory.__init__.__code__.co_varnames
+    facts["HasTrack"] = "track" in inspect.signature(SharedMemory.__init__).parameters
     facts["HasNumpy"] = importlib.util.find_spec("numpy") is not None
 print(json.dumps(facts))
