@@ -279,6 +279,25 @@ func TestStuckPythonIsKilled(t *testing.T) {
 	wantEqual(t, "names", names(name), []string(nil))
 }
 
+// TestStuckWorkerIsKilled although its parent is gone already: Close waits once
+// for it to end, not once more after killing a process that has ended.
+func TestStuckWorkerIsKilled(t *testing.T) {
+	t.Parallel()
+	p := must(anyPython(t).Start(t.Context(), compat.Timeout(time.Second)))(t)
+	worker := must(p.StartWorker("fork"))(t)
+	if err := worker.Exec("import time; time.sleep(60)"); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a request that takes too long: %v", err)
+	}
+	began := time.Now()
+	if err := p.Close(); err == nil || !strings.Contains(err.Error(), "was killed") {
+		t.Errorf("Close: %v", err)
+	}
+	if took := time.Since(began); took > 25*time.Second {
+		t.Errorf("Close took %v", took)
+	}
+	waitForEnd(t, worker.Pid())
+}
+
 func TestContextLimitsRequests(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

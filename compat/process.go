@@ -178,15 +178,33 @@ func (p *process) end() error {
 	p.requests.Close()
 	err := p.waitForAll()
 	if err != nil {
-		p.cmd.Process.Kill()
-		if p.waitForAll() != nil {
-			killGroup(p.cmd.Process)
-			_ = p.waitForAll() // the first error is the one to report
-		}
+		p.kill()
 		err = fmt.Errorf("%w and was killed; standard error:\n%s", err, p.output.String())
 	}
 	closeFiles(p.replies, p.stderr)
 	return err
+}
+
+// kill kills the process, if it still runs, so that its resource tracker can
+// clean up; then whatever is left of its group.
+func (p *process) kill() {
+	if !closed(p.exited) {
+		p.cmd.Process.Kill()
+		if p.waitForAll() == nil {
+			return
+		}
+	}
+	killGroup(p.cmd.Process)
+	_ = p.waitForAll() // the reason for killing is the error to report
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 func within(d time.Duration, done <-chan struct{}) bool {
