@@ -519,6 +519,14 @@ func TestAttachLockHelperRefuses(t *testing.T) {
 		check(t, syscall.Mkfifo(fileOf("sem."+fifo), 0o600))
 		_, err := p.Eval(fmt.Sprintf("attach_lock(%q)", fifo))
 		wantPythonError(t, err, "ValueError", "not a semaphore") // and no waiting for a writer
+		directory := segmentName()
+		removeAfter(t, "sem."+directory)
+		check(t, os.Mkdir(fileOf("sem."+directory), 0o700))
+		const descriptors = "len(os.listdir('/proc/self/fd'))"
+		before := must(p.Eval(descriptors))(t)
+		_, err = p.Eval(fmt.Sprintf("attach_lock(%q)", directory))
+		wantPythonError(t, err, "ValueError", "not a semaphore")
+		wantEqual(t, "open descriptors", must(p.Eval(descriptors))(t), before)
 		for _, attach := range []string{"attach_lock", "attach_rlock", "attach_semaphore", "attach_condition", "attach_event"} {
 			_, err := p.Eval(attach + "('missing')")
 			wantPythonError(t, err, "FileNotFoundError", "missing")

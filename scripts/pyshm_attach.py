@@ -39,6 +39,7 @@ nothing but its standard library. Copy this file to wherever you need it.
 import json
 import mmap
 import os
+import stat
 import struct
 import sys
 import types
@@ -210,8 +211,10 @@ def _check_semaphore(name):
         fd = os.open("/dev/shm/sem." + name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return
-    with open(fd, "rb") as file:
-        data = file.read(64)
+    try:
+        data = os.read(fd, 64) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
+    finally:
+        os.close(fd)
     size, private = (32, 8) if sys.maxsize > 2 ** 32 else (16, 4)
     if len(data) != size or struct.unpack_from("i", data, private) != (128,):
         raise ValueError("%r is not a semaphore that this Python can use" % name)
