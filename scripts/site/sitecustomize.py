@@ -70,7 +70,8 @@ class _ChangeAfterImport:
             return None
         # Those before this one have been asked, and may ask this one again.
         spec = _find_spec(_behind(cls, sys.meta_path), name, path, target)
-        if spec is not None:
+        # The zipimporter of 3.8 and 3.9 has no exec_module: what it loads stays as it is.
+        if spec is not None and hasattr(spec.loader, "exec_module"):
             spec.loader = _ChangingLoader(spec.loader, cls.changes[name])
         return spec
 
@@ -80,8 +81,8 @@ class _ChangingLoader:
         self.loader = loader
         self.change = change
 
-    def create_module(self, spec):
-        return self.loader.create_module(spec)
+    def __getattr__(self, name):
+        return getattr(self.loader, name)
 
     def exec_module(self, module):
         module.__spec__.loader = module.__loader__ = self.loader
