@@ -100,7 +100,9 @@ except ImportError:
 finally:
     sys.path.insert(index, here)
 `
-	chainEnd = `import sys; sys.ran = getattr(sys, "ran", []) + ["end"]
+	// One that has imported what WorkerEnv's changes.
+	chainImporter = "import multiprocessing.shared_memory\n" + chainByPath
+	chainEnd      = `import sys; sys.ran = getattr(sys, "ran", []) + ["end"]
 `
 )
 
@@ -114,6 +116,7 @@ func TestWorkerEnvInChain(t *testing.T) {
 		"link":      filepath.Join(t.TempDir(), "link"),
 		"by path":   foreignSite(t, chainByPath),
 		"by import": foreignSite(t, chainByImport),
+		"importer":  foreignSite(t, chainImporter),
 		"end":       foreignSite(t, chainEnd),
 	}
 	check(t, os.Symlink(dirs["first"], dirs["link"]))
@@ -127,14 +130,18 @@ func TestWorkerEnvInChain(t *testing.T) {
 			{"first", "by path", "second", "end"},
 			{"first", "by import", "end"},
 			{"by import", "first", "end"},
+			{"importer", "first", "end"},
 			{"second", "by import", "first", "by path", "end"},
 		} {
 			var path []string
 			foreign := []any{}
 			for _, site := range chain {
 				path = append(path, dirs[site])
-				if site == "end" || strings.HasPrefix(site, "by ") {
+				switch site {
+				case "by path", "by import", "end":
 					foreign = append(foreign, site)
+				case "importer":
+					foreign = append(foreign, "by path")
 				}
 			}
 			p := start(t, py, compat.Env("PYTHONPATH="+strings.Join(path, ":")))
@@ -163,11 +170,19 @@ func foreignSite(t *testing.T, text string) string {
 	return dir
 }
 
-// TestWorkerEnvKeepsLoaders: the modules that it changes can be found and run as without it.
+// TestWorkerEnvKeepsLoaders: the modules that it changes can be found, loaded,
+// reloaded and run as without it.
 func TestWorkerEnvKeepsLoaders(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
+		p := start(t, py, workerEnv(t))
+		check(t, p.Exec(`
+import importlib
+importlib.reload(resource_tracker)
+`))
+		checkProtected(t, p)
+
 		run := exec.CommandContext(t.Context(), py.Path, "-c", `
 import importlib.util, sys
 name = "multiprocessing.shared_memory"
@@ -209,6 +224,32 @@ shutil.make_archive(sys.argv[1], "zip", os.path.dirname(package), os.path.basena
 			return
 		}
 		checkProtected(t, p)
+	})
+}
+
+// TestWorkerEnvDuringAttach makes a lock while an attach is on its way, as a signal
+// handler or a finalizer may: it is registered, and removed when Python is killed.
+func TestWorkerEnvDuringAttach(t *testing.T) {
+	ownTemp(t)
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
+		p := start(t, py, workerEnv(t))
+		foreign := foreignFile(t, 64)
+		check(t, p.Exec(fmt.Sprintf(`
+def fstat(fd, fstat=os.fstat):
+    global lock
+    lock = multiprocessing.get_context("spawn").Lock()
+    return fstat(fd)
+os.fstat, fstat = fstat, os.fstat
+block = SharedMemory(%q)
+os.fstat = fstat
+`, foreign)))
+		lock := "sem." + must(p.Eval("lock._semlock.name[1:]"))(t).(string)
+		wantEqual(t, "the lock is there", exists(lock), true)
+		must(p.Exit(compat.ExitSIGKILL))(t)
+		wantEqual(t, "the lock is there at the end", exists(lock), false)
+		wantEqual(t, "what was attached to is there", exists(foreign), true)
+		os.Remove(fileOf(lock))
 	})
 }
 

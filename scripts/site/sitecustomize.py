@@ -13,35 +13,42 @@ import os
 import sys
 
 
-def _quiet_unregister(tracker):
-    """Changes multiprocessing.resource_tracker: it forgets any name without complaint."""
-    register, unregister = tracker.register, tracker.unregister
+def _change_tracker(tracker):
+    """Changes multiprocessing.resource_tracker.
 
-    def quiet(name, rtype):
+    A segment that this thread is attaching to is not registered, and unregister
+    forgets any name without complaint.
+    """
+    import threading
+
+    register, unregister = tracker.register, tracker.unregister
+    local = tracker._pyshm_local = threading.local()
+
+    def register_unless_attaching(name, rtype):
+        if rtype != "shared_memory" or not getattr(local, "attaching", False):
+            register(name, rtype)
+
+    def quiet_unregister(name, rtype):
         if rtype == "shared_memory":
             # The tracker keeps a set, and prints a KeyError for what is not in it:
             # the name of a segment that this process has only attached to.
             register(name, rtype)
         unregister(name, rtype)
 
-    tracker.unregister = quiet
+    tracker.register = register_unless_attaching
+    tracker.unregister = quiet_unregister
 
 
-def _untracked_attach(shared_memory):
-    """Changes multiprocessing.shared_memory: an attach is not registered."""
+def _change_shared_memory(shared_memory):
+    """Changes multiprocessing.shared_memory: it tells the tracker's local of an attach."""
     import functools
-    import threading
     from multiprocessing import resource_tracker as tracker
 
-    init, register = shared_memory.SharedMemory.__init__, tracker.register
-    local = threading.local()
-
-    def register_unless_attaching(name, rtype):
-        if not getattr(local, "attaching", False):
-            register(name, rtype)
+    init = shared_memory.SharedMemory.__init__
 
     @functools.wraps(init)
     def init_quietly(self, name=None, create=False, size=0, **options):
+        local = tracker._pyshm_local  # another one after a reload of the tracker
         outer = getattr(local, "attaching", False)
         local.attaching = not create
         if not create:
@@ -52,7 +59,6 @@ def _untracked_attach(shared_memory):
             local.attaching = outer
             vars(self).pop("unlink", None)
 
-    tracker.register = register_unless_attaching
     shared_memory.SharedMemory.__init__ = init_quietly
 
 
@@ -60,8 +66,8 @@ class _ChangeAfterImport:
     """A finder that has a module changed as soon as it has been imported."""
 
     changes = {
-        "multiprocessing.resource_tracker": _quiet_unregister,
-        "multiprocessing.shared_memory": _untracked_attach,
+        "multiprocessing.resource_tracker": _change_tracker,
+        "multiprocessing.shared_memory": _change_shared_memory,
     }
 
     @classmethod
@@ -124,10 +130,10 @@ def _run_hidden_sitecustomize(ran):
 
 
 def _install():
+    sys.meta_path.insert(0, _ChangeAfterImport)
     for name, change in _ChangeAfterImport.changes.items():
         if name in sys.modules:
             change(sys.modules[name])
-    sys.meta_path.insert(0, _ChangeAfterImport)
 
 
 if not hasattr(sys, "_pyshm_ran"):  # the first of this file and its copies
