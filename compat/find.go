@@ -28,7 +28,8 @@ const probeTimeout = 30 * time.Second
 
 // Find returns the interpreters of this machine, the preferred one first:
 //
-//  1. those listed in $PYSHM_PYTHONS, separated like the entries of $PATH,
+//  1. those listed in $PYSHM_PYTHONS, paths or commands to look up on $PATH,
+//     separated like the entries of that,
 //  2. python3, python3.N and pypy3 on $PATH, wherever they occur on it,
 //  3. /usr/bin/python3,
 //  4. pyenv's versions, in $PYENV_ROOT or ~/.pyenv,
@@ -71,10 +72,7 @@ func First(ctx context.Context) (Interpreter, error) {
 // Probe returns the interpreter behind a command, which is a path or is looked
 // up on $PATH. The error says why there is none.
 func Probe(ctx context.Context, command string) (Interpreter, error) {
-	path, err := exec.LookPath(command)
-	if err == nil {
-		path, err = filepath.Abs(path)
-	}
+	path, err := lookUp(command)
 	if err != nil {
 		return Interpreter{}, fmt.Errorf("compat: probe %s: %w", command, err)
 	}
@@ -84,6 +82,15 @@ func Probe(ctx context.Context, command string) (Interpreter, error) {
 	}
 	result.python.Path = path
 	return result.python, nil
+}
+
+// lookUp returns the absolute path of a command.
+func lookUp(command string) (string, error) {
+	path, err := exec.LookPath(command)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(path)
 }
 
 func findErr(err error) error {
@@ -138,9 +145,13 @@ var systemPython = "/usr/bin/python3"
 func findCandidates() []candidate {
 	var all []candidate
 	for _, command := range filepath.SplitList(os.Getenv("PYSHM_PYTHONS")) {
-		if command != "" {
-			all = append(all, candidate{command, true})
+		if command == "" {
+			continue
 		}
+		if path, err := lookUp(command); err == nil {
+			command = path
+		} // otherwise its probe fails
+		all = append(all, candidate{command, true})
 	}
 	for _, command := range slices.Concat(onPath(), []string{systemPython}, pyenvVersions(), broughtByScript()) {
 		c := candidate{command, false}

@@ -212,6 +212,21 @@ func TestFindListedMustRun(t *testing.T) {
 	}
 }
 
+// TestFindListedMayBeRelative: the path that Find returns is good from anywhere.
+func TestFindListedMayBeRelative(t *testing.T) {
+	dir := t.TempDir()
+	path := command(t, filepath.Join(dir, "listed"), "exec '"+anyPython(t).Executable+`' "$@"`)
+	t.Chdir(dir)
+	t.Setenv("PATH", dir)
+	for _, listed := range []string{"./listed", "listed"} {
+		t.Setenv("PYSHM_PYTHONS", listed)
+		first, err := compat.First(t.Context())
+		if err != nil || first.Path != path {
+			t.Errorf("%s: First() = %+v, %v, want the path %s", listed, first, err, path)
+		}
+	}
+}
+
 func TestFindNone(t *testing.T) {
 	dir := t.TempDir()
 	command(t, filepath.Join(dir, "python3"), "echo wrong architecture >&2; exit 1")
