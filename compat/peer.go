@@ -49,8 +49,8 @@ func Dir(path string) PeerOption {
 }
 
 // Command lets f change the command before it starts, for instance to add flags
-// of the interpreter or another user's credentials. It must leave the input, the
-// outputs and ExtraFiles as they are and may only add to SysProcAttr.
+// of the interpreter or another user's credentials. The input, the outputs,
+// ExtraFiles and the process group are the peer's own and set after f.
 func Command(f func(*exec.Cmd)) PeerOption {
 	return func(o *peerOptions) { o.command = append(o.command, f) }
 }

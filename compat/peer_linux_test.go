@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -234,6 +235,15 @@ func TestOptions(t *testing.T) {
 	wantEqual(t, "what the options did",
 		must(p.Eval("os.environ['PYSHM_TEST'], beside.answer, __debug__, len(os.environ) > 2"))(t),
 		any([]any{"b", int64(42), false, true}))
+}
+
+// TestCommandMayReplaceSysProcAttr: the peer has a process group of its own even
+// so. If it had not, ExitKillGroup would end this test.
+func TestCommandMayReplaceSysProcAttr(t *testing.T) {
+	p := start(t, anyPython(t), compat.Command(func(cmd *exec.Cmd) {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}))
+	wantEqual(t, "process group", must(p.Eval("os.getpgid(0)"))(t), any(int64(p.Pid())))
 }
 
 func TestStartFails(t *testing.T) {

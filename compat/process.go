@@ -57,6 +57,9 @@ type process struct {
 
 func startProcess(ctx context.Context, py Interpreter, options peerOptions) (*process, error) {
 	cmd := exec.Command(py.Path, "-c", bootstrap)
+	for _, change := range options.command {
+		change(cmd)
+	}
 	if err := prepare(cmd); err != nil {
 		return nil, err
 	}
@@ -67,9 +70,6 @@ func startProcess(ctx context.Context, py Interpreter, options peerOptions) (*pr
 	cmd.Stdin = strings.NewReader(peerSource)
 	cmd.Stdout, cmd.Stderr = stderr.w, stderr.w
 	cmd.ExtraFiles = []*os.File{requests.r, replies.w} // descriptors 3 and 4
-	for _, change := range options.command {
-		change(cmd)
-	}
 	p := &process{
 		python: py, ctx: ctx, timeout: options.timeout, cmd: cmd,
 		requests: requests.w, replies: replies.r, reader: bufio.NewReader(replies.r),

@@ -11,7 +11,10 @@ import (
 // prepare puts the process into a group of its own, so that it can be killed
 // together with what it has started.
 func prepare(cmd *exec.Cmd) error {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = new(syscall.SysProcAttr)
+	}
+	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Pgid = true, 0
 	dieWithParent(cmd.SysProcAttr)
 	return nil
 }
