@@ -1,9 +1,19 @@
 package compat
 
+import "time"
+
 // SetSystemPython replaces /usr/bin/python3, so that a test can have a machine
 // without Python. It returns the function that undoes it.
 func SetSystemPython(path string) (restore func()) {
 	old := systemPython
 	systemPython = path
 	return func() { systemPython = old }
+}
+
+// SetProbeTimeout changes how long a candidate may take to answer. It returns the
+// function that undoes it.
+func SetProbeTimeout(d time.Duration) (restore func()) {
+	old := probeTimeout
+	probeTimeout = d
+	return func() { probeTimeout = old }
 }

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,8 +24,9 @@ import (
 var ErrNoPython = errors.New("no Python 3.8 or later")
 
 // probeTimeout is long because a first start reads a cold disk, perhaps while
-// every core is busy with tests.
-const probeTimeout = 30 * time.Second
+// every core is busy with tests. What misses it is not run again, unlike what
+// the caller's context has cut short.
+var probeTimeout = 30 * time.Second
 
 // Find returns the interpreters of this machine, the preferred one first:
 //
@@ -281,7 +283,7 @@ func probeAll(ctx context.Context, candidates []candidate) []probeResult {
 		probes.known = make(map[string]probeResult)
 	}
 	for i, r := range results {
-		if !errors.Is(r.err, context.Canceled) && !errors.Is(r.err, context.DeadlineExceeded) {
+		if ctx.Err() == nil || !errors.Is(r.err, ctx.Err()) {
 			probes.known[candidates[i].command] = r
 		}
 	}
@@ -295,6 +297,12 @@ func probe(ctx context.Context, command string) (Interpreter, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, command, "-c", probeSource)
+	if prepare(cmd) == nil {
+		// A shim that hangs may be waiting for another process.
+		cmd.Cancel = func() error { killGroup(cmd.Process); return nil }
+	}
+	runtime.LockOSThread() // see process.run
+	defer runtime.UnlockOSThread()
 	cmd.WaitDelay = time.Second // a child of a shim may keep its output open
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

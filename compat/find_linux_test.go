@@ -1,10 +1,15 @@
 package compat_test
 
 import (
+	"context"
+	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/pyshm"
@@ -27,4 +32,48 @@ func TestProbeUnderPyshmRun(t *testing.T) {
 		probed := must(compat.Probe(t.Context(), again))(t)
 		wantEqual(t, py.String()+" has track", probed.HasTrack, py.HasTrack)
 	}
+}
+
+// hangingCommand writes a script that never answers. Each run adds the process ID
+// of what it waits for to the file pids.
+func hangingCommand(t *testing.T, pids string) (path string) {
+	t.Helper()
+	return command(t, filepath.Join(t.TempDir(), "python3"), "sleep 45 & echo $! >>'"+pids+"'; wait")
+}
+
+// wantRuns checks how often a hanging command was run and that nothing is left.
+func wantRuns(t *testing.T, pids string, want int) {
+	t.Helper()
+	runs := strings.Fields(string(must(os.ReadFile(pids))(t)))
+	wantEqual(t, "runs", len(runs), want)
+	for _, pid := range runs {
+		waitForEnd(t, must(strconv.Atoi(pid))(t))
+	}
+}
+
+// TestHangingCandidateIsRunOnce when it was given its time.
+func TestHangingCandidateIsRunOnce(t *testing.T) {
+	pids := filepath.Join(t.TempDir(), "pids")
+	path := hangingCommand(t, pids)
+	t.Cleanup(compat.SetProbeTimeout(time.Second))
+	for range 2 {
+		if py, err := compat.Probe(t.Context(), path); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Probe = %v, %v", py, err)
+		}
+	}
+	wantRuns(t, pids, 1)
+}
+
+// TestHangingCandidateIsRunAgain when the caller had less time than that.
+func TestHangingCandidateIsRunAgain(t *testing.T) {
+	pids := filepath.Join(t.TempDir(), "pids")
+	path := hangingCommand(t, pids)
+	for range 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		if py, err := compat.Probe(ctx, path); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Probe = %v, %v", py, err)
+		}
+		cancel()
+	}
+	wantRuns(t, pids, 2)
 }
