@@ -77,3 +77,17 @@ func TestHangingCandidateIsRunAgain(t *testing.T) {
 	}
 	wantRuns(t, pids, 2)
 }
+
+// TestProbeImportsNothingFromTheWorkingDirectory, which is the tested package's
+// and may hold a script called like a module of Python's.
+func TestProbeImportsNothingFromTheWorkingDirectory(t *testing.T) {
+	path := command(t, filepath.Join(t.TempDir(), "python3"), "exec '"+anyPython(t).Path+`' "$@"`)
+	dir := t.TempDir()
+	for _, module := range []string{"json", "platform"} {
+		check(t, os.WriteFile(filepath.Join(dir, module+".py"), []byte("raise SystemExit('imported '+__file__)"), 0o644))
+	}
+	t.Chdir(dir)
+	if py, err := compat.Probe(t.Context(), path); err != nil {
+		t.Errorf("Probe = %v, %v", py, err)
+	}
+}

@@ -1,9 +1,13 @@
 # Prints what package compat wants to know of an interpreter, in one JSON object.
 # Any Python that is still around must get through to the version at least.
+import sys
+
+# The working directory may have a script called like one of these modules.
+sys.path[:] = [path for path in sys.path if path]
+
 import json
 import platform
 import struct
-import sys
 
 facts = {
     "Executable": sys.executable,
