@@ -275,6 +275,7 @@ def serve(connection):
         # Ends the workers, for whose end the interpreter waits in most of the ways.
         for worker in workers:
             worker.connection.close()
+        connection.close()
 
 
 serve(connection if __name__ == "worker" else Pipes())

@@ -225,6 +225,18 @@ func TestOutputSurvivesSIGKILL(t *testing.T) {
 	})
 }
 
+// TestPeerClosesWhatItOpened: warnings about the peer itself would hide those
+// about the code that a test is after.
+func TestPeerClosesWhatItOpened(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		p := start(t, py, compat.Env("PYTHONDEVMODE=1", "PYTHONWARNINGS=error"))
+		check(t, must(p.StartWorker("fork"))(t).Close())
+		check(t, must(p.StartWorker("spawn"))(t).Close())
+		check(t, p.Close())
+		wantEqual(t, "standard error", p.Stderr(), "")
+	})
+}
+
 func TestOptions(t *testing.T) {
 	dir := t.TempDir()
 	check(t, os.WriteFile(filepath.Join(dir, "beside.py"), []byte("answer = 42\n"), 0o644))
