@@ -1,5 +1,7 @@
 package compat
 
+import "fmt"
+
 // A Block is a SharedMemory of a peer: plain bytes.
 type Block struct{ handle }
 
@@ -26,10 +28,17 @@ func (b *Block) Size() (int, error) {
 
 // Read returns a copy of n bytes from offset on, fewer at the end of the block.
 func (b *Block) Read(offset, n int) ([]byte, error) {
+	if offset < 0 || n < 0 { // Python would count from the end
+		return nil, b.peer.error("read", fmt.Errorf("%d bytes at offset %d: a negative number", n, offset))
+	}
 	return call[[]byte](b.peer, b.variable, "read", offset, n)
 }
 
-// Write stores data from offset on. Data beyond the end is an error.
+// Write stores data from offset on. Data beyond the end is an error; no data is
+// not, wherever it would go.
 func (b *Block) Write(offset int, data []byte) error {
+	if offset < 0 {
+		return b.peer.error("write", fmt.Errorf("%d bytes at offset %d: a negative number", len(data), offset))
+	}
 	return run(b.peer, b.variable, "write", offset, data)
 }

@@ -46,6 +46,8 @@ func wantEqual(t testing.TB, what string, got, want any) {
 	}
 }
 
+func second[T any](_ T, err error) error { return err }
+
 func TestListRequests(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		p, other := start(t, py), start(t, py)
@@ -105,6 +107,13 @@ func TestBlockRequests(t *testing.T) {
 		wantEqual(t, "Read", must(other.Read(4997, 3))(t), []byte("\x00\x01\xff"))
 		wantEqual(t, "Bytes", must(other.Bytes())(t), append(make([]byte, 4998), 1, 255))
 		wantPythonError(t, block.Write(4999, []byte("ab")), "ValueError", "")
+		for _, err := range []error{
+			block.Write(-2, []byte("a")), second(block.Read(-2, 1)), second(block.Read(0, -1)),
+		} {
+			if err == nil || !strings.Contains(err.Error(), "negative") {
+				t.Errorf("a negative argument: %v", err)
+			}
+		}
 		check(t, other.Close())
 		check(t, block.Close())
 		check(t, block.Unlink())
