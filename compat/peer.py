@@ -36,6 +36,10 @@ from multiprocessing.util import register_after_fork
 # Into a pipe, Python would write when a buffer is full or the process ends.
 sys.stdout.reconfigure(line_buffering=True)
 
+# Ints cross in decimal, of which Python otherwise converts 4300 digits at most.
+if hasattr(sys, "set_int_max_str_digits"):
+    sys.set_int_max_str_digits(0)
+
 # What Eval and Exec see, and where requests find the objects they name.
 variables = {
     "ShareableList": ShareableList,

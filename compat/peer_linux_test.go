@@ -145,6 +145,18 @@ func TestEvalAndExec(t *testing.T) {
 	})
 }
 
+// TestLongInts has more than the 4300 digits that Python converts by default.
+func TestLongInts(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		p := start(t, py)
+		long := new(big.Int).Lsh(big.NewInt(1), 20_000)
+		wantEqual(t, "2**20000", must(p.Eval("2**20_000"))(t), any(long))
+		list := must(p.CreateList("", []any{1}))(t)
+		defer list.Unlink()
+		wantEqual(t, "Count", must(list.Count(long))(t), 0)
+	})
+}
+
 // TestOddExceptions: whatever is raised comes back, and the peer goes on.
 func TestOddExceptions(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
