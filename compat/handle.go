@@ -29,7 +29,7 @@ func (h *handle) Unlink() error { return run(h.peer, h.variable, "unlink") }
 
 // bind has Python make an object and keep it in a new variable.
 func (p *Peer) bind(kind, op string, args ...any) (handle, error) {
-	variable := fmt.Sprintf("%s%d", kind, p.variables.Add(1))
+	variable := fmt.Sprintf("_pyshm_%s%d", kind, p.variables.Add(1))
 	name, err := call[string](p, "", op, append([]any{variable}, args...)...)
 	return handle{p, variable, name}, err
 }

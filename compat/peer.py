@@ -8,7 +8,7 @@ can pass on. Whoever executes it has set `source` to this text and, for a worker
 
 A message is one line of JSON. Go sends
 
-    {"requests": [{"op": "get", "on": "list1", "args": [{"int": "0"}]}, ...]}
+    {"requests": [{"op": "get", "on": "_pyshm_list1", "args": [{"int": "0"}]}, ...]}
     {"exit": "sys.exit(3)"}
 
 either of them with "to": [1, 2] when it is for the second worker of the first

@@ -157,6 +157,17 @@ func TestLongInts(t *testing.T) {
 	})
 }
 
+// TestVariablesOfTheirOwn: those of lists and blocks replace none of a test's.
+func TestVariablesOfTheirOwn(t *testing.T) {
+	p := start(t, anyPython(t))
+	check(t, p.Exec("list1 = block2 = 'kept'"))
+	list := must(p.CreateList("", []any{"list"}))(t)
+	block := must(p.CreateBlock("", 8))(t)
+	defer list.Unlink()
+	defer block.Unlink()
+	wantEqual(t, "the variables", must(p.Eval("list1, block2"))(t), any([]any{"kept", "kept"}))
+}
+
 // TestOddExceptions: whatever is raised comes back, and the peer goes on.
 func TestOddExceptions(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {

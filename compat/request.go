@@ -141,7 +141,7 @@ func (r Request) append(dst []byte) (_ []byte, err error) {
 	return append(dst, '}'), nil
 }
 
-// String shows a request as Python would write it: "list1.get(0)".
+// String shows a request as Python would write it: "_pyshm_list1.get(0)".
 func (r Request) String() string {
 	var s strings.Builder
 	if r.On != "" {
