@@ -198,14 +198,15 @@ unpack_pypy() {
 
 # wrap_pypy makes pypy3 a script that finds the interpreter's shared library,
 # and that PyPy takes for its own executable (argv[0] becomes sys.executable).
+# What it was, a link to pypy3.9 or another version, becomes pypy3.real.
 wrap_pypy() {
-	rm "$1/pypy3" && cat >"$1/pypy3" <<-'WRAPPER' && chmod +x "$1/pypy3"
+	mv "$1/pypy3" "$1/pypy3.real" && cat >"$1/pypy3" <<-'WRAPPER' && chmod +x "$1/pypy3"
 		#!/usr/bin/env bash
 		bin=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 		for lib in "$bin"/../lib/*-linux-*; do
 		    export LD_LIBRARY_PATH=$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 		done
-		exec -a "$bin/pypy3" "$bin/pypy3.9" "$@"
+		exec -a "$bin/pypy3" "$bin/pypy3.real" "$@"
 	WRAPPER
 }
 
