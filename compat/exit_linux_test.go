@@ -95,6 +95,20 @@ func TestProcessDies(t *testing.T) {
 	})
 }
 
+// TestProcessIsEnded by an exception that is no Exception.
+func TestProcessIsEnded(t *testing.T) {
+	for statement, code := range map[string]int{
+		"sys.exit(5)":             5,
+		"raise KeyboardInterrupt": exitCodes[compat.ExitSIGINT],
+		"import asyncio; raise asyncio.CancelledError": 1,
+	} {
+		var exit *compat.ExitError
+		if err := start(t, anyPython(t)).Exec(statement); !errors.As(err, &exit) || exit.Code != code {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+}
+
 var startMethods = []string{"fork", "spawn", "forkserver"}
 
 func TestWorkers(t *testing.T) {

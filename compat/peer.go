@@ -43,7 +43,8 @@ func Env(entries ...string) PeerOption {
 	return Command(func(cmd *exec.Cmd) { cmd.Env = append(cmd.Environ(), entries...) })
 }
 
-// Dir sets the working directory, from which the peer also imports modules.
+// Dir sets the working directory, from which the peer also imports modules, unless
+// PYTHONSAFEPATH is set.
 func Dir(path string) PeerOption {
 	return Command(func(cmd *exec.Cmd) { cmd.Dir = path })
 }
@@ -116,7 +117,7 @@ func (p *Peer) Eval(expression string) (any, error) {
 	return call[any](p, "", "eval", expression)
 }
 
-// Exec executes Python statements; see [Peer.Eval].
+// Exec executes Python statements; see [Peer.Eval] and, for exceptions, [Peer.Do].
 func (p *Peer) Exec(statements string) error {
 	return run(p, "", "exec", statements)
 }

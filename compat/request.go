@@ -56,8 +56,9 @@ func (e *PythonError) Error() string {
 
 // Do executes requests in order, in one message each way: a test that performs
 // tens of thousands of operations need not wait for each. An exception does not
-// keep the following requests from being executed. The error is about the
-// conversation itself; then there are no replies.
+// keep the following requests from being executed, but one that is no Exception
+// (SystemExit, KeyboardInterrupt, asyncio.CancelledError) ends the peer. The error
+// is about the conversation itself; then there are no replies.
 func (p *Peer) Do(requests []Request) ([]Reply, error) {
 	replies, err := p.do(requests)
 	if err != nil {
