@@ -497,6 +497,9 @@ func TestAttachLockHelperRefuses(t *testing.T) {
 		t.Parallel()
 		p := start(t, py, helper(t))
 		check(t, p.Exec("from pyshm_attach import *"))
+		lock := must(pyshm.CreateLock(segmentName()))(t)
+		defer lock.Unlink()
+		defer lock.Close()
 		for what, content := range map[string]string{
 			"an empty file":       "",
 			"too short":           "\x01\x00\x00\x00\x00\x00\x00\x00\x80\x00\x00\x00",
@@ -532,6 +535,12 @@ func TestAttachLockHelperRefuses(t *testing.T) {
 			wantPythonError(t, err, "FileNotFoundError", "missing")
 			_, err = p.Eval(attach + "('a/b')")
 			wantPythonError(t, err, "ValueError", "cannot be the name")
+			_, err = p.Eval(attach + "(None)")
+			wantPythonError(t, err, "TypeError", "a name is a str, not NoneType")
+		}
+		for _, bound := range []string{"0", "-1"} {
+			_, err = p.Eval(fmt.Sprintf("attach_semaphore(%q, %s)", lock.Name(), bound))
+			wantPythonError(t, err, "ValueError", "the bound is "+bound)
 		}
 		_, err = p.Eval("parts(multiprocessing.get_context('fork').Event())")
 		wantPythonError(t, err, "ValueError", "get_context('spawn')")

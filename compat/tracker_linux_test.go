@@ -217,6 +217,10 @@ func TestAttachHelperRefuses(t *testing.T) {
 				t.Fatal(test.what)
 			}
 		}
+		for _, call := range []string{"attach_list(None)", "attach_list(5)", "attach_block(None)", "attach_block(b'x')"} {
+			_, err := p.Eval(call)
+			wantPythonError(t, err, "TypeError", "a name is a str, not ")
+		}
 		check(t, p.Close())
 		wantEqual(t, "standard error", p.Stderr(), "")
 	})

@@ -111,6 +111,8 @@ def attach_semaphore(name, bound=None):
     """
     if bound is None:
         return _semaphore(synchronize.Semaphore, synchronize.SEMAPHORE, synchronize.SEM_VALUE_MAX, name)
+    if bound < 1:
+        raise ValueError("the bound is %d, but it must be at least 1" % bound)
     return _semaphore(synchronize.BoundedSemaphore, synchronize.SEMAPHORE, bound, name)
 
 
@@ -292,7 +294,7 @@ class ShareableList(shared_memory.ShareableList):
     """ShareableList attached to a name without telling the resource tracker."""
 
     def __init__(self, *, name):
-        _init_list(self, name=name)
+        _init_list(self, name=_bare(name))  # whose own None would make a list
 
 
 def _check_list(block):
@@ -352,6 +354,8 @@ def _int64s(block, offset, count):
 
 def _bare(name):
     """The name without a leading slash."""
+    if not isinstance(name, str):
+        raise TypeError("a name is a str, not %s" % type(name).__name__)
     bare = name[1:] if name.startswith("/") else name
     if bare in ("", ".", "..") or "/" in bare or "\0" in bare:
         raise ValueError("%r cannot be the name of shared memory" % name)
