@@ -207,6 +207,8 @@ func TestAttachHelperRefuses(t *testing.T) {
 			{"a count too large", foreignWords(t, 1<<60, 8, 8, 8, 8, 8), "no list"},
 			{"a table that runs backwards", foreignWords(t, 2, 0, 16, 8, 0, 0, 0, 0, 0, 0), ""},
 			{"a slot that ends behind the end", foreignWords(t, 1, 0, 8000, 0, 0, 0), ""},
+			{"an empty list cut off", foreignFile(t, 9), "no list"},
+			{"an empty list cut off at the end", foreignFile(t, 15), "no list"},
 			{"less than a count", foreignFile(t, 7), "no list"},
 			{"a name with two slashes", "//x", "cannot be the name"},
 			{"an empty name", "/", "cannot be the name"},

@@ -333,7 +333,7 @@ def _check_empty_list(block):
     if block.size == 8 and not _PYTHON_3_8:
         raise _other_layout(block, "3.8")
     # The count is 0 until it is written. Other systems round sizes up to whole pages.
-    if block.size > 16 and sys.platform == "linux":
+    if block.size not in (8, 16) and (block.size < 16 or sys.platform == "linux"):
         raise _no_list(block)
 
 
