@@ -294,6 +294,23 @@ func TestUnlinkOfAttached(t *testing.T) {
 	})
 }
 
+// TestUnlinkOfUntrackable removes what has a name that no tracker can hold.
+func TestUnlinkOfUntrackable(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		p := start(t, py, helper(t))
+		check(t, p.Exec("from pyshm_attach import attach_block"))
+		for _, suffix := range []string{"é", ":", ":shared_memory", "a:b"} {
+			name := segmentName() + suffix
+			removeAfter(t, name)
+			check(t, os.WriteFile(fileOf(name), make([]byte, 8), 0o600))
+			check(t, p.Exec(fmt.Sprintf("block = attach_block(%q); block.unlink(); block.close()", name)))
+			wantEqual(t, "the name is there", exists(name), false)
+		}
+		check(t, p.Close())
+		wantEqual(t, "standard error", p.Stderr(), "")
+	})
+}
+
 // TestAttachInTree attaches in worker processes, which share the tracker of their
 // parent or, if forked before it has one, start their own.
 func TestAttachInTree(t *testing.T) {

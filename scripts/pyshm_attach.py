@@ -264,8 +264,16 @@ class SharedMemory(shared_memory.SharedMemory):
         # If this process and the one that made the segment belong to one family,
         # their tracker holds the name and must forget it. It complains about a
         # name that it does not hold, hence the first line.
-        resource_tracker.register(self._name, "shared_memory")
-        resource_tracker.unregister(self._name, "shared_memory")
+        if _is_trackable(self._name):
+            resource_tracker.register(self._name, "shared_memory")
+            resource_tracker.unregister(self._name, "shared_memory")
+
+
+def _is_trackable(name):
+    """Whether a tracker can hold the name. It is told in a line of ASCII, in fields
+    between colons; from 3.14 on the name may have some, too.
+    """
+    return name.isascii() and (":" not in name or sys.version_info >= (3, 14))
 
 
 def _list_block(name):
