@@ -207,6 +207,7 @@ func TestAttachHelperRefuses(t *testing.T) {
 			{"a count too large", foreignWords(t, 1<<60, 8, 8, 8, 8, 8), "no list"},
 			{"a table that runs backwards", foreignWords(t, 2, 0, 16, 8, 0, 0, 0, 0, 0, 0), ""},
 			{"a slot that ends behind the end", foreignWords(t, 1, 0, 8000, 0, 0, 0), ""},
+			{"a list whose formats are not written", unfinishedList(t, p), "still being made"},
 			{"an empty list cut off", foreignFile(t, 9), "no list"},
 			{"an empty list cut off at the end", foreignFile(t, 15), "no list"},
 			{"less than a count", foreignFile(t, 7), "no list"},
@@ -226,6 +227,16 @@ func TestAttachHelperRefuses(t *testing.T) {
 		check(t, p.Close())
 		wantEqual(t, "standard error", p.Stderr(), "")
 	})
+}
+
+// unfinishedList returns what a ShareableList leaves that cannot be made.
+func unfinishedList(t *testing.T, p *compat.Peer) (name string) {
+	t.Helper()
+	name = segmentName()
+	removeAfter(t, name)
+	wantPythonError(t, p.Exec(fmt.Sprintf("ShareableList([1, 2**63], name=%q)", name)), "struct.error", "")
+	check(t, p.Exec(fmt.Sprintf("resource_tracker.unregister('/%s', 'shared_memory')", name)))
+	return name
 }
 
 func foreignWords(t *testing.T, words ...int64) (name string) {

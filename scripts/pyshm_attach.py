@@ -42,6 +42,7 @@ import os
 import stat
 import struct
 import sys
+import time
 import types
 from multiprocessing import resource_tracker, shared_memory, util
 
@@ -333,8 +334,22 @@ def _check_list(block):
     else:
         header, offsets = 16 + 8 * count, _int64s(block, 8, count + 1)
         sizes = [end - start for start, end in zip(offsets, offsets[1:])]
-    if any(size < 8 or size % 8 for size in sizes) or header + sum(sizes) + 9 * count > block.size:
+    formats = header + sum(sizes)
+    if any(size < 8 or size % 8 for size in sizes) or formats + 9 * count > block.size:
         raise _no_list(block)
+    _check_formats(block, formats, count)
+
+
+def _check_formats(block, formats, count):
+    """Raises ValueError if none of the first formats and codes is written, as before a
+    list is complete. Setting an item clears its format for a moment.
+    """
+    codes, first = formats + 8 * count, min(count, 64)
+    for _ in range(50):
+        if any(_int64s(block, formats, first)) or any(block.buf[codes + i] for i in range(first)):
+            return
+        time.sleep(0.0001)
+    raise _no_list(block)
 
 
 def _check_empty_list(block):
