@@ -548,3 +548,26 @@ func TestAttachLockHelperRefuses(t *testing.T) {
 		wantPythonError(t, err, "TypeError", "int")
 	})
 }
+
+// TestAttachLockHelperOnMusl: its sem_open takes the memory of a list for a
+// semaphore, which is at /dev/shm/NAME, and writes to it. Here confstr answers as it
+// does there, so that the helper looks at that file; to open it needs a Python of
+// musl.
+func TestAttachLockHelperOnMusl(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
+		p := start(t, py, helper(t))
+		check(t, p.Exec(`
+from pyshm_attach import *
+def confstr(name):
+    raise OSError(22, "Invalid argument")
+os.confstr = confstr
+`))
+		list := goList(t, py.Layout()).Name()
+		_, err := p.Eval(fmt.Sprintf("attach_lock(%q)", list))
+		wantPythonError(t, err, "ValueError", "not a semaphore")
+		semaphore := foreignWords(t, 1, 0, 0, 0) // as musl makes it
+		_, err = p.Eval(fmt.Sprintf("attach_lock(%q)", semaphore))
+		wantPythonError(t, err, "FileNotFoundError", semaphore)
+	})
+}

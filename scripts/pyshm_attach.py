@@ -205,22 +205,34 @@ def _semaphore(kind_class, kind, maximum, name):
 
 
 def _check_semaphore(name):
-    """Raises ValueError for a file that is not a semaphore of this Python's glibc.
+    """Raises ValueError for a file that is not a semaphore of this Python's libc.
 
-    With an empty one Python would crash, with one that is not shared it would
-    sleep for ever. Other systems and libraries are left to check for themselves.
+    With an empty one Python would crash, with one that is not shared it would sleep
+    for ever, and musl would take shared memory for one and write to it. Other systems
+    and libraries are left to check for themselves.
+
+    glibc  /dev/shm/sem.NAME  value | waiters | 128 if shared     32-bit: value | 128 | ...
+    musl   /dev/shm/NAME      value | waiters | 0 if shared
     """
+    size = 32 if sys.maxsize > 2 ** 32 else 16
+    prefix, offset, shared = ("sem.", size // 4, 128) if _has_glibc() else ("", 8, 0)
     try:
-        fd = os.open("/dev/shm/sem." + name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        fd = os.open("/dev/shm/" + prefix + name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return
     try:
         data = os.read(fd, 64) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
     finally:
         os.close(fd)
-    size, private = (32, 8) if sys.maxsize > 2 ** 32 else (16, 4)
-    if len(data) != size or struct.unpack_from("i", data, private) != (128,):
+    if len(data) != size or struct.unpack_from("i", data, offset) != (shared,):
         raise ValueError("%r is not a semaphore that this Python can use" % name)
+
+
+def _has_glibc():
+    try:
+        return bool(os.confstr("CS_GNU_LIBC_VERSION"))
+    except (OSError, ValueError):
+        return False
 
 
 class SharedMemory(shared_memory.SharedMemory):
