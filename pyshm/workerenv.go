@@ -37,8 +37,10 @@ import (
 // bytecode. Set cmd.Env and cmd.Dir before the call, not after it.
 //
 // It does not reach a Python that ignores PYTHONPATH or sitecustomize (python3
-// -E, -I or -S), one that is started with another environment (as sudo does), or
-// one that does not see the directory (in a container). Such programs can use
+// -E, -I or -S), one that is started with another environment (as sudo does), one
+// that does not see the directory (in a container), one where another
+// sitecustomize comes first on PYTHONPATH and does not run those behind it, or a
+// 3.8 or 3.9 that has multiprocessing in a zip file. Such programs can use
 // pyshm_attach.py, or [SharedMemory.Alias].
 //
 // The directory is os.TempDir()/pyshm-UID-HASH and stays for the next call; its

@@ -145,8 +145,9 @@ def parts(made):
     the same and "flag"                                    of an Event
 
     ValueError if it has no name: in the context fork, multiprocessing removes the
-    name at once. multiprocessing.get_context("spawn").Lock() has one, for as long
-    as the object lives.
+    name at once, and on Windows there is none. Elsewhere
+    multiprocessing.get_context("spawn").Lock() has one, for as long as the object
+    lives.
     """
     return json.dumps(_parts(made))
 
@@ -172,8 +173,8 @@ def _name(semaphore):
     name = semaphore._semlock.name
     if name is None:
         raise ValueError(
-            "%r was made in the context fork and has no name; make it with multiprocessing.get_context('spawn')"
-            % semaphore
+            "%r has no name: those of the context fork and those on Windows have none; "
+            "elsewhere, multiprocessing.get_context('spawn') makes one that has" % semaphore
         )
     return name[1:]
 

@@ -15,7 +15,9 @@ func newRun() *cobra.Command {
 		Short: "Run a Python program that leaves alone what it attaches to",
 		Long: `Runs COMMAND with an environment in which Python's resource tracker does not
 remove what a process only attached to. The program need not be changed, and
-its own processes inherit it; python3 -E, -I and -S ignore it.
+its own processes inherit it. It does not reach a Python that ignores PYTHONPATH
+or sitecustomize (python3 -E, -I or -S), or one where another sitecustomize
+comes first on PYTHONPATH and does not run those behind it.
 
 The program takes the place of pyshm: it gets all signals, and its exit status
 is that of the command. If it cannot be started, the status is 126, or 127 if
