@@ -72,6 +72,39 @@ func waiters(t *testing.T, c *pyshm.Condition, n int, ctx context.Context) <-cha
 	return got
 }
 
+func TestConditionAcquireCanceled(t *testing.T) {
+	c := createCondition(t)
+	noError(t, c.Acquire(t.Context()))
+	got := make(chan error, 1)
+	go func() { got <- c.Acquire(within(t, 10*time.Millisecond)) }()
+	select {
+	case err := <-got:
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("waits on")
+	}
+}
+
+// A notification for one that has given up in the meantime is taken back.
+func TestNotifyTakesBack(t *testing.T) {
+	c := createCondition(t)
+	counts := countersOf(t, c.Name())
+	noError(t, c.Acquire(t.Context()))
+	noError(t, counts["sleeping"].Release())
+	var givingUp sync.WaitGroup
+	givingUp.Go(func() {
+		wantState(t, counts["wait"], 1, 0)
+		if err := counts["woken"].Release(); err != nil {
+			t.Error(err)
+		}
+	})
+	noError(t, c.Notify(1))
+	givingUp.Wait()
+	counts.wantCounts(t, 0, 0, 0)
+}
+
 func TestCondition(t *testing.T) {
 	c := createCondition(t)
 	counts := countersOf(t, c.Name())

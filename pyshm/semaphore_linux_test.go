@@ -125,13 +125,20 @@ func (s stranger) acquire(timeout time.Duration) bool {
 	for end := time.Now().Add(timeout); time.Now().Before(end); {
 		taken, wake := s.TakeCounted()
 		if taken {
-			s.Wake(wake)
+			s.wake(wake)
 			return true
 		}
 		s.Sleep(time.Until(end))
 	}
-	s.Wake(s.Uncount())
+	s.wake(s.Uncount())
 	return false
+}
+
+// wake leaves out what to the kernel would be one.
+func (s stranger) wake(n int) {
+	if n > 0 {
+		s.Wake(n)
+	}
 }
 
 func (s stranger) release() {
