@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -215,6 +216,43 @@ func TestManyAttachments(t *testing.T) {
 			t.Errorf("raw %v: %d cycles added %d mappings", raw, cycles, added)
 		}
 	}
+}
+
+// What fails maps nothing any more, and not only after the next garbage collection.
+func TestFailuresMapNothing(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	directory := testName(t)
+	noError(t, os.Mkdir(pathOf(directory), 0o700))
+	defer os.Remove(pathOf(directory))
+	incomplete, taken := createCondition(t), testName(t)
+	noError(t, pyshm.Unlink("sem."+incomplete.Name()+".wait"))
+	part := keep[*pyshm.Semaphore](t)(pyshm.CreateSemaphore(taken+".sleeping", 0))
+	busy := createList(t, []any{1})
+	copy(busy.SharedMemory().Bytes()[busy.SharedMemory().Size()-9:], " \x00")
+
+	for what, fails := range map[string]func() error{
+		"Create":            func() error { return closed(pyshm.Create(directory, 1<<20, pyshm.Replace())) },
+		"AttachCondition":   func() error { return closed(pyshm.AttachCondition(incomplete.Name())) },
+		"CreateCondition":   func() error { return closed(pyshm.CreateCondition(taken)) },
+		"AttachListContext": func() error { return closed(pyshm.AttachListContext(within(t, 50*time.Millisecond), busy.Name())) },
+	} {
+		before := countSegments(t)
+		if err := fails(); err == nil {
+			t.Errorf("%s: no error", what)
+		}
+		if after := countSegments(t); after != before {
+			t.Errorf("%s: %d mappings, and %d before", what, after, before)
+		}
+	}
+	wantState(t, part, 0, 0)
+}
+
+// countSegments counts the mappings of what is in /dev/shm, or was.
+func countSegments(t *testing.T) int {
+	t.Helper()
+	maps, err := os.ReadFile("/proc/self/maps")
+	noError(t, err)
+	return bytes.Count(maps, []byte(" /dev/shm/"))
 }
 
 // With no mapping to be had, Attach and Close say so, and Close can be repeated.

@@ -322,6 +322,17 @@ func TestListAwaitsNoDeadWriter(t *testing.T) {
 	}
 }
 
+// A fault does not cost the caller what AppendStr was to append to.
+func TestAppendStrToTruncated(t *testing.T) {
+	l := createList(t, []any{"abc"})
+	if err := os.Truncate(pathOf(l.Name()), 0); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := l.AppendStr([]byte("mine"), 0); string(out) != "mine" || !errors.Is(err, pyshm.ErrFault) {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
 // All waits for one broken item to settle, and not for each.
 func TestListAllOfBrokenItems(t *testing.T) {
 	for word, want := range map[string]error{"zz": format.ErrCorrupt, " ": format.ErrBusy} {

@@ -93,6 +93,8 @@ func TestInspect(t *testing.T) {
 		}
 		return b
 	}
+	busy := encode(format.Offsets, 1, "two", nil)
+	copy(busy[len(busy)-3*9:], " \x00") // what an interrupted Set leaves
 	list := pyshm.Content{Kind: pyshm.KindList, Len: 3}
 	sizes := pyshm.Content{Kind: pyshm.KindList, Len: 3, Layout: format.Sizes}
 	block := pyshm.Content{Kind: pyshm.KindBlock}
@@ -103,6 +105,7 @@ func TestInspect(t *testing.T) {
 		want       pyshm.Content
 	}{
 		{"a list", "", encode(format.Offsets, 1, "two", nil), list},
+		{"a list with an item that is being set", "", busy, list},
 		{"a list of 3.8", "", encode(format.Sizes, 1, "two", nil), sizes},
 		{"a list in whole pages", "", append(encode(format.Offsets, 1, "two", nil), make([]byte, 1000)...), list},
 		{"zeros", "", make([]byte, 4096), block},

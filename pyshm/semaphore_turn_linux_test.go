@@ -135,3 +135,32 @@ func TestRest(t *testing.T) {
 		}
 	})
 }
+
+// After a wait that was contended nothing is left of it.
+func TestWaitLeavesNothing(t *testing.T) {
+	l, err := CreateLock("pyshm_tturn_" + rand.Text())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	defer l.Unlink()
+	if err := l.Acquire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan error)
+	go func() { got <- l.Acquire(t.Context()) }()
+	for l.s.queue.turn.waiting.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if err := errors.Join(l.Release(), <-got); err != nil {
+		t.Fatal(err)
+	}
+	if since := l.s.queue.turn.waiting.Load(); since != 0 {
+		t.Errorf("still waiting since %d", since)
+	}
+	id := l.s.m.id
+	forgetQueue(id) // as the cleanup of an earlier queue would
+	if queueOf(id) != l.s.queue {
+		t.Error("a queue that is in use was forgotten")
+	}
+}

@@ -68,8 +68,11 @@ func hiddenName(k *keeper, name string) string {
 	return k.holds[name].hidden
 }
 
+// never lets a keeper go by events alone.
+const never = time.Hour
+
 func TestNameRestored(t *testing.T) {
-	k, log := startKeeper(t)
+	k, log := startKeeperScanning(t, never)
 	name, o := tracked(t, k)
 	for range 20 {
 		unlink(t, name)
@@ -83,7 +86,7 @@ func TestNameRestored(t *testing.T) {
 }
 
 func TestRenamedAwayIsRestored(t *testing.T) {
-	k, _ := startKeeper(t)
+	k, _ := startKeeperScanning(t, never)
 	name, o := tracked(t, k)
 	elsewhere := testName()
 	if err := os.Rename(path(name), path(elsewhere)); err != nil {
@@ -94,7 +97,7 @@ func TestRenamedAwayIsRestored(t *testing.T) {
 }
 
 func TestHiddenNameRestored(t *testing.T) {
-	k, _ := startKeeper(t)
+	k, _ := startKeeperScanning(t, never)
 	name, o := tracked(t, k)
 	hidden := hiddenName(k, name)
 	if !strings.HasPrefix(hidden, shmfile.HiddenPrefix) || !o.is(hidden) {

@@ -253,6 +253,26 @@ func TestStrangersMakeRoom(t *testing.T) {
 	replyTo(t, client)
 }
 
+// It is the one that has been at it the longest who makes room.
+func TestOldestStrangerMakesRoom(t *testing.T) {
+	m := startManager(t, "", MaxConnections(2), HandshakeTimeout(time.Hour))
+	oldest, second := dial(t, m), dial(t, m)
+	challenge := func(conn net.Conn) {
+		t.Helper()
+		if _, err := connection.ReadFrame(conn, 1000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	challenge(oldest)
+	challenge(second)
+	challenge(dial(t, m))
+	wantEnd(t, oldest)
+	second.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	if _, err := second.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the second: %v", err)
+	}
+}
+
 func TestClientsWaitForEachOther(t *testing.T) {
 	m := startManager(t, "", MaxConnections(1))
 	first := authenticated(t, m)
