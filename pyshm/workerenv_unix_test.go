@@ -122,6 +122,7 @@ func TestWorkerEnvRefusesWhatOthersCanChange(t *testing.T) {
 		{"directory writable by the group", func(temp, dir string) error { return os.Chmod(dir, 0o775) }},
 		{"bytecode writable by others", func(temp, dir string) error { return os.Chmod(filepath.Join(dir, "__pycache__"), 0o757) }},
 		{"parent writable by others", func(temp, dir string) error { return os.Chmod(temp, 0o777) }},
+		{"parent writable by the group", func(temp, dir string) error { return os.Chmod(temp, 0o775) }},
 		{"grandparent writable by others", func(temp, dir string) error { return os.Chmod(filepath.Dir(temp), 0o777) }},
 		{"another user's parent", func(temp, dir string) error {
 			if os.Geteuid() != 0 {
@@ -165,6 +166,17 @@ func TestWorkerEnvRefusesWhatOthersCanChange(t *testing.T) {
 			}
 			t.Log(err)
 		})
+	}
+}
+
+func TestWorkerEnvRefusesAColonInTMPDIR(t *testing.T) {
+	temp := filepath.Join(t.TempDir(), "a:b")
+	if err := os.Mkdir(temp, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", temp)
+	if err := pyshm.WorkerEnv(exec.Command("python3")); !errors.Is(err, fs.ErrInvalid) {
+		t.Error(err)
 	}
 }
 
