@@ -205,7 +205,7 @@ func decodeString(content json.RawMessage) (string, error) {
 	return *s, nil
 }
 
-// hasLoneSurrogate looks at the \uXXXX escapes of a JSON string that is known to
+// hasLoneSurrogate looks at the \u escapes of a JSON string that is known to
 // be well formed.
 func hasLoneSurrogate(content []byte) bool {
 	for i := 0; i < len(content); i++ {
@@ -229,7 +229,7 @@ func hasLoneSurrogate(content []byte) bool {
 	return false
 }
 
-// unicodeEscape parses the \uXXXX that content begins with, if it does.
+// unicodeEscape parses the \u escape that content begins with, if it does.
 func unicodeEscape(content []byte) (rune, bool) {
 	if len(content) < 6 || content[0] != '\\' || content[1] != 'u' {
 		return 0, false
