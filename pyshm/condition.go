@@ -203,7 +203,8 @@ var errNotHeld error = &reason{"nobody holds the lock", ErrNotAcquired}
 //
 // When ctx is done Wait returns ctx.Err(), but not before it has the lock again,
 // however long that takes. The caller holds the lock after every error except
-// [fs.ErrClosed].
+// [fs.ErrClosed] and [ErrFault], which tell nothing of it, and [ErrNotAcquired]:
+// nobody held it before.
 func (c *Condition) Wait(ctx context.Context) error {
 	return c.call("wait", ctx, func(ctx context.Context) error {
 		held, err := c.sleep(ctx)
