@@ -214,6 +214,9 @@ func (c *Condition) Wait(ctx context.Context) error {
 		if lockErr := c.lock.Acquire(c.closing); lockErr != nil {
 			return cmp.Or(context.Cause(c.closing), lockErr)
 		}
+		if c.isClosed() { // a free lock is acquired all the same
+			return cmp.Or[error](c.lock.Release(), errClosed)
+		}
 		return err
 	})
 }

@@ -388,6 +388,21 @@ func TestCloseCondition(t *testing.T) {
 	counts.wantCounts(t, 0, 0, 0)
 }
 
+// Who is sent away leaves the lock alone, also if it is free.
+func TestCloseConditionWithFreeLock(t *testing.T) {
+	c := createCondition(t)
+	lock := attachLock(t, c.Name()+".lock")
+	got := make(chan error)
+	noError(t, c.Acquire(t.Context()))
+	go func() { got <- c.Wait(context.Background()) }()
+	wantState(t, lock, 1, 0)
+	noError(t, c.Close())
+	if err := <-got; !errors.Is(err, fs.ErrClosed) {
+		t.Error(err)
+	}
+	wantState(t, lock, 1, 0)
+}
+
 // When Close begins while Wait ends, the error tells who has the lock.
 func TestCloseConditionDuringWait(t *testing.T) {
 	c := createCondition(t)

@@ -49,7 +49,8 @@
 // prints. Other libraries, such as musl, have other semaphores, which are refused.
 //
 // Goroutines wait by the thousand in one thread, until their context is done or
-// the handle is closed. The time of a context does not follow the wall clock;
+// the handle is closed. A lock that no process holds is acquired whatever the
+// context: a method that is given one that is done looks once. The time of a context does not follow the wall clock;
 // that of Python's acquire(timeout=...) does. A process that dies releases
 // nothing: see [Lock.Reset].
 //

@@ -228,9 +228,11 @@ func (s *Semaphore) errClosed(op string) error {
 	return &Error{Op: op, Name: s.Name(), Err: errClosed}
 }
 
-// Acquire waits until there is a token, and takes it. When ctx is done it
-// returns ctx.Err() and has taken none; this is so too if ctx is done before
-// and there is a token.
+// Acquire waits until there is a token, and takes it. When ctx is done it looks
+// once more: it takes a token if there is one, and returns ctx.Err() otherwise.
+// It does the same if ctx is done before the call, so that a semaphore with
+// tokens can be acquired whatever the deadline. A loop that shall end with ctx
+// has to look at ctx itself.
 //
 // Of the goroutines that wait only one per process is counted as a waiter and
 // occupies a thread, and they are served in about the order in which they came.
@@ -244,11 +246,9 @@ func (s *Semaphore) Acquire(ctx context.Context) (err error) {
 		return s.errClosed(op)
 	}
 	defer s.m.leave(op, s.m.enter(), &err)
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	if !s.queue.turn.mayTake() || !s.sem.Take() {
-		if err := s.wait(ctx); err != nil {
+		// A rest or a queue that outlasts ctx is no reason to leave a token.
+		if err := s.wait(ctx); err != nil && (s.m.closed.Load() || !s.sem.Take()) {
 			return err
 		}
 	}

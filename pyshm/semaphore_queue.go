@@ -142,7 +142,7 @@ func (s *Semaphore) sleepForToken(ctx context.Context, self *leader) (taken bool
 		if err := s.ended(ctx); err != nil {
 			return false, err
 		}
-		if s.queue.turn.resting.Load() {
+		if s.queue.turn.resting() {
 			return false, nil
 		}
 		taken, wake := s.sem.TakeCounted()
@@ -158,7 +158,7 @@ func (s *Semaphore) sleepForToken(ctx context.Context, self *leader) (taken bool
 			awake++
 		}
 	}
-	s.queue.turn.resting.Store(true)
+	s.queue.turn.beginRest(clock())
 	return false, nil
 }
 

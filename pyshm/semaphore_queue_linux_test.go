@@ -14,6 +14,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/compat/soak"
 	"github.com/pyshm-go/pyshm/pyshm"
+	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
 
 // cancelBound is how late a cancelled Acquire may return on a busy machine. It
@@ -49,10 +50,34 @@ func TestAcquireCanceled(t *testing.T) {
 		t.Error("the token is lost")
 	}
 	s.release()
-	if err := l.Acquire(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("with a context that was done before: %v", err)
+}
+
+// With a context that is done, Acquire looks once, however the context ended.
+func TestAcquireLooksOnce(t *testing.T) {
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, ctx := range []context.Context{canceled, within(t, 0)} {
+		s := createSemaphore(t, 1)
+		noError(t, s.Acquire(ctx))
+		if err := s.Acquire(ctx); !errors.Is(err, ctx.Err()) {
+			t.Errorf("without a token: %v instead of %v", err, ctx.Err())
+		}
+		wantState(t, s, 0, 0)
 	}
-	wantState(t, l, 1, 0)
+}
+
+// A token that comes in the moment in which ctx ends is taken.
+func TestAcquireLooksAtTheEnd(t *testing.T) {
+	s := createSemaphore(t, 0)
+	stranger := attachStranger(t, s.Name())
+	noError(t, s.Acquire(&overtaken{Context: t.Context(), overtake: func() bool {
+		if stranger.Waiters() == 0 {
+			return false
+		}
+		stranger.Post(sem.MaxValue)
+		return true
+	}}))
+	wantState(t, s, 0, 0)
 }
 
 // Waiters that give up at any moment neither take nor lose tokens, and leave
