@@ -1,20 +1,24 @@
 package pyshm_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/pyshm-go/pyshm/compat/soak"
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/pyshm"
+	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
 
 func createCondition(t testing.TB) *pyshm.Condition {
@@ -342,11 +346,16 @@ func TestConditionWithAbsurdCounts(t *testing.T) {
 		c := createCondition(t)
 		m := attach(t, "sem."+c.Name()+"."+part)
 		noError(t, c.Acquire(t.Context()))
-		_, err := m.WriteAt([]byte{0xff, 0xff, 0xff, 0x7f}, valueOffset)
+		_, err := m.WriteAt(sem.Bytes(sem.MaxValue), 0)
 		noError(t, err)
 		if err := c.NotifyAll(); !errors.Is(err, format.ErrCorrupt) {
 			t.Errorf("%s: %v", part, err)
 		}
+		// A waiter finds no room in a count; it holds the lock afterwards.
+		if err := c.Wait(within(t, 10*time.Millisecond)); part != "wait" && !errors.Is(err, format.ErrCorrupt) {
+			t.Errorf("wait, with an absurd count %s: %v", part, err)
+		}
+		wantState(t, countersOf(t, c.Name())["lock"], 0, 0)
 		noError(t, c.Reset())
 		countersOf(t, c.Name()).wantCounts(t, 0, 0, 0)
 		noError(t, c.Acquire(t.Context()))
@@ -513,5 +522,50 @@ func wantFiles(t *testing.T, name string, parts ...string) {
 	}
 	if slices.Sort(parts); !slices.Equal(found, parts) {
 		t.Errorf("there are %q instead of %q", found, parts)
+	}
+}
+
+// Another process makes a count absurd after it has been looked at. Nobody
+// notifies millions of waiters because of it, or goes on beyond its deadline.
+func TestNotifyWithChangingCount(t *testing.T) {
+	for _, part := range []string{"sleeping", "wait", "woken"} {
+		c := createCondition(t)
+		e := createEvent(t)
+		var stop atomic.Bool
+		var enemy sync.WaitGroup
+		theirs, err := pyshm.View[uint32](attach(t, "sem."+c.Name()+"."+part), int(valueOffset), 1)
+		noError(t, err)
+		others, err := pyshm.View[uint32](attach(t, "sem."+e.Name()+"."+part), int(valueOffset), 1)
+		noError(t, err)
+		enemy.Go(func() {
+			for i := uint32(0); !stop.Load(); i++ {
+				for range 50 {
+					stop.Load()
+				}
+				value := math.MaxInt32 * (i % 2)
+				atomic.StoreUint32(&theirs[0], value)
+				atomic.StoreUint32(&others[0], value)
+			}
+		})
+		noError(t, c.Acquire(t.Context()))
+		done := make(chan error)
+		go func() {
+			for end := time.Now().Add(soak.Length(300*time.Millisecond, 20*time.Second)); time.Now().Before(end); {
+				for _, err := range []error{c.NotifyContext(within(t, time.Millisecond), math.MaxInt), e.SetContext(within(t, time.Millisecond))} {
+					if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, format.ErrCorrupt) {
+						t.Errorf("%s: %v", part, err)
+					}
+				}
+			}
+			done <- cmp.Or(c.Close(), e.Close())
+		}()
+		select {
+		case err := <-done:
+			noError(t, err)
+		case <-time.After(20 * time.Second):
+			t.Errorf("%s: notifies, or closes, without an end", part)
+		}
+		stop.Store(true)
+		enemy.Wait()
 	}
 }

@@ -106,10 +106,10 @@ func (e *Event) SetContext(ctx context.Context) error {
 		if _, err := e.flag.TryAcquire(); err != nil {
 			return err
 		}
-		if err := e.flag.Release(); err != nil {
+		if err := add(&e.flag, 1); err != nil {
 			return err
 		}
-		return e.cond.notifyHeld(ctx, math.MaxInt32)
+		return e.cond.notifyHeld(ctx, math.MaxInt)
 	})
 }
 

@@ -45,7 +45,7 @@ func TestLockMakesNoSystemCall(t *testing.T) {
 			s.Take()
 			s.Count()
 			s.Sleep(time.Nanosecond)
-			s.Post(1)
+			s.Post(1, 1)
 		}
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), lockChildEnv+"="+l.Name())

@@ -288,21 +288,30 @@ func (s *Semaphore) takeUpTo(n uint32) (taken uint32, err error) {
 // Among Go processes that is exact. Python looks at the value before it raises
 // it, so that the bound may be exceeded if a Python process releases at the
 // same moment.
-func (s *Semaphore) Release() (err error) {
+func (s *Semaphore) Release() error { return s.release(1) }
+
+// release is Release of n tokens, all of them or none.
+func (s *Semaphore) release(n uint32) (err error) {
 	const op = "release"
 	if s.isClosed() {
 		return s.errClosed(op)
 	}
 	defer s.m.leave(op, s.m.enter(), &err)
-	s.queue.releasing()
-	posted, waiters := s.sem.Post(s.bound)
-	if !posted {
+	if !s.post(n) {
 		return ErrNotAcquired
 	}
-	if waiters > 0 {
-		s.wakeNext(int(waiters))
-	}
 	return nil
+}
+
+// post adds n tokens and wakes as many of those who wait, unless that would
+// raise the value above the bound.
+func (s *Semaphore) post(n uint32) bool {
+	s.queue.releasing()
+	posted, waiters := s.sem.Post(n, s.bound)
+	if posted && waiters > 0 {
+		s.wakeNext(int(n), int(waiters))
+	}
+	return posted
 }
 
 // Reset raises the value from 0 to the [Bound], after those who had the tokens
@@ -317,12 +326,8 @@ func (s *Semaphore) Reset() (err error) {
 	if s.bound == sem.MaxValue {
 		return invalid("a semaphore without a bound has no full value")
 	}
-	filled, waiters := s.sem.Fill(s.bound)
-	if !filled {
+	if !s.post(s.bound) { // which fits only if there is no token
 		return errNotLocked
-	}
-	if waiters > 0 {
-		s.wake(int(s.bound))
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ func TestAcquireLooksAtTheEnd(t *testing.T) {
 		if stranger.Waiters() == 0 {
 			return false
 		}
-		stranger.Post(sem.MaxValue)
+		stranger.Post(1, sem.MaxValue)
 		return true
 	}}))
 	wantState(t, s, 0, 0)

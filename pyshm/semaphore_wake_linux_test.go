@@ -50,7 +50,7 @@ func TestCloseWakesForTokens(t *testing.T) {
 	handle, err := pyshm.AttachSemaphore(s.Name())
 	noError(t, err)
 	got := asleep(t, s, 1)
-	attachStranger(t, s.Name()).Post(sem.MaxValue)
+	attachStranger(t, s.Name()).Post(1, sem.MaxValue)
 	noError(t, handle.Close())
 	wantWoken(t, got)
 }
@@ -71,7 +71,7 @@ func TestWakeIsPassedOn(t *testing.T) {
 			wantWoken(t, got)
 			return true
 		case looks%2 == 0:
-			stranger.Post(sem.MaxValue) // and the wake of it goes to the one that is denied
+			stranger.Post(1, sem.MaxValue) // and the wake of it goes to the one that is denied
 		default:
 			stranger.Take()
 		}
