@@ -238,22 +238,20 @@ func (c *Condition) sleep(ctx context.Context) (held bool, err error) {
 	return false, cmp.Or(add(&c.woken, 1), waitErr)
 }
 
-// Notify wakes up to n of those who wait, and waits until they have woken up.
-// The caller has to hold the lock.
-func (c *Condition) Notify(n int) error { return c.NotifyContext(context.Background(), n) }
-
-// NotifyAll wakes all who wait, and waits until they have woken up. The caller
-// has to hold the lock.
-func (c *Condition) NotifyAll() error { return c.Notify(math.MaxInt) }
-
-// NotifyContext is [Condition.Notify] with an end to the waiting. When ctx is
-// done it returns ctx.Err(), and those who have not woken up by then are as if
-// they had not been notified: they are processes that have stopped, or died.
-func (c *Condition) NotifyContext(ctx context.Context, n int) error {
+// Notify wakes up to n of the waiters, and waits until they have woken up. The
+// caller has to hold the lock.
+//
+// When ctx is done Notify returns ctx.Err(), and the waiters that have not woken
+// up by then are as if they had not been notified: their processes have stopped,
+// or died. With a context that is done before, no waiter has the time to wake up.
+func (c *Condition) Notify(ctx context.Context, n int) error {
 	return c.call("notify", ctx, func(ctx context.Context) error {
 		return c.notifyHeld(ctx, n)
 	})
 }
+
+// NotifyAll is [Condition.Notify] of all waiters.
+func (c *Condition) NotifyAll(ctx context.Context) error { return c.Notify(ctx, math.MaxInt) }
 
 func (c *Condition) notifyHeld(ctx context.Context, n int) error {
 	if err := c.held(); err != nil {

@@ -191,7 +191,7 @@ func TestFreeLockHasNoDeadline(t *testing.T) {
 					return cmp.Or(err, l.Release())
 				},
 				&e.cond.lock: func(ctx context.Context) error {
-					_, err := e.IsSetContext(ctx)
+					_, err := e.IsSet(ctx)
 					return err
 				},
 			} {
