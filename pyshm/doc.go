@@ -50,9 +50,9 @@
 //
 // Goroutines wait by the thousand in one thread, until their context is done or
 // the handle is closed. A lock that no process holds is acquired whatever the
-// context: a method that is given one that is done looks once. The time of a context does not follow the wall clock;
-// that of Python's acquire(timeout=...) does. A process that dies releases
-// nothing: see [Lock.Reset].
+// context: with one that is done, a method tries once. The time of a context does
+// not follow the wall clock; that of Python's acquire(timeout=...) does. A process
+// that dies releases nothing: see [Lock.Reset].
 //
 // # Names
 //

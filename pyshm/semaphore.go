@@ -231,7 +231,7 @@ func (s *Semaphore) errClosed(op string) error {
 // Acquire waits until there is a token, and takes it. When ctx is done it looks
 // once more: it takes a token if there is one, and returns ctx.Err() otherwise.
 // It does the same if ctx is done before the call, so that a semaphore with
-// tokens can be acquired whatever the deadline. A loop that shall end with ctx
+// tokens can be acquired whatever the deadline. A loop that should end with ctx
 // has to look at ctx itself.
 //
 // Of the goroutines that wait only one per process is counted as a waiter and
