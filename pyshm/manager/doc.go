@@ -109,7 +109,9 @@
 //
 // The handshake has the weaknesses of CPython's. It does not encrypt: TCP is for
 // the loopback interface, where shared memory is of use anyway. It accepts
-// HMAC-MD5, because CPython 3.11 and earlier know nothing else. It does not tell
+// HMAC-MD5, because CPython 3.11 and earlier know nothing else; in FIPS 140-only
+// mode (GODEBUG=fips140=only) it does not, so that only CPython 3.12 and later can
+// connect or be connected to, and the authkey must have 14 bytes. It does not tell
 // client from server: whoever can pretend to be the server, and has clients
 // connect, can pass on their challenges and so appear to know the authkey. A unix
 // socket in a folder of one's own, which is what [Start] makes of an empty

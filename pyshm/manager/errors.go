@@ -9,7 +9,8 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/connection"
 )
 
-// ErrAuth is the reason when the server has another authkey than the client.
+// ErrAuth is the reason when the server has another authkey than the client, or
+// one of the two knows no digest that the other may use.
 var ErrAuth = connection.ErrAuth
 
 // ErrNotTracked is the reason when a name is to be released that the manager

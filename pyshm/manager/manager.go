@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/pyshm-go/pyshm/pyshm"
+	"github.com/pyshm-go/pyshm/pyshm/internal/connection"
 )
 
 // A Manager owns segments of shared memory: it keeps their names from vanishing
@@ -38,7 +39,8 @@ type Manager struct {
 // process, and [Manager.Serve] makes a server of it. It watches /dev/shm from
 // now on, and has to be shut down.
 //
-// The authkey is what clients have to know; an empty one is refused.
+// The authkey is what clients have to know; an empty one is refused, and in FIPS
+// 140-only mode one of less than 14 bytes.
 func New(authkey []byte, opts ...Option) (*Manager, error) {
 	m, err := newManager(authkey, newOptions(opts))
 	return m, wrap("new", "", err)
@@ -52,6 +54,9 @@ func newManager(authkey []byte, o options) (*Manager, error) {
 		return nil, invalid("MaxConnections(%d) is not positive", o.maxConnections)
 	case o.handshakeTimeout <= 0 || o.requestTimeout <= 0:
 		return nil, invalid("a timeout is not positive")
+	}
+	if err := connection.CheckKey(authkey); err != nil {
+		return nil, err
 	}
 	keeper, err := newKeeper(o.log, o.maxSegments, rescanInterval)
 	if err != nil {
