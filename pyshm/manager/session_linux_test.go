@@ -378,6 +378,54 @@ func TestThousandConnections(t *testing.T) {
 	t.Logf("300 requests among 1000 idle connections took %v", time.Since(start).Round(time.Millisecond))
 }
 
+// A panickyListener hands out connections of which the first panics when it is read.
+type panickyListener struct {
+	net.Listener
+	accepted int
+}
+
+type panickyConn struct{ net.Conn }
+
+func (panickyConn) Read([]byte) (int, error) { panic("a bug") }
+
+func (l *panickyListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if l.accepted++; err == nil && l.accepted == 1 {
+		return panickyConn{conn}, nil
+	}
+	return conn, err
+}
+
+func TestPanicEndsOneSession(t *testing.T) {
+	hidesPanics = true
+	defer func() { hidesPanics = false }()
+	log := &logBook{}
+	m, err := New(key, Logger(log.logger()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error)
+	go func() { served <- m.Serve(&panickyListener{Listener: l}) }()
+	_, err = Dial(l.Addr().String(), key).Segments(t.Context())
+	wantReason(t, "the first client", err, io.ErrUnexpectedEOF)
+	if _, err := Dial(l.Addr().String(), key).Segments(t.Context()); err != nil {
+		t.Errorf("the second client: %v", err)
+	}
+	if !strings.Contains(log.String(), `level=ERROR msg="session ended by a panic" client=`) || !strings.Contains(log.String(), "panickyConn") {
+		t.Errorf("log:\n%s", log)
+	}
+	if err := m.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestErrorsOfAccept(t *testing.T) {
 	for _, errno := range []syscall.Errno{
 		syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS, syscall.ECONNABORTED,
