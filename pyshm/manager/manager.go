@@ -78,8 +78,12 @@ func newManager(authkey []byte, o options) (*Manager, error) {
 // socket in a new folder that only this user can enter; [Manager.Address]
 // returns it.
 //
-// A unix socket has mode 0600. Where the socket of a killed manager is left,
-// it has to be removed before another can listen.
+// A unix socket has mode 0600. One that a killed manager has left, at which no
+// process listens any more, is removed; where one listens the error is
+// syscall.EADDRINUSE. Of managers that start there at the same time one succeeds.
+// Shutdown removes the socket, unless the path leads to another by then. While a
+// manager starts or ends there is a second file, .NAME.pyshm-lock, beside the
+// socket NAME.
 func Start(address string, authkey []byte, opts ...Option) (*Manager, error) {
 	m, err := start(address, authkey, newOptions(opts))
 	if err != nil {
@@ -284,11 +288,16 @@ func (m *Manager) shutdown(asking *session) error {
 
 func (m *Manager) endSessions(except *session) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	close(m.closing)
-	if m.listener != nil {
-		m.listener.Close()
+	l := m.listener
+	m.mu.Unlock()
+	if l != nil {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			m.options.log.Warn("listener not closed properly", "address", l.Addr().String(), "error", err)
+		}
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for s := range m.sessions {
 		if s != except {
 			s.conn.Close()
