@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -125,6 +126,31 @@ numbers = manager.ShareableList([1, "a", None, 2.5, True, b"x"])`))
 
 			check(t, m.Release(t.Context(), block.Name()))
 			wantEqual(t, "names of what was released", names(block.Name()), []string(nil))
+		}
+	})
+}
+
+// The paths of sockets may be of any bytes but NUL and slash.
+func TestPythonAddressOfAnyPath(t *testing.T) {
+	paths := []string{
+		"it's", `"quoted"`, `it's "both"`, `back\slash`, `\udcff`, `end\`, "line\nfeed", "\t\r\x01\x1b\x7f", " ",
+		"é€😀", "\u0085\u00ad\u200b\ufffd\U0010ffff", "\xff", "\x80'\xfe\"", "caf\xe9", "\xed\xb3\xbf", "\xf0\x9f", `\` + "\xff",
+	}
+	dir, err := os.MkdirTemp("", "") // t.TempDir is longer than a socket's path may be
+	check(t, err)
+	t.Cleanup(func() { check(t, os.Remove(dir)) })
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		p := start(t, py)
+		check(t, p.Exec("import ast, os"))
+		for _, name := range paths {
+			path := filepath.Join(dir, name)
+			m, _ := startManager(t, path)
+			literal := m.PythonAddress()
+			wantEqual(t, literal, must(p.Eval("os.fsencode("+literal+")"))(t), any([]byte(path)))
+			check(t, p.Exec("address = ast.literal_eval("+format.Repr(literal)+")"))
+			connectTo(t, p, "address", authkey)
+			check(t, p.Exec("manager.connect()"))
+			check(t, m.Shutdown(t.Context()))
 		}
 	})
 }
