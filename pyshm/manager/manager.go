@@ -66,7 +66,7 @@ func newManager(authkey []byte, o options) (*Manager, error) {
 		authkey:  bytes.Clone(authkey),
 		options:  o,
 		keeper:   keeper,
-		slots:    make(chan struct{}, o.maxConnections),
+		slots:    make(chan struct{}, min(o.maxConnections, descriptorsForSessions())),
 		sessions: map[*session]struct{}{},
 		closing:  make(chan struct{}),
 		done:     make(chan struct{}),

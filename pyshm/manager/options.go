@@ -31,9 +31,11 @@ func newOptions(opts []Option) options {
 }
 
 // MaxConnections limits how many connections are served at a time, 4096 if not
-// given. When all are in use, a new client takes the place of the one that has
-// been at its handshake the longest; if none is, it waits. When descriptors run
-// out first, those who have been at it for more than 0.1 seconds make room.
+// given. It is never more than three quarters of the descriptors that the process
+// may have (RLIMIT_NOFILE, when the manager is made). When all are in use, a new
+// client takes the place of the one that has been at its handshake the longest, if
+// that is 0.1 seconds or more; else it waits. When descriptors run out first, all
+// that have been at it for so long make room.
 func MaxConnections(n int) Option {
 	return func(o *options) { o.maxConnections = n }
 }

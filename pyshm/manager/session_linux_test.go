@@ -256,6 +256,7 @@ func TestStrangersMakeRoom(t *testing.T) {
 // It is the one that has been at it the longest who makes room.
 func TestOldestStrangerMakesRoom(t *testing.T) {
 	m := startManager(t, "", MaxConnections(2), HandshakeTimeout(time.Hour))
+	start := time.Now()
 	oldest, second := dial(t, m), dial(t, m)
 	challenge := func(conn net.Conn) {
 		t.Helper()
@@ -267,6 +268,9 @@ func TestOldestStrangerMakesRoom(t *testing.T) {
 	challenge(second)
 	challenge(dial(t, m))
 	wantEnd(t, oldest)
+	if age := time.Since(start); age < grace {
+		t.Errorf("the oldest had only %v for its handshake", age)
+	}
 	second.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
 	if _, err := second.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the second: %v", err)
@@ -462,11 +466,15 @@ func TestDescriptorsRunOut(t *testing.T) {
 	for i := range sockets {
 		sockets[i] = unconnected(t)
 	}
+	time.Sleep(grace)
 	restore := allowNoMoreDescriptors(t)
-	for _, socket := range sockets[:strangers] {
+	for i, socket := range sockets[:strangers] {
 		connect(t, socket, m.Address())
 		if err := connection.AuthenticateClient(socket, key); err != nil {
 			t.Fatalf("a client among strangers: %v", err)
+		}
+		if i == 0 { // they have all been sent away at once
+			eventually(t, "two clients", func() bool { return sessions() == 2 })
 		}
 	}
 	eventually(t, "no strangers left", func() bool { return sessions() == strangers+1 })
@@ -491,6 +499,24 @@ func TestDescriptorsRunOut(t *testing.T) {
 		}
 		if reply := replyTo(t, client); string(reply) != returned(nil) {
 			t.Errorf("reply %q", reply)
+		}
+	}
+}
+
+// There are fewer sessions than the process may have descriptors.
+func TestDescriptorsForSessions(t *testing.T) {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 400, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	for given, want := range map[int]int{4096: 300, 301: 300, 299: 299, 1: 1} {
+		m := startManager(t, "", MaxConnections(given))
+		if got := cap(m.slots); got != want {
+			t.Errorf("MaxConnections(%d) with 400 descriptors: %d", given, got)
 		}
 	}
 }
