@@ -130,6 +130,34 @@ numbers = manager.ShareableList([1, "a", None, 2.5, True, b"x"])`))
 	})
 }
 
+// What Python made through one manager is not kept by another, so that it is gone
+// when the first one releases it.
+func TestOneManagerOwnsWhatPythonMade(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
+		p := start(t, py)
+		owner, log := startManager(t, "")
+		other, _ := startManager(t, "")
+		connectTo(t, p, owner.PythonAddress(), authkey)
+		check(t, p.Exec("block = manager.SharedMemory(64)"))
+		name := must(p.Block("block"))(t).Name()
+		if err := other.Track(t.Context(), name); !errors.Is(err, manager.ErrOwned) {
+			t.Errorf("tracked by another: %v", err)
+		}
+		connectTo(t, p, other.PythonAddress(), authkey)
+		check(t, p.Exec(fmt.Sprintf(`
+conn = manager._Client(manager.address, authkey=%s)
+dispatch(conn, None, "track_segment", (%s,))`, format.Repr(authkey), format.Repr(name))))
+		if err := manager.Dial(other.Address(), authkey).Release(t.Context(), name); !errors.Is(err, manager.ErrOwned) {
+			t.Errorf("released by another: %v", err)
+		}
+		check(t, p.Exec("block.unlink()"))
+		eventually(t, "the name is back", func() bool { return log.restored(name) })
+		check(t, owner.Release(t.Context(), name))
+		wantEqual(t, "names of what was released", names(name), []string(nil))
+	})
+}
+
 // The paths of sockets may be of any bytes but NUL and slash.
 func TestPythonAddressOfAnyPath(t *testing.T) {
 	paths := []string{

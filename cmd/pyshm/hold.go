@@ -23,7 +23,9 @@ func newHold() *cobra.Command {
 		Short: "Keep names from vanishing",
 		Long: `Restores the names when they vanish, with the same memory, until it gets a SIGINT,
 SIGTERM or SIGHUP. Then it leaves them as they are. Python's resource trackers
-can thus do no harm, but shm.unlink() and pyshm rm have no effect either.
+can thus do no harm, but shm.unlink() and pyshm rm have no effect either. A name
+that a manager or another hold keeps is refused: each would restore what the other
+releases.
 
 Prints each name as soon as it is held, and logs on standard error what it has
 to do. A hold that is killed leaves hidden names behind, for rm --orphans.`,

@@ -150,6 +150,8 @@ func explain(err error) string {
 		return fmt.Sprintf("%q exists already: create --replace takes its place, pyshm rm removes it", name)
 	case errors.Is(err, manager.ErrNotTracked):
 		return fmt.Sprintf("%q is not tracked by the manager: pyshm manager ls shows what is", name)
+	case errors.Is(err, manager.ErrOwned):
+		return fmt.Sprintf("%q is kept by another manager or pyshm hold: it alone can release it", name)
 	}
 	return text
 }

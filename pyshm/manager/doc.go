@@ -70,7 +70,8 @@
 //	                                                                     pyshm rm --orphans
 //
 // The manager cannot tell a resource tracker's unlink from an explicit one: both
-// are undone. A name that another segment has taken in the meantime is left to
+// are undone. A name has one manager: [Manager.Track] refuses what another manager,
+// or pyshm hold, keeps already, in whatever process. A name that another segment has taken in the meantime is left to
 // that one. What the processes that are attached hold stays valid in any case,
 // released or not.
 //

@@ -18,7 +18,8 @@ type hold struct {
 	displaced    bool // the name belongs to another object just now
 
 	// A page of it, never touched. It shows everybody who looks for segments
-	// without users that this one has a user. Nil if reading is not allowed.
+	// without users that this one has a user, and keeps the claim to the name.
+	// Nil if reading is not allowed; without a claim if writing is not.
 	page *mapping.Mapping
 }
 
@@ -43,8 +44,29 @@ func newHold(name string) (*hold, error) {
 		return nil, errors.Join(err, h.close())
 	}
 	h.id = info.ID
-	h.page = mapPage(hidden)
+	if err := h.claim(); err != nil {
+		return nil, errors.Join(err, h.close())
+	}
 	return h, nil
+}
+
+// claim maps the page. Two that held one name would undo each other's release, so
+// that it is an error if another does.
+func (h *hold) claim() error {
+	f, err := shmfile.Claim(h.hidden, h.name)
+	if errors.Is(err, shmfile.ErrClaimed) {
+		return ErrOwned
+	}
+	if err != nil {
+		h.page = mapPage(h.hidden)
+		return nil
+	}
+	defer f.Close()
+	h.page, err = mapping.Map(f.Fd(), 1, true)
+	if err != nil {
+		h.page = nil
+	}
+	return nil
 }
 
 // checkOwner refuses segments of others. /dev/shm has the sticky bit: a hidden

@@ -206,6 +206,11 @@ func unlinked(err error) error {
 // restores the name when it vanishes and removes it in the end. A name that is
 // tracked twice is listed twice, and gone when it is released once.
 //
+// A name has one owner: where another manager, or pyshm hold, keeps it the error is
+// [ErrOwned]. That cannot be found out of a segment that this process may not write
+// to; each of two owners would restore what the other releases. What a client
+// asks for is listed all the same, and kept once the owner has let go.
+//
 // A missing segment is [fs.ErrNotExist].
 func (m *Manager) Track(ctx context.Context, name string) error {
 	return wrap("track", name, m.track(ctx, name))
@@ -219,7 +224,8 @@ func (m *Manager) track(ctx context.Context, name string) error {
 }
 
 // Release unlinks a segment that is tracked, and tracks it no more. A name that
-// is not tracked is [ErrNotTracked].
+// is not tracked is [ErrNotTracked]. One that has another owner is [ErrOwned]: it
+// is tracked no more, and stays.
 func (m *Manager) Release(ctx context.Context, name string) error {
 	err := ctx.Err()
 	if err == nil {
@@ -251,7 +257,7 @@ func (m *Manager) Segments(ctx context.Context) ([]string, error) {
 // that is tracked, even if ctx is done. After that it waits until whatever served
 // the connections has ended, too, but no longer than ctx allows: [Manager.Done]
 // tells when nothing of the manager is left. Segments that have vanished are no
-// error. It may be called again, and after a client has shut the manager down.
+// error, and those that have another owner stay. It may be called again, and after a client has shut the manager down.
 //
 // Handles to the segments stay valid: only the names are gone.
 func (m *Manager) Shutdown(ctx context.Context) error {

@@ -64,7 +64,8 @@ func RequestTimeout(d time.Duration) Option {
 // Logger has the manager log: as Error and Warn what needs attention, such as a
 // lost segment or a refused key; as Info what becomes of names, such as that one
 // was restored; as Debug each request, of which there can be thousands a second.
-// Nothing is logged if not given. The authkey is never logged.
+// Nothing is logged if not given. The authkey is never logged. Names are restored
+// only when the log has taken each entry: a handler must not block for long.
 func Logger(log *slog.Logger) Option {
 	return func(o *options) { o.log = log }
 }
