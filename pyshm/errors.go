@@ -80,6 +80,7 @@ var (
 	errReadOnly = &reason{"the segment is attached read-only", fs.ErrPermission}
 	errNoSize   = &reason{"the segment has no size yet: its creator is at work, or gave up", format.ErrIncomplete}
 	errRenamed  = &reason{"the name belongs to another segment now", fs.ErrNotExist}
+	errInUse    = &reason{"a process that could not be found has it open or mapped", syscall.EBUSY}
 	errUnlisted = &reason{"not a segment that Segments listed", fs.ErrInvalid}
 )
 
@@ -122,6 +123,8 @@ func remedied(op string, err error) error {
 		remedy = "only the owner of a segment may do this"
 	case errno == syscall.ENOMEM:
 		remedy = "no room in the address space, or too many mappings"
+	case errno == syscall.EAGAIN:
+		remedy = "another process has a lease on it, or is looking whether it is in use"
 	case errno == syscall.ELOOP:
 		remedy = "a symbolic link is not a segment"
 	default:

@@ -172,7 +172,7 @@ func tryAttach(name string, o attachOptions) (*SharedMemory, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := shmfile.Open(file, o.readOnly)
+	f, err := shmfile.OpenPatiently(file, o.readOnly)
 	if err != nil {
 		return nil, err
 	}
@@ -191,8 +191,6 @@ func mapFile(f *shmfile.File, readOnly bool) (*SharedMemory, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case !info.Mode.IsRegular():
-		return nil, invalid("not a segment but a special file")
 	case info.Size == 0:
 		return nil, errNoSize
 	case info.Size > math.MaxInt:

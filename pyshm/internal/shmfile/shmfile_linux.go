@@ -73,38 +73,61 @@ func newHidden() (*File, error) {
 	}
 }
 
-// Open opens the object called name as it is. What is under the name need not
-// be a regular file; the caller has to look at its Mode. A FIFO does not block.
+// Open opens the object called name as it is. What is not a regular file is
+// [ErrSpecial], or the error of open(2). While another process has a lease on the
+// object, the error is EAGAIN.
 func Open(name string, readOnly bool) (*File, error) {
-	access := unix.O_RDWR
-	if readOnly {
-		access = unix.O_RDONLY
-	}
+	return tryOpen(name, readOnly)
+}
+
+// OpenPatiently is Open for the one name that a caller has asked for: it waits up
+// to a second for the end of a lease. In a loop over the names of others that
+// patience would let any of them delay this process for as long as they like.
+func OpenPatiently(name string, readOnly bool) (*File, error) {
 	for end := time.Now().Add(leasePatience); ; time.Sleep(time.Millisecond) {
-		fd, err := open(pathOf(name), access|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-		if err == nil {
-			return &File{fd: fd}, nil
-		}
+		f, err := Open(name, readOnly)
 		if err != unix.EAGAIN || time.Now().After(end) {
-			return nil, err
+			return f, err
 		}
 	}
 }
 
-// leasePatience is how long Open waits for the end of a lease that somebody has.
+// leasePatience is how long OpenPatiently waits.
 const leasePatience = time.Second
 
-// Lease makes sure that nobody else has the object open or mapped, in whatever
-// process, and has everybody who opens it wait until Close. If it is in use the
-// error is EAGAIN, and before Linux 5.3 always. Who neither owns the object nor
-// has CAP_LEASE gets EACCES.
-func (f *File) Lease() error {
-	// The kernel tells when somebody waits, by default with a SIGIO, which ends a
-	// process that does not expect it.
-	if _, err := unix.FcntlInt(uintptr(f.fd), unix.F_SETSIG, int(unix.SIGURG)); err != nil {
-		return err
+func tryOpen(name string, readOnly bool) (*File, error) {
+	// To open a FIFO lets its writer go on, and what it writes is lost. open(2)
+	// itself refuses symbolic links and, for writing, directories.
+	var st unix.Stat_t
+	if err := unix.Lstat(pathOf(name), &st); err != nil {
+		return nil, err
 	}
-	_, err := unix.FcntlInt(uintptr(f.fd), unix.F_SETLEASE, unix.F_WRLCK)
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG, unix.S_IFLNK, unix.S_IFDIR:
+	default:
+		return nil, ErrSpecial
+	}
+	access := unix.O_RDWR
+	if readOnly {
+		access = unix.O_RDONLY
+	}
+	fd, err := open(pathOf(name), access|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{fd: fd}
+	if err := f.checkRegular(); err != nil { // or the name has changed hands
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *File) checkRegular() error {
+	info, err := f.Stat()
+	if err == nil && !info.Mode.IsRegular() {
+		err = ErrSpecial
+	}
 	return err
 }
 
@@ -194,15 +217,16 @@ func (f *File) WriteAt(p []byte, off int64) (int, error) {
 // taken is EEXIST, or, with replace, passes from the object that has it to
 // this one.
 func (f *File) Publish(name string, replace bool) error {
+	publish := f.link
 	if replace {
-		return f.replace(name)
+		publish = f.replace
 	}
-	return f.link(name)
+	return publish(name)
 }
 
 func (f *File) link(name string) error {
 	if f.hidden != "" {
-		return Link(f.hidden, name)
+		return link(f.hidden, name)
 	}
 	return unix.Linkat(unix.AT_FDCWD, f.procPath(), unix.AT_FDCWD, pathOf(name), unix.AT_SYMLINK_FOLLOW)
 }
@@ -229,7 +253,9 @@ func Lookup(name string) (Info, error) {
 }
 
 // Link gives the object called name a second name.
-func Link(name, alias string) error {
+func Link(name, alias string) error { return link(name, alias) }
+
+func link(name, alias string) error {
 	return unix.Linkat(unix.AT_FDCWD, pathOf(name), unix.AT_FDCWD, pathOf(alias), 0)
 }
 
@@ -245,7 +271,9 @@ func LinkHidden(name string) (string, error) {
 }
 
 // Unlink removes a name.
-func Unlink(name string) error { return unix.Unlink(pathOf(name)) }
+func Unlink(name string) error {
+	return unix.Unlink(pathOf(name))
+}
 
 // Names lists the names of all objects, in no particular order.
 func Names() ([]string, error) {
