@@ -378,8 +378,9 @@ func (m *SharedMemory) Bytes() []byte {
 // the end, leaves the segment's own name alone. Who makes an alias has to see
 // to it that it is unlinked, if nobody else does.
 //
-// Alias needs the segment's name to be in place. On the segment of another
-// user the kernel may ask for the right to read and write it.
+// Alias needs the segment's name to be in place. On the segment of another user it
+// is [fs.ErrPermission], unless this process may remove the names of others: in
+// /dev/shm, which is sticky, the alias could not be removed again.
 func (m *SharedMemory) Alias() (string, error) {
 	if m.isClosed() {
 		return "", m.errClosed("alias")

@@ -2,10 +2,7 @@ package manager
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"os"
-	"syscall"
 
 	"github.com/pyshm-go/pyshm/pyshm/internal/mapping"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
@@ -27,9 +24,6 @@ type hold struct {
 var errLost = errors.New("both names were removed")
 
 func newHold(name string) (*hold, error) {
-	if err := checkOwner(name); err != nil {
-		return nil, err
-	}
 	hidden, err := shmfile.LinkHidden(name)
 	if err != nil {
 		return nil, err
@@ -65,19 +59,6 @@ func (h *hold) claim() error {
 	h.page, err = mapping.Map(f.Fd(), 1, true)
 	if err != nil {
 		h.page = nil
-	}
-	return nil
-}
-
-// checkOwner refuses segments of others. /dev/shm has the sticky bit: a hidden
-// name of theirs could be made, but never removed again.
-func checkOwner(name string) error {
-	info, err := shmfile.Lookup(name)
-	if err != nil {
-		return err
-	}
-	if user := os.Geteuid(); user != 0 && int(info.UID) != user {
-		return fmt.Errorf("%w: it belongs to user %d", syscall.EPERM, info.UID)
 	}
 	return nil
 }

@@ -252,8 +252,18 @@ func Lookup(name string) (Info, error) {
 	return infoOf(&st), nil
 }
 
-// Link gives the object called name a second name.
-func Link(name, alias string) error { return link(name, alias) }
+// Link gives the object called name a second name. It refuses to make one that
+// this process could not remove.
+func Link(name, alias string) error {
+	info, err := Lookup(name)
+	if err == nil {
+		err = info.checkRemovable()
+	}
+	if err == nil {
+		err = link(name, alias)
+	}
+	return err
+}
 
 func link(name, alias string) error {
 	return unix.Linkat(unix.AT_FDCWD, pathOf(name), unix.AT_FDCWD, pathOf(alias), 0)
