@@ -79,3 +79,44 @@ false <nil>`, theirs.Name())
 		t.Error(err)
 	}
 }
+
+func init() {
+	roles["attaches in vain"] = func(args []string, _ <-chan struct{}) error {
+		if err := becomeAnother(); err != nil {
+			return err
+		}
+		block, readable, lock := args[0], args[1], args[2]
+		_, errBlock := pyshm.Attach(block)
+		_, errReadOnly := pyshm.Attach(block, pyshm.ReadOnly())
+		_, errReadable := pyshm.AttachList(readable)
+		_, errLock := pyshm.AttachLock(lock)
+		for _, err := range []error{errBlock, errReadOnly, errReadable, errLock} {
+			fmt.Println(errors.Is(err, fs.ErrPermission), err)
+		}
+		return nil
+	}
+}
+
+// What an error proposes helps: ReadOnly only a caller who has not asked for it,
+// and may read; and nothing that only Go has for what Python may have made.
+func TestRefusedAttachProposesWhatHelps(t *testing.T) {
+	block, readable, lock := testName(t), testName(t), testName(t)
+	for file, mode := range map[string]os.FileMode{block: 0o600, readable: 0o644, "sem." + lock: 0o644} {
+		if err := errors.Join(os.WriteFile(pathOf(file), make([]byte, 32), 0o600), os.Chmod(pathOf(file), mode)); err != nil {
+			t.Fatal(err)
+		}
+		defer os.Remove(pathOf(file))
+	}
+	got := asAnother(t, "attaches in vain", block, readable, lock)
+	want := []string{
+		`attach "` + block + `": permission denied (its mode is 0600: the owner, user 0, can change that with chmod)`,
+		`attach "` + block + `": permission denied (its mode is 0600: the owner, user 0, can change that with chmod)`,
+		`attach list "` + readable + `": permission denied (its mode is 0644: attach with ReadOnly, or the owner, user 0, can change that with chmod)`,
+		`attach lock "` + lock + `": permission denied (its mode is 0644: the owner, user 0, can change that with chmod)`,
+	}
+	for i := range want {
+		if want[i] = "true pyshm: " + want[i]; len(got) != len(want) || got[i] != want[i] {
+			t.Fatalf("%q\nwant %q", got, want)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
 // ErrFault is the reason when memory of a segment could not be touched: its
@@ -113,16 +114,18 @@ func remedied(op string, err error) error {
 		remedy = "attach to what it is a part of, or unlink that"
 	case errno == syscall.EEXIST:
 		remedy = "attach to it, unlink it, or use Replace"
+	case errno == syscall.ENOENT && strings.HasPrefix(op, "create"):
+		remedy = "another process has removed its temporary name"
 	case errno == syscall.ENOENT:
 		remedy = "not created yet, or unlinked"
-	case errno == syscall.EACCES && (op == "attach" || op == "attach list"):
-		remedy = "ReadOnly needs the right to read alone"
-	case errno == syscall.EACCES && strings.HasPrefix(op, "attach"):
-		remedy = "locks need the right to read and write, which their creator can give with Mode"
 	case errno == syscall.EPERM:
 		remedy = "only the owner of a segment may do this"
 	case errno == syscall.ENOMEM:
 		remedy = "no room in the address space, or too many mappings"
+	case errno == syscall.EMFILE:
+		remedy = "this process has as many descriptors open as ulimit -n allows"
+	case errno == syscall.ENFILE:
+		remedy = "all processes together have as many files open as fs.file-max allows"
 	case errno == syscall.EAGAIN:
 		remedy = "another process has a lease on it, or is looking whether it is in use"
 	case errno == syscall.ELOOP:
@@ -131,4 +134,22 @@ func remedied(op string, err error) error {
 		return err
 	}
 	return &reason{errno.Error() + " (" + remedy + ")", errno}
+}
+
+// refused returns why a segment could not be opened for want of permission, and
+// what would help with these options.
+func refused(file string, o attachOptions) error {
+	info, err := shmfile.Lookup(file)
+	if err != nil {
+		return syscall.EACCES
+	}
+	remedy := fmt.Sprintf("the owner, user %d, can change that with chmod", info.UID)
+	if !o.readOnly && !o.lock {
+		if f, err := shmfile.Open(file, true); err == nil {
+			f.Close()
+			remedy = "attach with ReadOnly, or " + remedy
+		}
+	}
+	text := fmt.Sprintf("%v (its mode is %04o: %s)", syscall.EACCES, info.Mode.Perm(), remedy)
+	return &reason{text, syscall.EACCES}
 }

@@ -154,7 +154,7 @@ func (s *Semaphore) tryAttach(op, name string, bound int) error {
 	if err != nil {
 		return err
 	}
-	m, err := tryAttach(semaphorePrefix+name, attachOptions{})
+	m, err := tryAttach(semaphorePrefix+name, attachOptions{lock: true})
 	if errors.Is(err, fs.ErrNotExist) {
 		return missingSemaphore(name, err)
 	}

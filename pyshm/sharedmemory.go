@@ -173,6 +173,9 @@ func tryAttach(name string, o attachOptions) (*SharedMemory, error) {
 		return nil, err
 	}
 	f, err := shmfile.OpenPatiently(file, o.readOnly)
+	if err == syscall.EACCES {
+		err = refused(file, o)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -146,6 +146,8 @@ func explain(err error) string {
 		return fmt.Sprintf("no lock is named %q: pyshm ls shows those there are as sem.NAME, --create makes one", name)
 	case errors.Is(err, syscall.ENOENT):
 		return fmt.Sprintf("no shared memory is named %q: pyshm ls shows what there is", name)
+	case errors.Is(err, syscall.EACCES) && strings.Contains(text, "ReadOnly"):
+		return fmt.Sprintf("%q can be read by this user, but not written: pyshm ls shows its owner and mode", name)
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Sprintf("%q exists already: create --replace takes its place, pyshm rm removes it", name)
 	case errors.Is(err, manager.ErrNotTracked):
