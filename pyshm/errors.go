@@ -38,6 +38,11 @@ var ErrNotAcquired = errors.New("released too many times: nobody has acquired it
 // [fs.ErrPermission], [fs.ErrInvalid] (an argument is refused),
 // [fs.ErrClosed], [errors.ErrUnsupported], [ErrFault], an errno, or a sentinel
 // of package format.
+//
+// Where /dev/shm itself is to blame, the error says so, and is never
+// [fs.ErrNotExist]: it is [errors.ErrUnsupported] if there is no such folder,
+// syscall.EROFS if it is mounted read-only, and [fs.ErrPermission] if it is
+// closed to this user.
 type Error struct {
 	Op   string // "create", "attach", "read", ...
 	Name string // of the segment, without a slash; "" when it has none

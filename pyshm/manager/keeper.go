@@ -45,12 +45,9 @@ func newKeeper(log *slog.Logger, maxNames int, rescanInterval time.Duration) (*k
 	if shmfile.Dir == "" {
 		return nil, errors.ErrUnsupported
 	}
-	watcher, err := fsnotify.NewWatcher()
+	watcher, err := newWatcher()
 	if err != nil {
 		return nil, err
-	}
-	if err := watcher.Add(shmfile.Dir); err != nil {
-		return nil, errors.Join(err, watcher.Close())
 	}
 	k := &keeper{log: log, max: maxNames, watcher: watcher, holds: map[string]*hold{}}
 	k.watched.Go(func() { k.watch(rescanInterval) })

@@ -3,7 +3,9 @@
 // multiprocessing.shared_memory and the named semaphores of glibc.
 //
 // Names here are file names, as FileName returns them. Errors are the bare
-// errno of the system call that failed, where it is about one name.
+// errno of the system call that failed, where it is about one name. Where the
+// folder of all names is to blame, the error says so and is never
+// fs.ErrNotExist.
 package shmfile
 
 import (

@@ -34,7 +34,7 @@ func New(mode fs.FileMode) (*File, error) {
 		f, err = newHidden()
 	}
 	if err != nil {
-		return nil, err
+		return nil, blame(err, unix.W_OK|unix.X_OK)
 	}
 	// Not left to open(2), whose mode the umask cuts.
 	if err := unix.Fchmod(f.fd, uint32(mode.Perm())); err != nil {
@@ -77,7 +77,8 @@ func newHidden() (*File, error) {
 // [ErrSpecial], or the error of open(2). While another process has a lease on the
 // object, the error is EAGAIN.
 func Open(name string, readOnly bool) (*File, error) {
-	return tryOpen(name, readOnly)
+	f, err := tryOpen(name, readOnly)
+	return f, blame(err, unix.X_OK)
 }
 
 // OpenPatiently is Open for the one name that a caller has asked for: it waits up
@@ -221,7 +222,7 @@ func (f *File) Publish(name string, replace bool) error {
 	if replace {
 		publish = f.replace
 	}
-	return publish(name)
+	return blame(publish(name), unix.W_OK|unix.X_OK)
 }
 
 func (f *File) link(name string) error {
@@ -247,7 +248,7 @@ func (f *File) Close() error {
 func Lookup(name string) (Info, error) {
 	var st unix.Stat_t
 	if err := unix.Lstat(pathOf(name), &st); err != nil {
-		return Info{}, err
+		return Info{}, blame(err, unix.X_OK)
 	}
 	return infoOf(&st), nil
 }
@@ -260,7 +261,7 @@ func Link(name, alias string) error {
 		err = info.checkRemovable()
 	}
 	if err == nil {
-		err = link(name, alias)
+		err = blame(link(name, alias), unix.W_OK|unix.X_OK)
 	}
 	return err
 }
@@ -282,14 +283,14 @@ func LinkHidden(name string) (string, error) {
 
 // Unlink removes a name.
 func Unlink(name string) error {
-	return unix.Unlink(pathOf(name))
+	return blame(unix.Unlink(pathOf(name)), unix.W_OK|unix.X_OK)
 }
 
 // Names lists the names of all objects, in no particular order.
 func Names() ([]string, error) {
-	d, err := os.Open(Dir)
+	d, err := os.OpenFile(Dir, unix.O_DIRECTORY, 0)
 	if err != nil {
-		return nil, errors.Unwrap(err)
+		return nil, blame(errors.Unwrap(err), unix.R_OK)
 	}
 	defer d.Close()
 	return d.Readdirnames(-1)

@@ -25,6 +25,9 @@ func OpenPatiently(string, bool) (*File, error) { return nil, errors.ErrUnsuppor
 // HasLeases answers errors.ErrUnsupported.
 func HasLeases() (bool, error) { return false, errors.ErrUnsupported }
 
+// CheckDir answers errors.ErrUnsupported.
+func CheckDir() error { return errors.ErrUnsupported }
+
 // Lookup answers errors.ErrUnsupported.
 func Lookup(string) (Info, error) { return Info{}, errors.ErrUnsupported }
 
