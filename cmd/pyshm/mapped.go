@@ -19,7 +19,9 @@ type mapped struct {
 }
 
 func mappersOf(s pyshm.Segment) mapped {
-	pids, err := s.Pids()
+	var pids []int
+	var err error
+	unstopped(func() { pids, err = s.Pids() })
 	return mapped{append([]int{}, pids...), err == nil, err}
 }
 

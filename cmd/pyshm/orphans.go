@@ -119,7 +119,9 @@ func rmOrphans(cmd *cobra.Command, flags *orphanFlags) error {
 func removeOrphans(segments []segment) error {
 	var errs []error
 	for _, s := range segments {
-		if err := s.found.UnlinkUnused(); !errors.Is(err, fs.ErrNotExist) { // gone is gone
+		var err error
+		unstopped(func() { err = s.found.UnlinkUnused() })
+		if !errors.Is(err, fs.ErrNotExist) { // gone is gone
 			errs = append(errs, err)
 		}
 	}
