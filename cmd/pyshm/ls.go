@@ -28,9 +28,9 @@ to look into it), size in bytes, age, owner, mode, content, and which
 processes map it.
 
 Processes of other users, and those outside a container, may be hidden from
-pyshm. Where these may map a segment, PIDS has the word unknown. A dash is
-certain: nobody maps it, and the kernel says so where processes are hidden. A
-name that is mapped by nobody may still be meant for somebody.
+pyshm. Where these may map a segment, or the kernel knows of a user that was not
+found, PIDS has the word unknown. A dash is certain: no process maps it. A name
+that no process maps may still be meant for one.
 
 A block with the bytes of a list is listed as a list: there is no mark on it.
 

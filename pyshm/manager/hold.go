@@ -16,7 +16,7 @@ type hold struct {
 
 	// A page of it, never touched. It shows everybody who looks for segments
 	// without users that this one has a user, and keeps the claim to the name.
-	// Nil if reading is not allowed; without a claim if writing is not.
+	// Nil if it could not be opened; without a claim if writing is not allowed.
 	page *mapping.Mapping
 }
 
@@ -63,6 +63,8 @@ func (h *hold) claim() error {
 	return nil
 }
 
+// mapPage does not wait while another process has a lease on the segment: the
+// keeper has more to do. The next mend tries again.
 func mapPage(name string) *mapping.Mapping {
 	f, err := shmfile.Open(name, true)
 	if err != nil {
@@ -120,6 +122,11 @@ func (h *hold) mend() (news string, err error) {
 	hidden, err := h.owner(h.hidden)
 	if err != nil {
 		return "", err
+	}
+	if h.page == nil && hidden == ours {
+		if err := h.claim(); err != nil {
+			return "", err
+		}
 	}
 	wasDisplaced := h.displaced
 	h.displaced = name == another

@@ -289,6 +289,9 @@ func (k *keeper) restore(h *hold) {
 	case errors.Is(err, errLost):
 		k.drop(h)
 		k.log.Error("segment lost: both its names were removed", "segment", h.name)
+	case errors.Is(err, ErrOwned):
+		k.drop(h)
+		k.log.Warn("segment given up: another manager owns it", "segment", h.name)
 	case err != nil:
 		k.log.Error("name not restored", "segment", h.name, "error", err)
 	case news != "":
