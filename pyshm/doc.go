@@ -57,9 +57,11 @@
 // # Names
 //
 // A name may begin with one slash, which means nothing, and contains no other.
-// New names are ASCII without colon and newline, because Python's resource
-// tracker cannot handle these, and do not begin with ".pyshm-", as do those of
-// what is not complete yet. They have up to 255 bytes.
+// New names are ASCII without colon and newline, because the resource trackers of
+// CPython 3.8 to 3.14 cannot handle these, and do not begin with ".pyshm-", as do
+// those of what is not complete yet. A new segment's name has up to 254 bytes,
+// which is what the tracker of CPython 3.15 takes, and a lock's up to 251.
+// Attaching has the limits of the system alone.
 //
 // # Errors
 //

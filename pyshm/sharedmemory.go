@@ -64,8 +64,11 @@ type content struct {
 	open func(m *SharedMemory) error // attaches to it; may be nil
 }
 
-// create makes a segment and attaches to it.
+// create makes a block or a list and attaches to it.
 func create(op, name string, c content, o createOptions) (*SharedMemory, error) {
+	if err := checkLength(name); err != nil {
+		return nil, wrap(op, name, err)
+	}
 	m, err := tryCreate(name, c, o)
 	return m, wrap(op, name, err)
 }
