@@ -285,9 +285,14 @@ class SharedMemory(shared_memory.SharedMemory):
 
 def _is_trackable(name):
     """Whether a tracker can hold the name. It is told in a line of ASCII, in fields
-    between colons; from 3.14 on the name may have some, too.
+    between colons; from 3.14 on the name may have some, too. From 3.15 on it may be
+    any of up to 255 bytes, the slash in front included.
     """
-    return name.isascii() and (":" not in name or sys.version_info >= (3, 14))
+    if sys.version_info >= (3, 15):
+        return len(name.encode("utf-8", "surrogateescape")) <= 255
+    if not name.isascii() or "\n" in name:
+        return False
+    return ":" not in name or sys.version_info >= (3, 14)
 
 
 def _list_block(name):
