@@ -14,7 +14,7 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// reprs were printed by CPython 3.8 to 3.14, all alike.
+// reprs were printed by CPython 3.8 to 3.15, all alike.
 var reprs = []struct {
 	value any
 	repr  string

@@ -80,7 +80,7 @@
 //
 // # Protocol
 //
-// It is that of CPython 3.8 to 3.14. Both sides prove by an HMAC over the other's
+// It is that of CPython 3.8 to 3.15. Both sides prove by an HMAC over the other's
 // challenge that they know the authkey, the client first; then the client sends
 // one request, a pickle of (None, method, arguments, {}), and the server one
 // reply, a pickle of ("#RETURN", value) or ("#TRACEBACK", text), and closes. The
