@@ -63,6 +63,6 @@ func tellUnknown(out io.Writer, segments []segment) {
 		}
 	}
 	if n > 0 {
-		fmt.Fprintf(out, "pyshm: segments of which nobody can tell whether they are mapped: %d: %v\n", n, errors.Unwrap(why))
+		complain(out, fmt.Sprintf("segments of which nobody can tell whether they are mapped: %d: %v", n, errors.Unwrap(why)))
 	}
 }

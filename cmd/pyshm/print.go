@@ -12,13 +12,35 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/pyshm-go/pyshm/format"
 )
 
 // Names and values come from other processes. What is printed has to be on one
 // line and without the control characters that a terminal obeys: values are
-// printed by format.Repr, names by shown, both as JSON by toJSON.
+// printed by format.Repr, names by shown, both as JSON by toJSON, and what went
+// wrong, which may quote anything, by visible.
+
+// visible returns text as one line, with escapes for what is not plainly visible.
+func visible(text string) string {
+	var line strings.Builder
+	for len(text) > 0 {
+		r, size := utf8.DecodeRuneInString(text)
+		switch {
+		case r == '\n': // of an error of several lines
+			line.WriteByte(' ')
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&line, `\x%02x`, text[0])
+		case unicode.IsPrint(r):
+			line.WriteRune(r)
+		default:
+			line.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+		text = text[size:]
+	}
+	return line.String()
+}
 
 // shown returns a name as it is, or quoted if it has characters that are not
 // plainly visible.

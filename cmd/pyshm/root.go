@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -79,7 +80,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	var usage usageError
 	if !understood || errors.As(err, &usage) {
-		fmt.Fprintf(stderr, "pyshm: %v (see %s --help)\n", err, cmd.CommandPath())
+		complain(stderr, fmt.Sprintf("%v (see %s --help)", err, cmd.CommandPath()))
 		return exitUsage
 	}
 	var status exitStatus
@@ -89,8 +90,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if errors.Is(err, syscall.EPIPE) { // the reader has seen enough
 		return exitFailed
 	}
+	var complaints []string
 	for _, err := range parts(err) {
-		fmt.Fprintf(stderr, "pyshm: %s\n", strings.ReplaceAll(explain(err), "\n", " "))
+		complaints = append(complaints, explain(err))
+	}
+	for _, complaint := range slices.Compact(complaints) { // one may be from a write and from the last flush
+		complain(stderr, complaint)
 	}
 	var notStarted startError
 	if errors.As(err, &notStarted) {
@@ -99,12 +104,23 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return exitFailed
 }
 
+// complain prints a line about what went wrong. All that pyshm prints on standard
+// error goes this way, but for logs, which quote what is in them themselves.
+func complain(stderr io.Writer, text string) {
+	fmt.Fprintf(stderr, "pyshm: %s\n", visible(text))
+}
+
 // parts returns the errors that errors.Join has joined, or err alone.
 func parts(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
 	}
-	return []error{err}
+	var all []error
+	for _, part := range joined.Unwrap() {
+		all = append(all, parts(part)...)
+	}
+	return all
 }
 
 // A usageError is about an argument that is wrong whatever there is in shared
