@@ -118,6 +118,26 @@ func toJSON(v any) ([]byte, error) {
 	return out, nil
 }
 
+// A fileName is a name that may hold any bytes, as JSON: those that are not UTF-8
+// are \udc80 to \udcff, as in Python's os.fsdecode.
+type fileName string
+
+func (n fileName) MarshalJSON() ([]byte, error) {
+	text := []byte{'"'}
+	for i, r := range string(n) {
+		_, size := utf8.DecodeRuneInString(string(n[i:]))
+		switch {
+		case r == utf8.RuneError && size == 1:
+			text = fmt.Appendf(text, `\udc%02x`, n[i])
+		case r < ' ' || r == '"' || r == '\\':
+			text = fmt.Appendf(text, `\u%04x`, r)
+		default:
+			text = utf8.AppendRune(text, r)
+		}
+	}
+	return append(text, '"'), nil
+}
+
 func printJSON(out io.Writer, v any) error {
 	line, err := toJSON(v)
 	if err == nil {
@@ -138,15 +158,16 @@ func beginArray(out *bufio.Writer) *jsonArray {
 }
 
 func (a *jsonArray) add(v any) error {
+	element, err := toJSON(v)
+	if err != nil { // the array is whole without it
+		return err
+	}
 	if a.begun {
 		a.out.WriteByte(',')
 	}
 	a.begun = true
 	a.out.WriteByte('\n')
-	element, err := toJSON(v)
-	if err == nil {
-		_, err = a.out.Write(element)
-	}
+	_, err = a.out.Write(element)
 	return err
 }
 
