@@ -63,8 +63,9 @@ func hold(ctx context.Context, names []string, log *slog.Logger, out io.Writer) 
 }
 
 // untilStopped returns a context that is done when this process is asked to end.
+// From then on, writing to a closed pipe is an error and does not end it.
 func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
-	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads is no reason to end
+	signal.Ignore(syscall.SIGPIPE)
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // by nohup
 		signals = append(signals, syscall.SIGHUP)
