@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/pyshm-go/pyshm/internal/words"
 )
 
 // Get returns item i as the package's table says. A str or bytes is a copy,
@@ -37,11 +39,11 @@ func (l *List) value(h header) (any, error) {
 	case None:
 		return nil, nil
 	case Bool:
-		return load(l.slotWord(h.span))&boolByte != 0, nil
+		return words.Load64(l.slotWord(h.span))&boolByte != 0, nil
 	case Int:
-		return int64(load(l.slotWord(h.span))), nil
+		return int64(words.Load64(l.slotWord(h.span))), nil
 	case Float:
-		return math.Float64frombits(load(l.slotWord(h.span))), nil
+		return math.Float64frombits(words.Load64(l.slotWord(h.span))), nil
 	case Bytes:
 		return bytes.Clone(l.text(h)), nil
 	default:
@@ -94,12 +96,12 @@ func (l *List) peek(i int, format uint64) (bits uint64, ok bool) {
 	if uint(i) >= uint(len(l.formats)) {
 		return 0, false
 	}
-	start, end := load(&l.offsets[i]), load(&l.offsets[i+1])
-	if !l.isSlot(start, end) || load(&l.formats[i]) != format || l.codes[i] != codeNumber {
+	start, end := words.Load64(&l.offsets[i]), words.Load64(&l.offsets[i+1])
+	if !l.isSlot(start, end) || words.Load64(&l.formats[i]) != format || l.codes[i] != codeNumber {
 		return 0, false
 	}
-	bits = load(&l.data[start/wordSize])
-	return bits, load(&l.formats[i]) == format && l.codes[i] == codeNumber
+	bits = words.Load64(&l.data[start/wordSize])
+	return bits, words.Load64(&l.formats[i]) == format && l.codes[i] == codeNumber
 }
 
 // number reads the word of item i, which must be of kind k.

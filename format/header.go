@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"time"
+
+	"github.com/pyshm-go/pyshm/internal/words"
 )
 
 // A header is one look at what memory says of an item.
@@ -27,7 +29,7 @@ func (l *List) header(i int, w *waiter) (header, error) {
 // headerOf is header for a slot that has been looked up.
 func (l *List) headerOf(i int, at span, w *waiter) (header, error) {
 	for {
-		word, code := load(&l.formats[i]), l.codes[i]
+		word, code := words.Load64(&l.formats[i]), l.codes[i]
 		kind, text, v := classify(word, code, at.size)
 		if v == settled {
 			return header{at, word, code, kind, text}, nil
@@ -56,7 +58,7 @@ func (l *List) unfit(i int, word uint64, code int8, v verdict) error {
 // unchanged reports whether the header of item i is still h. A value that was
 // read in between belongs to it, as far as can be known without a lock.
 func (l *List) unchanged(i int, h header) bool {
-	return load(&l.formats[i]) == h.word && l.codes[i] == h.code
+	return words.Load64(&l.formats[i]) == h.word && l.codes[i] == h.code
 }
 
 // reread calls read with the settled header of item i, again and again until

@@ -3,6 +3,8 @@ package format
 import (
 	"testing"
 	"time"
+
+	"github.com/pyshm-go/pyshm/internal/words"
 )
 
 // The waits for many items add up to one patience, and with none there is none.
@@ -75,9 +77,9 @@ func TestReread(t *testing.T) {
 	}
 
 	go func() {
-		store(&l.formats[0], formatBusy)
+		words.Store64(&l.formats[0], formatBusy)
 		time.Sleep(time.Millisecond)
-		store(&l.formats[0], settled)
+		words.Store64(&l.formats[0], settled)
 	}()
 	for range 20 {
 		if _, err := patient.Get(0); err != nil {

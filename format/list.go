@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/pyshm-go/pyshm/internal/words"
 )
 
 // A List is a ShareableList in place: it reads and writes the buffer it was
@@ -110,7 +112,7 @@ func attach(buf []byte) (*List, error) {
 			Reason: fmt.Sprintf("no list has %d bytes", len(buf))}
 	}
 	l := &List{buf: buf}
-	count := load(l.word(0))
+	count := words.Load64(l.word(0))
 	if count == 0 {
 		return l, l.attachEmpty()
 	}
@@ -120,7 +122,7 @@ func attach(buf []byte) (*List, error) {
 	}
 	l.n = int(count)
 	// The first entry of a table is an offset, always 0, or a size, never below 8.
-	if load(l.word(tableStart)) != 0 {
+	if words.Load64(l.word(tableStart)) != 0 {
 		return l, l.attachSizes()
 	}
 	return l, l.attachOffsets()
@@ -135,7 +137,7 @@ func (l *List) attachEmpty() error {
 	case Sizes.areas(0, 0).end:
 		l.layout = Sizes
 	case Offsets.areas(0, 0).end:
-		if end := load(l.word(tableStart)); end != 0 {
+		if end := words.Load64(l.word(tableStart)); end != 0 {
 			return &CorruptError{Field: "table", Index: 0, Offset: tableStart,
 				Reason: fmt.Sprintf("%d, but the first offset is always 0", int64(end))}
 		}
@@ -151,7 +153,7 @@ func (l *List) attachOffsets() error {
 	if entry+wordSize > len(l.buf) {
 		return l.tooShort(uint64(entry + wordSize))
 	}
-	dataSize := load(l.word(entry))
+	dataSize := words.Load64(l.word(entry))
 	switch {
 	case dataSize == 0: // the creator has written the count, but not all of the table
 		return errTableUnwritten
@@ -168,7 +170,7 @@ func (l *List) attachSizes() error {
 	sizes := viewWords(l.buf, tableStart, l.n)
 	sum := uint64(0)
 	for i := range sizes {
-		size := load(&sizes[i])
+		size := words.Load64(&sizes[i])
 		if size == 0 {
 			return errTableUnwritten
 		}
@@ -186,7 +188,7 @@ func (l *List) attachSizes() error {
 	// is noticed when an item is used.
 	l.offsets = make([]uint64, l.n+1)
 	for i := range sizes {
-		l.offsets[i+1] = l.offsets[i] + load(&sizes[i])
+		l.offsets[i+1] = l.offsets[i] + words.Load64(&sizes[i])
 	}
 	return nil
 }
@@ -229,7 +231,7 @@ func (l *List) checkStarted() error {
 // sparse file looking takes memory.
 func (l *List) anyFormat() bool {
 	for i := range min(l.n, 64) {
-		if load(&l.formats[i]) != 0 || l.codes[i] != 0 {
+		if words.Load64(&l.formats[i]) != 0 || l.codes[i] != 0 {
 			return true
 		}
 	}
@@ -255,7 +257,7 @@ func (l *List) span(i int) (span, error) {
 	if uint(i) >= uint(l.n) {
 		return span{}, l.indexErr(i)
 	}
-	start, end := load(&l.offsets[i]), load(&l.offsets[i+1])
+	start, end := words.Load64(&l.offsets[i]), words.Load64(&l.offsets[i+1])
 	if !l.isSlot(start, end) {
 		reason := fmt.Sprintf("a slot from %d to %d in a data area of %d bytes", int64(start), int64(end), l.dataSize())
 		if start < end && end-start > maxSlot {
@@ -316,7 +318,7 @@ func (l *List) Format() string {
 		if _, err := l.span(i); err != nil {
 			break
 		}
-		b.WriteString(formatText(load(&l.formats[i])))
+		b.WriteString(formatText(words.Load64(&l.formats[i])))
 	}
 	return b.String()
 }
@@ -328,7 +330,7 @@ func (l *List) Check() error {
 	if l.buf == nil { // the zero List
 		return nil
 	}
-	if count := load(l.word(0)); count != uint64(l.n) {
+	if count := words.Load64(l.word(0)); count != uint64(l.n) {
 		return listErr("check", &CorruptError{Field: "count", Index: -1,
 			Reason: fmt.Sprintf("%d, but it was %d at attach", int64(count), l.n)})
 	}
@@ -351,7 +353,7 @@ func (l *List) checkTable() error {
 	if l.layout == Sizes {
 		for i := range l.n {
 			entry := tableStart + i*wordSize
-			if size, want := load(l.word(entry)), l.offsets[i+1]-l.offsets[i]; size != want {
+			if size, want := words.Load64(l.word(entry)), l.offsets[i+1]-l.offsets[i]; size != want {
 				return &CorruptError{Field: "table", Index: i, Offset: entry,
 					Reason: fmt.Sprintf("%d, but it was %d at attach", int64(size), want)}
 			}
@@ -359,11 +361,11 @@ func (l *List) checkTable() error {
 		return nil
 	}
 	last := tableStart + l.n*wordSize
-	if first := load(l.word(tableStart)); first != 0 {
+	if first := words.Load64(l.word(tableStart)); first != 0 {
 		return &CorruptError{Field: "table", Index: 0, Offset: tableStart,
 			Reason: fmt.Sprintf("%d, but the first offset is always 0", int64(first))}
 	}
-	if end, want := load(l.word(last)), l.dataSize(); end != uint64(want) {
+	if end, want := words.Load64(l.word(last)), l.dataSize(); end != uint64(want) {
 		return &CorruptError{Field: "table", Index: l.n, Offset: last,
 			Reason: fmt.Sprintf("%d, but it was %d at attach", int64(end), want)}
 	}

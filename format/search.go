@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"unicode/utf8"
+
+	"github.com/pyshm-go/pyshm/internal/words"
 )
 
 // Equal reports whether a and b, of the types that items may have, are equal
@@ -142,9 +144,9 @@ func (l *List) equal(h header, want operand) (bool, error) {
 		}
 	case None:
 	case Bool:
-		is = boolOperand(load(l.slotWord(h.span)))
+		is = boolOperand(words.Load64(l.slotWord(h.span)))
 	default:
-		is.bits = load(l.slotWord(h.span))
+		is.bits = words.Load64(l.slotWord(h.span))
 	}
 	return is.equal(want), nil
 }

@@ -2,6 +2,8 @@ package format
 
 import (
 	"fmt"
+
+	"github.com/pyshm-go/pyshm/internal/words"
 )
 
 // Set stores v in item i, whose kind becomes that of v. What it accepts is
@@ -56,12 +58,12 @@ func (l *List) put(i int, it item) error {
 		slot := l.slotBytes(at)
 		clear(slot[copy(slot, it.text):]) // no leftovers: readers strip only NULs
 	} else {
-		if load(&l.formats[i]) == formatFor(it.kind, at.size) && l.codes[i] == it.kind.code() {
-			store(l.slotWord(at), it.bits)
+		if words.Load64(&l.formats[i]) == formatFor(it.kind, at.size) && l.codes[i] == it.kind.code() {
+			words.Store64(l.slotWord(at), it.bits)
 			return nil
 		}
 		l.begin(i)
-		store(l.slotWord(at), it.bits)
+		words.Store64(l.slotWord(at), it.bits)
 	}
 	l.finish(i, it.kind, at.size)
 	return nil
@@ -82,13 +84,13 @@ func (l *List) put(i int, it item) error {
 // the same ValueError. But should this process die here, NULs would stay: with
 // those Python cannot set a str any more (IndexError), and a list of one item
 // would look as if it had never been completed.
-func (l *List) begin(i int) { store(&l.formats[i], formatBusy) }
+func (l *List) begin(i int) { words.Store64(&l.formats[i], formatBusy) }
 
 func (l *List) finish(i int, k Kind, capacity int) {
 	if code := &l.codes[i]; *code != k.code() {
 		*code = k.code()
 	}
-	store(&l.formats[i], formatFor(k, capacity))
+	words.Store64(&l.formats[i], formatFor(k, capacity))
 }
 
 // AddInt adds delta to item i, which must be an int, and returns the sum. It
@@ -101,12 +103,12 @@ func (l *List) AddInt(i int, delta int64) (int64, error) {
 		return 0, itemErr("add to", i, err)
 	}
 	for {
-		old := load(p)
+		old := words.Load64(p)
 		sum := int64(old) + delta
 		if (sum > int64(old)) != (delta > 0) {
 			return 0, itemErr("add to", i, fmt.Errorf("%w: %d%+d", ErrRange, int64(old), delta))
 		}
-		if compareAndSwap(p, old, uint64(sum)) {
+		if words.CompareAndSwap64(p, old, uint64(sum)) {
 			return sum, nil
 		}
 	}
@@ -119,7 +121,7 @@ func (l *List) CompareAndSwapInt(i int, old, new int64) (bool, error) {
 	if err != nil {
 		return false, itemErr("compare and swap", i, err)
 	}
-	return compareAndSwap(p, uint64(old), uint64(new)), nil
+	return words.CompareAndSwap64(p, uint64(old), uint64(new)), nil
 }
 
 // intWord returns the slot of item i, which must be an int, to be changed.

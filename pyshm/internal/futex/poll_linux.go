@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/pyshm-go/pyshm/pyshm/internal/words"
+	"github.com/pyshm-go/pyshm/internal/words"
 )
 
 // longestPoll is how long poll keeps its caller from looking for itself whether

@@ -6,7 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/pyshm-go/pyshm/pyshm/internal/futex"
-	"github.com/pyshm-go/pyshm/pyshm/internal/words"
+	"github.com/pyshm-go/pyshm/internal/words"
 )
 
 // A Sem32 is the semaphore of a 32-bit glibc, which cannot change its value and

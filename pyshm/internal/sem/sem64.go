@@ -7,7 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/pyshm-go/pyshm/pyshm/internal/futex"
-	"github.com/pyshm-go/pyshm/pyshm/internal/words"
+	"github.com/pyshm-go/pyshm/internal/words"
 )
 
 // A Sem64 is the semaphore of a 64-bit glibc, which has its value and its

@@ -16,3 +16,7 @@ func Load32(p *uint32) uint32 { return *p }
 //go:norace
 //go:noinline
 func Load64(p *uint64) uint64 { return *p }
+
+//go:norace
+//go:noinline
+func Store64(p *uint64, v uint64) { *p = v }

@@ -2,7 +2,7 @@
 
 // Package words touches single words of memory that other processes write at
 // the same time, and that may fault when it is touched. Every access is one
-// aligned instruction, atomic against everybody who maps the memory.
+// aligned instruction, atomic against all processes that map the memory.
 //
 // words_race.go says why race builds do it another way.
 package words
@@ -13,6 +13,9 @@ import "sync/atomic"
 
 func Load32(p *uint32) uint32 { return atomic.LoadUint32(p) }
 func Load64(p *uint64) uint64 { return atomic.LoadUint64(p) }
+
+// Store64 writes a word.
+func Store64(p *uint64, v uint64) { atomic.StoreUint64(p, v) }
 
 // CompareAndSwap32 and CompareAndSwap64 replace a word that is old by v, and
 // report whether it was.

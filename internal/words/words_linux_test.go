@@ -10,10 +10,10 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/pyshm-go/pyshm/pyshm/internal/words"
+	"github.com/pyshm-go/pyshm/internal/words"
 )
 
-func TestSwap(t *testing.T) {
+func TestAccess(t *testing.T) {
 	p32, p64 := uint32(7), uint64(7<<40)
 	if words.CompareAndSwap32(&p32, 8, 9) || words.CompareAndSwap64(&p64, 7, 9) {
 		t.Error("swapped what was another value")
@@ -23,6 +23,10 @@ func TestSwap(t *testing.T) {
 	}
 	if words.Load32(&p32) != 9 || words.Load64(&p64) != 9<<40 {
 		t.Errorf("%d, %d", p32, p64)
+	}
+	words.Store64(&p64, 11<<40)
+	if words.Load64(&p64) != 11<<40 {
+		t.Errorf("%d", p64)
 	}
 }
 
@@ -64,6 +68,7 @@ func TestFaults(t *testing.T) {
 	for what, access := range map[string]func(){
 		"Load32":           func() { words.Load32(p32) },
 		"Load64":           func() { words.Load64(p64) },
+		"Store64":          func() { words.Store64(p64, 1) },
 		"CompareAndSwap32": func() { words.CompareAndSwap32(p32, 0, 1) },
 		"CompareAndSwap64": func() { words.CompareAndSwap64(p64, 0, 1) },
 	} {
