@@ -72,13 +72,35 @@ func (l *List) reread(i int, w *waiter, read func(h header) error) error {
 }
 
 // rereadSlot is reread for a slot that has been looked up.
+//
+// A Set and a read without a lock go like this:
+//
+//	Set                         read
+//	format = blank              header: format, code
+//	   OrderStores                 OrderLoads
+//	text                        text
+//	code                           OrderLoads
+//	   Store64 comes last       header again
+//	format = new
+//
+// A read that gets a byte of the new text sees the blank, or what came after it,
+// at its second look: the blank was stored before that byte, and the second look
+// comes after the byte was loaded. A read whose first look sees the new format gets
+// the new code and text. Mixed text passes for whole only if a complete Set comes
+// between the two looks and ends with the same header.
+//
+// The text is copied by plain loads and stores, which on arm64 do not keep their
+// place beside atomic ones: hence the barriers. A number is loaded and stored
+// atomically, and peek needs no barrier.
 func (l *List) rereadSlot(i int, at span, w *waiter, read func(h header) error) error {
 	for {
 		h, err := l.headerOf(i, at, w)
 		if err != nil {
 			return err
 		}
+		words.OrderLoads()
 		err = read(h)
+		words.OrderLoads()
 		if l.unchanged(i, h) {
 			return err
 		}

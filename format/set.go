@@ -84,7 +84,12 @@ func (l *List) put(i int, it item) error {
 // the same ValueError. But should this process die here, NULs would stay: with
 // those Python cannot set a str any more (IndexError), and a list of one item
 // would look as if it had never been completed.
-func (l *List) begin(i int) { words.Store64(&l.formats[i], formatBusy) }
+//
+// rereadSlot says what the order of the stores is for.
+func (l *List) begin(i int) {
+	words.Store64(&l.formats[i], formatBusy)
+	words.OrderStores()
+}
 
 func (l *List) finish(i int, k Kind, capacity int) {
 	if code := &l.codes[i]; *code != k.code() {

@@ -2,6 +2,27 @@
 
 #include "textflag.h"
 
+// func Load32(p *uint32) uint32
+TEXT ·Load32(SB), NOSPLIT, $0-12
+	MOVD  p+0(FP), R0
+	LDARW (R0), R0
+	MOVW  R0, ret+8(FP)
+	RET
+
+// func Load64(p *uint64) uint64
+TEXT ·Load64(SB), NOSPLIT, $0-16
+	MOVD p+0(FP), R0
+	LDAR (R0), R0
+	MOVD R0, ret+8(FP)
+	RET
+
+// func Store64(p *uint64, v uint64)
+TEXT ·Store64(SB), NOSPLIT, $0-16
+	MOVD p+0(FP), R0
+	MOVD v+8(FP), R1
+	STLR R1, (R0)
+	RET
+
 // func CompareAndSwap32(p *uint32, old, v uint32) bool
 TEXT ·CompareAndSwap32(SB), NOSPLIT, $0-17
 	MOVD  p+0(FP), R0

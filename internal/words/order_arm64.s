@@ -1,0 +1,13 @@
+#include "textflag.h"
+
+// The barriers reach as far as the processors of one system: ISHLD and ISHST.
+
+// func OrderLoads()
+TEXT ·OrderLoads(SB), NOSPLIT, $0-0
+	DMB $0x9
+	RET
+
+// func OrderStores()
+TEXT ·OrderStores(SB), NOSPLIT, $0-0
+	DMB $0xa
+	RET
