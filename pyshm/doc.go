@@ -112,6 +112,11 @@
 // follow slices of shared memory, so that such a mapping lasts as long as the
 // process.
 //
+// Signals. SIGINT and SIGTERM end a Go program without running its defers: the
+// names that it made stay, and a lock that it holds stays held. A program that
+// must not leave them catches the signals, as by [signal.NotifyContext], and
+// returns when the context is done; the methods that wait take that context.
+//
 // The resource tracker. A Python process that attaches to a segment registers
 // the name with its resource tracker, which unlinks the name when that process
 // ends, however it ends: in every version for ShareableList, and for

@@ -84,7 +84,7 @@ func showBlock(out *bufio.Writer, m *pyshm.SharedMemory, damage error, asJSON bo
 	}
 	fmt.Fprintf(out, "%s: block of %d bytes\n", shown(m.Name()), m.Size())
 	if damage != nil {
-		fmt.Fprintf(out, "a damaged list: %v\n", reason(damage))
+		fmt.Fprintf(out, "a damaged list: %s\n", visible(reason(damage).Error()))
 	}
 	head := make([]byte, min(m.Size(), 256))
 	if _, err := m.ReadAt(head, 0); err != nil && err != io.EOF {
@@ -156,7 +156,7 @@ func showList(out *bufio.Writer, l *pyshm.ShareableList) error {
 		index, "INDEX", "KIND", "FORMAT", offset, "OFFSET", "CAPACITY", "VALUE")
 	return eachRow(l, func(r row) error {
 		if r.Error != "" {
-			r.Repr = "<" + r.Error + ">"
+			r.Repr = "<" + visible(r.Error) + ">"
 		}
 		_, err := fmt.Fprintf(out, "%*d  %-8s  %-8s  %*d  %8d  %s\n",
 			index, r.Index, r.Kind, r.Format, offset, r.Offset, r.Capacity, r.Repr)

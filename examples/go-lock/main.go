@@ -8,12 +8,17 @@ import (
 	"log"
 	"os"
 	"os/exec"
+	"os/signal"
+	"syscall"
 
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
 func main() {
-	if err := run(context.Background()); err != nil {
+	// A signal would end the program without running its defers, and leave the names.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -33,13 +38,15 @@ func run(ctx context.Context) error {
 	defer lock.Unlink()
 	defer lock.Close()
 
-	worker := exec.Command("python3", "examples/go-lock/worker.py", list.Name(), lock.Name())
+	worker := exec.CommandContext(ctx, "python3", "examples/go-lock/worker.py", list.Name(), lock.Name())
 	worker.Stderr = os.Stderr
 	if err := worker.Start(); err != nil {
 		return err
 	}
 	for range 1000 {
-		err = errors.Join(err, addOne(ctx, lock, list))
+		if err = addOne(ctx, lock, list); err != nil {
+			break
+		}
 	}
 	if err := errors.Join(err, worker.Wait()); err != nil {
 		return err
