@@ -84,7 +84,12 @@ sys.ran = getattr(sys, "ran", []) + ["by path"]
 here = os.path.dirname(__file__)
 spec = PathFinder.find_spec("sitecustomize", [entry for entry in sys.path if entry != here])
 if spec is not None:
-    spec.loader.load_module("sitecustomize")
+    if hasattr(spec.loader, "load_module"):  # until 3.14
+        spec.loader.load_module("sitecustomize")
+    else:
+        import importlib.util
+        sys.modules["sitecustomize"] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
 `
 	// As ddtrace's does.
 	chainByImport = `import os, sys
