@@ -31,7 +31,11 @@ func helper(t *testing.T) compat.PeerOption {
 }
 
 // ownTemp makes the directory of WorkerEnv go away after the test.
-func ownTemp(t *testing.T) { t.Setenv("TMPDIR", t.TempDir()) }
+func ownTemp(t *testing.T) {
+	cache := t.TempDir()
+	check(t, os.Chmod(filepath.Dir(cache), 0o755)) // root's workers may run as other users
+	t.Setenv("XDG_CACHE_HOME", cache)
+}
 
 // goList makes a list in Go, in the layout of an interpreter.
 func goList(t *testing.T, layout format.Layout) *pyshm.ShareableList {

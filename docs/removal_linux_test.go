@@ -33,6 +33,9 @@ const untracked = "Python 3.13: created or attached to with `track=False`"
 // when processes end, here with one Python. The tests of package compat have all
 // of them end, in more ways.
 func TestWhoRemovesWhat(t *testing.T) {
+	cache := t.TempDir()
+	check(t, os.Chmod(filepath.Dir(cache), 0o755))
+	t.Setenv("XDG_CACHE_HOME", cache)
 	py := newestPython(t)
 	want := removalTable(t)
 	if !py.HasTrack {
@@ -231,10 +234,7 @@ func (e ending) protectedPython() {
 segments = SharedMemory(%q, create=True, size=64), SharedMemory(%q)
 replaced = SharedMemory(%q, create=True, size=64), SharedMemory(%q)
 `, created, attached, replaced[0], replaced[1]),
-		compat.Command(func(cmd *exec.Cmd) {
-			cmd.Env = append(cmd.Environ(), "TMPDIR="+e.TempDir())
-			check(e.T, pyshm.WorkerEnv(cmd))
-		}))
+		compat.Command(func(cmd *exec.Cmd) { check(e.T, pyshm.WorkerEnv(cmd)) }))
 	e.replace(replaced)
 	_, err := p.Exit(e.how)
 	check(e.T, err)

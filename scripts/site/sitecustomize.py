@@ -225,12 +225,70 @@ def _change_shared_memory(shared_memory):
         sys.stderr.write(message % os.getpid())
 
 
+def _change_util(util):
+    """Changes multiprocessing.util: before a Python is started, this file is restored if
+    it is gone, as its folder may be for a cleaner's or a user's doing.
+    """
+    spawn, file = util.spawnv_passfds, os.path.abspath(__file__)
+    try:
+        with open(file, "rb") as opened:
+            content = opened.read()
+    except OSError:  # in a zip file, for one
+        return
+
+    def spawn_restoring(*args):
+        if not os.path.exists(file):
+            _restore(file, content)
+        return spawn(*args)
+
+    util.spawnv_passfds = spawn_restoring
+
+
+def _restore(file, content):
+    folder = os.path.dirname(file)
+    try:
+        missing = [os.path.join(folder, "__pycache__")]
+        while not os.path.isdir(os.path.dirname(missing[-1])):
+            missing.append(os.path.dirname(missing[-1]))
+        there = os.stat(os.path.dirname(missing[-1]))
+        if there.st_mode & 0o022 or there.st_uid != os.geteuid():
+            raise PermissionError("other users can write to " + os.path.dirname(missing[-1]))
+        for path in reversed(missing):
+            if not os.path.isdir(path):
+                os.mkdir(path, 0o755)
+        new = "%s.%d" % (file, os.getpid())
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        try:
+            os.write(fd, content)
+        finally:
+            os.close(fd)
+        os.rename(new, file)
+    except OSError as error:
+        if sys.stderr:
+            message = "pyshm: %s is gone (%s): what process %d starts removes shared memory that it attaches to\n"
+            sys.stderr.write(message % (file, error, os.getpid()))
+
+
+def _hold_folder():
+    """Keeps systemd-tmpfiles from removing this file, where it is in its reach."""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    if os.path.basename(folder).startswith("pyshm-"):
+        import fcntl
+
+        try:
+            sys._pyshm_folder = fd = os.open(folder, os.O_RDONLY)
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            pass
+
+
 class _ChangeAfterImport:
     """A finder that has a module changed as soon as it has been imported."""
 
     changes = {
         "multiprocessing.resource_tracker": _change_tracker,
         "multiprocessing.shared_memory": _change_shared_memory,
+        "multiprocessing.util": _change_util,
     }
 
     @classmethod
@@ -329,4 +387,5 @@ if not hasattr(sys, "_pyshm_ran"):  # the first of this file and its copies
     sys._pyshm_ran = set()
     if sys.version_info >= (3, 8):  # earlier ones have no shared memory
         _install()
+        _hold_folder()
 _run_hidden_sitecustomize(sys._pyshm_ran)
