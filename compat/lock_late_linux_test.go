@@ -30,7 +30,7 @@ func TestPythonAfterNotifyTimeout(t *testing.T) {
 		check(t, now.sleeping.Release())
 		check(t, now.sleeping.Release())
 		got := make(chan error)
-		go func() { got <- c.NotifyContext(within(t, 100*time.Millisecond), 2) }()
+		go func() { got <- c.Notify(within(t, 100*time.Millisecond), 2) }()
 		wantState(t, now.wait, 2, 0)
 		check(t, now.woken.Release())
 		wantTimeout(t, <-got)
@@ -59,17 +59,53 @@ func TestSetWithStoppedPython(t *testing.T) {
 		wantState(t, now.wait, 0, 1)
 
 		stop(t, p.Pid())
-		wantTimeout(t, e.SetContext(within(t, 50*time.Millisecond)))
+		wantTimeout(t, e.Set(within(t, 50*time.Millisecond)))
 		check(t, syscall.Kill(p.Pid(), syscall.SIGCONT))
-		wantEqual(t, "set", must(e.IsSet())(t), true)
+		wantEqual(t, "set", must(e.IsSet(t.Context()))(t), true)
 		select {
 		case err := <-woken:
 			t.Errorf("woke up for a notification that was taken back: %v", err)
 		case <-time.After(50 * time.Millisecond):
 		}
-		check(t, e.Set())
+		check(t, e.Set(t.Context()))
 		check(t, <-woken)
 		now.wantRest(t)
+	})
+}
+
+// A Python that is killed while it waits never wakes up: methods that wait for it
+// return when their context is done. The event is set all the same.
+func TestNotifyKilledPython(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
+		p := start(t, py, helper(t))
+		name := segmentName()
+		c := must(pyshm.CreateCondition(name))(t)
+		defer c.Unlink()
+		defer c.Close()
+		e := must(pyshm.CreateEvent(name + "_event"))(t)
+		defer e.Unlink()
+		defer e.Close()
+		check(t, p.Exec(fmt.Sprintf(`
+import threading
+from pyshm_attach import *
+condition, event = attach_condition(%q), attach_event(%q)
+def wait():
+    with condition: condition.wait()
+for f in wait, event.wait:
+    threading.Thread(target=f, daemon=True).start()
+`, name, e.Name())))
+		wantState(t, countsOf(t, conditionParts(name)).wait, 0, 1)
+		wantState(t, countsOf(t, conditionParts(e.Name())).wait, 0, 1)
+		must(p.Exit(compat.ExitSIGKILL))(t)
+
+		check(t, c.Acquire(soon(t)))
+		wantTimeout(t, c.Notify(briefly(t), 1))
+		wantTimeout(t, c.NotifyAll(briefly(t)))
+		wantTimeout(t, e.Set(briefly(t)))
+		wantEqual(t, "set", must(e.IsSet(briefly(t)))(t), true)
+		check(t, e.Wait(briefly(t)))
+		check(t, e.Clear(briefly(t)))
 	})
 }
 

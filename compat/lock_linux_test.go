@@ -361,7 +361,7 @@ func testShareCondition(t *testing.T, p *compat.Peer, by maker) {
 	notify := func(n int) {
 		t.Helper()
 		check(t, c.Acquire(soon(t)))
-		check(t, c.Notify(n))
+		check(t, c.Notify(t.Context(), n))
 		check(t, c.Release())
 	}
 	s := fallAsleep(t, p, 4, wait, `shared.__enter__() and shared.wait(20) and [shared.release()]`, now.sleeping)
@@ -402,7 +402,7 @@ func testShareEvent(t *testing.T, p *compat.Peer, by maker) {
 	now := countsOf(t, names.ConditionParts)
 	wantSet := func(want bool) {
 		t.Helper()
-		wantEqual(t, "set, for Go", must(e.IsSet())(t), want)
+		wantEqual(t, "set, for Go", must(e.IsSet(t.Context()))(t), want)
 		wantEqual(t, "set, for Python", eval[bool](t, p, "shared.is_set()"), want)
 	}
 	wait := func() error { return e.Wait(soon(t)) }
@@ -411,7 +411,7 @@ func testShareEvent(t *testing.T, p *compat.Peer, by maker) {
 	wantEqual(t, "Python's wait(0.03)", eval[bool](t, p, "shared.wait(0.03)"), false)
 
 	s := fallAsleep(t, p, 3, wait, "shared.wait(20)", now.sleeping)
-	check(t, e.Set())
+	check(t, e.Set(t.Context()))
 	s.wake(t, 6)
 	wantSet(true)
 	check(t, p.Exec("assert shared.wait()\nshared.clear()"))
@@ -421,7 +421,7 @@ func testShareEvent(t *testing.T, p *compat.Peer, by maker) {
 	s.wake(t, 6)
 	check(t, e.Wait(soon(t)))
 	wantSet(true)
-	check(t, e.Clear())
+	check(t, e.Clear(t.Context()))
 	wantSet(false)
 	now.wantRest(t)
 }
@@ -448,7 +448,7 @@ event.set()
 				must(p.Exit(how))(t)
 				check(t, l.Close())
 				check(t, l.Unlink())
-				wantEqual(t, "set", must(e.IsSet())(t), true)
+				wantEqual(t, "set", must(e.IsSet(t.Context()))(t), true)
 				check(t, e.Close())
 				check(t, e.Unlink())
 				wantLeaks(t, p, 0)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -125,6 +126,59 @@ numbers = manager.ShareableList([1, "a", None, 2.5, True, b"x"])`))
 
 			check(t, m.Release(t.Context(), block.Name()))
 			wantEqual(t, "names of what was released", names(block.Name()), []string(nil))
+		}
+	})
+}
+
+// What Python made through one manager is not kept by another, so that it is gone
+// when the first one releases it.
+func TestOneManagerOwnsWhatPythonMade(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
+		p := start(t, py)
+		owner, log := startManager(t, "")
+		other, _ := startManager(t, "")
+		connectTo(t, p, owner.PythonAddress(), authkey)
+		check(t, p.Exec("block = manager.SharedMemory(64)"))
+		name := must(p.Block("block"))(t).Name()
+		if err := other.Track(t.Context(), name); !errors.Is(err, manager.ErrOwned) {
+			t.Errorf("tracked by another: %v", err)
+		}
+		connectTo(t, p, other.PythonAddress(), authkey)
+		check(t, p.Exec(fmt.Sprintf(`
+conn = manager._Client(manager.address, authkey=%s)
+dispatch(conn, None, "track_segment", (%s,))`, format.Repr(authkey), format.Repr(name))))
+		if err := manager.Dial(other.Address(), authkey).Release(t.Context(), name); !errors.Is(err, manager.ErrOwned) {
+			t.Errorf("released by another: %v", err)
+		}
+		check(t, p.Exec("block.unlink()"))
+		eventually(t, "the name is back", func() bool { return log.restored(name) })
+		check(t, owner.Release(t.Context(), name))
+		wantEqual(t, "names of what was released", names(name), []string(nil))
+	})
+}
+
+// The paths of sockets may be of any bytes but NUL and slash.
+func TestPythonAddressOfAnyPath(t *testing.T) {
+	paths := []string{
+		"it's", `"quoted"`, `it's "both"`, `back\slash`, `\udcff`, `end\`, "line\nfeed", "\t\r\x01\x1b\x7f", " ",
+		"é€😀", "\u0085\u00ad\u200b\ufffd\U0010ffff", "\xff", "\x80'\xfe\"", "caf\xe9", "\xed\xb3\xbf", "\xf0\x9f", `\` + "\xff",
+	}
+	dir, err := os.MkdirTemp("", "") // t.TempDir is longer than a socket's path may be
+	check(t, err)
+	t.Cleanup(func() { check(t, os.Remove(dir)) })
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		p := start(t, py)
+		check(t, p.Exec("import ast, os"))
+		for _, name := range paths {
+			path := filepath.Join(dir, name)
+			m, _ := startManager(t, path)
+			literal := m.PythonAddress()
+			wantEqual(t, literal, must(p.Eval("os.fsencode("+literal+")"))(t), any([]byte(path)))
+			check(t, p.Exec("address = ast.literal_eval("+format.Repr(literal)+")"))
+			connectTo(t, p, "address", authkey)
+			check(t, p.Exec("manager.connect()"))
+			check(t, m.Shutdown(t.Context()))
 		}
 	})
 }

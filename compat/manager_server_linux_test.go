@@ -137,6 +137,34 @@ func TestGoClientOfPythonServer(t *testing.T) {
 	})
 }
 
+// A hundred requests at a time are more than the queue of Python's server takes:
+// 16 clients up to 3.12, 128 later. Its own clients wait, so Go's do.
+func TestManyClientsOfPythonServer(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		s := startPythonServer(t, py, "None")
+		for _, clients := range []int{50, 100} {
+			start, failures := make(chan struct{}), make(chan error, clients)
+			for range clients {
+				go func() {
+					<-start
+					_, err := s.client.Segments(t.Context())
+					failures <- err
+				}()
+			}
+			close(start)
+			failed := 0
+			for range clients {
+				if err := <-failures; err != nil {
+					failed++
+					t.Log(err)
+				}
+			}
+			wantEqual(t, fmt.Sprintf("failed of %d requests", clients), failed, 0)
+		}
+		check(t, s.client.Shutdown(t.Context()))
+	})
+}
+
 // The server dies when it is about to track what a client has just made.
 func TestPythonServerKilledInTheMiddle(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {

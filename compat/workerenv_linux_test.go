@@ -84,16 +84,15 @@ const (
 	// As New Relic's does.
 	chainByPath = `import os, sys
 from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
 sys.ran = getattr(sys, "ran", []) + ["by path"]
 here = os.path.dirname(__file__)
 spec = PathFinder.find_spec("sitecustomize", [entry for entry in sys.path if entry != here])
-if spec is not None:
-    if hasattr(spec.loader, "load_module"):  # until 3.14
-        spec.loader.load_module("sitecustomize")
-    else:
-        import importlib.util
-        sys.modules["sitecustomize"] = module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+if spec is not None and hasattr(spec.loader, "load_module"):  # up to CPython 3.14
+    spec.loader.load_module("sitecustomize")
+elif spec is not None:
+    sys.modules["sitecustomize"] = module = module_from_spec(spec)
+    spec.loader.exec_module(module)
 `
 	// As ddtrace's does.
 	chainByImport = `import os, sys

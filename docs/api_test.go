@@ -1,18 +1,16 @@
 package docs
 
 import (
-	"bytes"
-	"crypto/sha256"
+	"errors"
 	"flag"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/printer"
+	"go/importer"
 	"go/token"
+	"go/types"
+	"io"
+	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -21,106 +19,123 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files in docs/api")
 
-// apiPackages are those whose exported API users rely on.
-var apiPackages = []string{"format", "pyshm", "pyshm/manager", "compat"}
-
-// goldenAPI is the file that describes the API of a package.
-func goldenAPI(pkg string) string { return filepath.Join("api", path.Base(pkg)+".txt") }
-
-// TestAPI compares the exported declarations with docs/api. To change them on
-// purpose, run the test with -update and tell users in CHANGELOG.md, whose
-// first section ends in the line that TestChangelog asks for.
+// TestAPI compares what a user of each importable package can reach with the
+// golden files in docs/api. To change it on purpose, run the test with -update
+// and describe the change in CHANGELOG.md.
 func TestAPI(t *testing.T) {
-	for _, pkg := range apiPackages {
-		got := exportedAPI(t, pkg)
-		golden := goldenAPI(pkg)
-		if *update {
-			if err := os.WriteFile(golden, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
+	packages := goList(t, "-export", "-deps", "./...")
+	exports := map[string]string{} // files with export data, by import path
+	for _, pkg := range packages {
+		exports[pkg.ImportPath] = pkg.Export
+	}
+	load := importer.ForCompiler(token.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) {
+		return os.Open(exports[path])
+	})
+	unused := goldens(t)
+	for _, listed := range packages {
+		name, inModule := strings.CutPrefix(listed.ImportPath, module+"/")
+		if !inModule || listed.Name == "main" || strings.Contains("/"+name+"/", "/internal/") {
 			continue
 		}
-		want, err := os.ReadFile(golden)
+		pkg, err := load.Import(listed.ImportPath)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(string(want), string(got)); diff != "" {
-			t.Errorf("the API of %s has changed (-docs/api +code); see TestAPI:\n%s", pkg, diff)
+		if got := api(pkg); got != "" {
+			golden := filepath.Join("api", name+".txt")
+			delete(unused, golden)
+			compareAPI(t, golden, got)
 		}
+	}
+	for golden := range unused {
+		t.Errorf("%s describes no package that can be imported", golden)
 	}
 }
 
-// TestChangelog makes a change of the API come with a change of CHANGELOG.md:
-// its newest section names the state of docs/api.
-func TestChangelog(t *testing.T) {
-	state := sha256.New()
-	for _, pkg := range apiPackages {
-		api, err := os.ReadFile(goldenAPI(pkg))
-		if err != nil {
-			t.Fatal(err)
+func goldens(t *testing.T) map[string]bool {
+	t.Helper()
+	files := map[string]bool{}
+	err := filepath.WalkDir("api", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			files[path] = true
 		}
-		state.Write(api)
-	}
-	line := fmt.Sprintf("API state: %.6x", state.Sum(nil))
-	changelog, err := os.ReadFile("../CHANGELOG.md")
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sections := strings.Split(string(changelog), "\n## ")
-	if len(sections) < 2 || !strings.Contains(sections[1], line) {
-		t.Errorf("the first section of CHANGELOG.md does not say %q: describe the change of the API there", line)
-	}
+	return files
 }
 
-// exportedAPI prints the exported declarations of a package, sorted, without
-// comments and bodies.
-func exportedAPI(t *testing.T, pkg string) []byte {
+func compareAPI(t *testing.T, golden, got string) {
 	t.Helper()
-	var decls []string
-	files := token.NewFileSet()
-	for _, listed := range goList(t, "./"+pkg) {
-		for _, name := range listed.GoFiles {
-			file, err := parser.ParseFile(files, filepath.Join(listed.Dir, name), nil, parser.SkipObjectResolution)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ast.FileExports(file)
-			for _, decl := range file.Decls {
-				if text := declText(t, files, decl); text != "" {
-					decls = append(decls, text)
-				}
-			}
+	if *update {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(golden), 0o777), os.WriteFile(golden, []byte(got), 0o644)); err != nil {
+			t.Fatal(err)
 		}
+		return
 	}
-	slices.Sort(decls)
-	return []byte(strings.Join(decls, "\n\n") + "\n")
-}
-
-func declText(t *testing.T, files *token.FileSet, decl ast.Decl) string {
-	t.Helper()
-	switch decl := decl.(type) {
-	case *ast.FuncDecl:
-		decl.Body = nil
-	case *ast.GenDecl:
-		if decl.Tok == token.IMPORT {
-			return ""
-		}
-		decl.Specs = slices.DeleteFunc(decl.Specs, func(spec ast.Spec) bool {
-			value, ok := spec.(*ast.ValueSpec)
-			return ok && value.Names[0].Name == "_"
-		})
-		if len(decl.Specs) == 0 {
-			return ""
-		}
-		for _, spec := range decl.Specs {
-			if value, ok := spec.(*ast.ValueSpec); ok && decl.Tok == token.VAR {
-				value.Values = nil // how a sentinel is made does not matter
-			}
-		}
-	}
-	var b bytes.Buffer
-	if err := printer.Fprint(&b, files, decl); err != nil {
+	want, err := os.ReadFile(golden)
+	if err != nil {
 		t.Fatal(err)
 	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("the API has changed (-%s +code); see TestAPI:\n%s", golden, diff)
+	}
+}
+
+// api lists what a package exports, in the order of the names: a type with its
+// exported fields and with its methods, those of embedded types included.
+func api(pkg *types.Package) string {
+	var b strings.Builder
+	local := func(other *types.Package) string {
+		if other == pkg {
+			return ""
+		}
+		return other.Name()
+	}
+	for _, name := range pkg.Scope().Names() {
+		object := pkg.Scope().Lookup(name)
+		if !object.Exported() {
+			continue
+		}
+		switch object := object.(type) {
+		case *types.Const:
+			fmt.Fprintf(&b, "%s = %s\n", types.ObjectString(object, local), object.Val().ExactString())
+		case *types.TypeName:
+			writeType(&b, object, local)
+		default:
+			fmt.Fprintln(&b, types.ObjectString(object, local))
+		}
+	}
 	return b.String()
+}
+
+func writeType(b *strings.Builder, object *types.TypeName, local types.Qualifier) {
+	underlying, isStruct := object.Type().Underlying().(*types.Struct)
+	if !isStruct || object.IsAlias() {
+		fmt.Fprintln(b, types.ObjectString(object, local))
+	} else {
+		fmt.Fprintf(b, "type %s struct\n", types.TypeString(object.Type(), local))
+		for field := range underlying.Fields() {
+			if field.Exported() {
+				fmt.Fprintf(b, "\t%s\n", strings.TrimPrefix(types.ObjectString(field, local), "field "))
+			}
+		}
+	}
+	if types.IsInterface(object.Type()) || object.IsAlias() {
+		return // the line above has all
+	}
+	ofValue := types.NewMethodSet(object.Type())
+	for method := range types.NewMethodSet(types.NewPointer(object.Type())).Methods() {
+		if !method.Obj().Exported() {
+			continue
+		}
+		star := "*"
+		if ofValue.Lookup(object.Pkg(), method.Obj().Name()) != nil {
+			star = ""
+		}
+		signature := strings.TrimPrefix(types.TypeString(method.Obj().Type(), local), "func")
+		fmt.Fprintf(b, "\tfunc (%s%s) %s%s\n", star, object.Name(), method.Obj().Name(), signature)
+	}
 }

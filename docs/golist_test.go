@@ -15,6 +15,8 @@ const module = "github.com/pyshm-go/pyshm"
 // A listed is what go list -json tells of a package.
 type listed struct {
 	ImportPath string
+	Name       string
+	Export     string
 	Dir        string
 	Standard   bool
 	Imports    []string

@@ -4,7 +4,7 @@
 // It works on a []byte and knows nothing of operating systems: package pyshm
 // brings the shared memory. The layout, with byte tables and an annotated
 // hexdump, is specified in LAYOUT.md beside this file; it was taken from
-// Lib/multiprocessing/shared_memory.py of CPython 3.8 to 3.14 and is checked
+// Lib/multiprocessing/shared_memory.py of CPython 3.8 to 3.15 and is checked
 // against bytes that those interpreters wrote (testdata at the module's top).
 //
 // # Values

@@ -109,7 +109,7 @@ func TestEncodeSlots(t *testing.T) {
 	}
 }
 
-// What CPython 3.8 to 3.14 store of n equal characters: see LAYOUT.md.
+// What CPython 3.8 to 3.15 store of n equal characters: see LAYOUT.md.
 func TestCPythonSlots(t *testing.T) {
 	for _, tt := range []struct {
 		char    string

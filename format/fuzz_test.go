@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/pyshm-go/pyshm/format"
 )
@@ -286,6 +288,9 @@ func FuzzParseRepr(f *testing.F) {
 		if err != nil {
 			if !errors.Is(err, format.ErrSyntax) && !errors.Is(err, format.ErrRange) {
 				t.Errorf("ParseRepr(%q): %v", src, err)
+			}
+			if strings.ContainsFunc(err.Error(), func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Errorf("ParseRepr(%q) has an error to harm a terminal: %q", src, err)
 			}
 		} else {
 			repr := format.Repr(v)

@@ -255,7 +255,8 @@ func (p *parser) escape(out []byte, isBytes bool) ([]byte, error) {
 	}
 	digits := map[byte]int{'x': 2, 'u': 4, 'U': 8}[rest[0]]
 	if digits == 0 || isBytes && digits != 2 {
-		return nil, p.syntax(fmt.Sprintf("unknown escape \\%c", rest[0]))
+		_, size := utf8.DecodeRuneInString(rest)
+		return nil, p.syntax(fmt.Sprintf("unknown escape %q", `\`+rest[:size]))
 	}
 	if len(rest) < 1+digits {
 		return nil, p.syntax(fmt.Sprintf("\\%c needs %d hexadecimal digits", rest[0], digits))

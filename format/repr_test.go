@@ -14,7 +14,7 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// reprs were printed by CPython 3.8 to 3.14, all alike.
+// reprs were printed by CPython 3.8 to 3.15, all alike.
 var reprs = []struct {
 	value any
 	repr  string
@@ -185,10 +185,14 @@ func TestParseReprRefuses(t *testing.T) {
 		{"'\r'", `invalid literal at offset 1: '\r' inside quotes must be an escape`},
 		{"b'\x00'", `invalid literal at offset 2: '\x00' inside quotes must be an escape`},
 		{"u'a'", `invalid literal at offset 0: "u" is no Python literal`},
-		{`'\q'`, `invalid literal at offset 1: unknown escape \q`},
-		{`'\0'`, `invalid literal at offset 1: unknown escape \0`},
-		{`'\N{DASH}'`, `invalid literal at offset 1: unknown escape \N`},
-		{`b'\u20ac'`, `invalid literal at offset 2: unknown escape \u`},
+		{`'\q'`, `invalid literal at offset 1: unknown escape "\\q"`},
+		{`'\0'`, `invalid literal at offset 1: unknown escape "\\0"`},
+		{`'\N{DASH}'`, `invalid literal at offset 1: unknown escape "\\N"`},
+		{`b'\u20ac'`, `invalid literal at offset 2: unknown escape "\\u"`},
+		{"'\\\x1b[31m'", `invalid literal at offset 1: unknown escape "\\\x1b"`},
+		{"'\\\n'", `invalid literal at offset 1: unknown escape "\\\n"`},
+		{"'\\\u202e'", `invalid literal at offset 1: unknown escape "\\\u202e"`},
+		{"'\\\xff'", `invalid literal at offset 1: unknown escape "\\\xff"`},
 		{`'\x1'`, `invalid literal at offset 1: \x needs 2 hexadecimal digits`},
 		{`'\x+1'`, `invalid literal at offset 1: \x needs 2 hexadecimal digits`},
 		{`'\u12`, `invalid literal at offset 1: \u needs 4 hexadecimal digits`},

@@ -13,7 +13,7 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// What CPython 3.8 to 3.14 make of sl[0] = new, for every kind of old item in
+// What CPython 3.8 to 3.15 make of sl[0] = new, for every kind of old item in
 // a slot of 8 bytes and of 24: format, code and slot afterwards.
 func TestSet(t *testing.T) {
 	old := map[string]any{

@@ -214,6 +214,9 @@ func (c *Condition) Wait(ctx context.Context) error {
 		if lockErr := c.lock.Acquire(c.closing); lockErr != nil {
 			return cmp.Or(context.Cause(c.closing), lockErr)
 		}
+		if c.isClosed() { // a free lock is acquired all the same
+			return cmp.Or[error](c.lock.Release(), errClosed)
+		}
 		return err
 	})
 }
@@ -224,7 +227,7 @@ func (c *Condition) sleep(ctx context.Context) (held bool, err error) {
 	if err := c.held(); err != nil {
 		return true, err
 	}
-	if err := c.sleeping.Release(); err != nil {
+	if err := add(&c.sleeping, 1); err != nil {
 		return true, err
 	}
 	if err := c.lock.Release(); err != nil {
@@ -232,49 +235,73 @@ func (c *Condition) sleep(ctx context.Context) (held bool, err error) {
 		return true, cmp.Or(undoErr, err)
 	}
 	waitErr := c.wait.Acquire(ctx)
-	return false, cmp.Or(c.woken.Release(), waitErr)
+	return false, cmp.Or(add(&c.woken, 1), waitErr)
 }
 
-// Notify wakes up to n of those who wait, and waits until they have woken up.
-// The caller has to hold the lock.
-func (c *Condition) Notify(n int) error { return c.NotifyContext(context.Background(), n) }
-
-// NotifyAll wakes all who wait, and waits until they have woken up. The caller
-// has to hold the lock.
-func (c *Condition) NotifyAll() error { return c.Notify(math.MaxInt) }
-
-// NotifyContext is [Condition.Notify] with an end to the waiting. When ctx is
-// done it returns ctx.Err(), and those who have not woken up by then are as if
-// they had not been notified: they are processes that have stopped, or died.
-func (c *Condition) NotifyContext(ctx context.Context, n int) error {
+// Notify wakes up to n of the waiters, and waits until they have woken up. The
+// caller has to hold the lock.
+//
+// When ctx is done Notify returns ctx.Err(), and the waiters that have not woken
+// up by then are as if they had not been notified: their processes have stopped,
+// or died. With a context that is done before, no waiter has the time to wake up.
+func (c *Condition) Notify(ctx context.Context, n int) error {
 	return c.call("notify", ctx, func(ctx context.Context) error {
-		return c.notifyHeld(ctx, uint32(min(max(n, 0), math.MaxInt32)))
+		return c.notifyHeld(ctx, n)
 	})
 }
 
-func (c *Condition) notifyHeld(ctx context.Context, n uint32) error {
+// NotifyAll is [Condition.Notify] of all waiters.
+func (c *Condition) NotifyAll(ctx context.Context) error { return c.Notify(ctx, math.MaxInt) }
+
+func (c *Condition) notifyHeld(ctx context.Context, n int) error {
 	if err := c.held(); err != nil {
 		return err
 	}
 	if err := c.settle(); err != nil {
 		return err
 	}
-	sleepers, err := c.sleeping.takeUpTo(n)
-	if err != nil {
+	// The count may have become absurd since settle has looked at it.
+	sleepers, err := c.sleeping.takeUpTo(uint32(min(max(n, 0), maxSleepers)))
+	if err != nil || sleepers == 0 {
 		return err
 	}
-	for range sleepers {
-		if err := c.wait.Release(); err != nil {
-			return err
-		}
+	if err := add(&c.wait, sleepers); err != nil {
+		return cmp.Or(c.withdraw(sleepers), err)
 	}
-	for awake := range sleepers {
-		if err := c.woken.Acquire(ctx); err != nil {
-			return cmp.Or(c.withdraw(sleepers-awake), err)
-		}
+	if late, err := c.awaitWoken(ctx, sleepers); err != nil {
+		return cmp.Or(c.withdraw(late), err)
 	}
 	// Notifications for those who gave up in the meantime.
 	_, err = c.wait.takeUpTo(math.MaxUint32)
+	return err
+}
+
+// awaitWoken waits until n waiters have entered woken, and returns how many have
+// not.
+func (c *Condition) awaitWoken(ctx context.Context, n uint32) (late uint32, err error) {
+	for {
+		taken, err := c.woken.takeUpTo(n)
+		if n -= taken; n == 0 || err != nil {
+			return n, err
+		}
+		// Acquire looks at ctx only where the count is 0, and another process
+		// can keep it from that.
+		if err := ctx.Err(); err != nil {
+			return n, err
+		}
+		if err := c.woken.Acquire(ctx); err != nil {
+			return n, err
+		}
+		n--
+	}
+}
+
+// add adds n to a count. Only a count that cannot be leaves no room for them.
+func add(s *Semaphore, n uint32) error {
+	err := s.release(n)
+	if errors.Is(err, ErrNotAcquired) {
+		return errCounts
+	}
 	return err
 }
 
@@ -310,12 +337,7 @@ func (c *Condition) withdraw(n uint32) error {
 	if _, err := c.wait.takeUpTo(math.MaxUint32); err != nil {
 		return err
 	}
-	for range n {
-		if err := c.sleeping.Release(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return add(&c.sleeping, n)
 }
 
 // Reset makes a condition as it was in the beginning, with its lock free and

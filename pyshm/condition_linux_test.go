@@ -1,20 +1,24 @@
 package pyshm_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/pyshm-go/pyshm/compat/soak"
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/pyshm"
+	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
 
 func createCondition(t testing.TB) *pyshm.Condition {
@@ -100,7 +104,7 @@ func TestNotifyTakesBack(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	noError(t, c.Notify(1))
+	noError(t, c.Notify(t.Context(), 1))
 	givingUp.Wait()
 	counts.wantCounts(t, 0, 0, 0)
 }
@@ -118,7 +122,7 @@ func TestCondition(t *testing.T) {
 	there := waiters(t, other, 3, within(t, 20*time.Second))
 
 	noError(t, c.Acquire(t.Context()))
-	noError(t, c.Notify(2))
+	noError(t, c.Notify(t.Context(), 2))
 	wantState(t, counts["sleeping"], 4, 0)
 	noError(t, c.Release())
 	received := func(n int) {
@@ -143,7 +147,7 @@ func TestCondition(t *testing.T) {
 	case <-time.After(20 * time.Millisecond):
 	}
 	noError(t, other.Acquire(t.Context()))
-	noError(t, other.NotifyAll())
+	noError(t, other.NotifyAll(t.Context()))
 	noError(t, other.Release())
 	received(4)
 	counts.wantCounts(t, 0, 0, 0)
@@ -156,9 +160,9 @@ func TestNotifyNobody(t *testing.T) {
 	counts := countersOf(t, c.Name())
 	noError(t, c.Acquire(t.Context()))
 	for _, n := range []int{0, -1, 1, 1000} {
-		noError(t, c.Notify(n))
+		noError(t, c.Notify(t.Context(), n))
 	}
-	noError(t, c.NotifyAll())
+	noError(t, c.NotifyAll(t.Context()))
 	counts.wantCounts(t, 0, 0, 0)
 	if err := c.Wait(within(t, 20*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
@@ -183,7 +187,7 @@ func TestWaitCanceled(t *testing.T) {
 	counts.wantCounts(t, 2, 2, 0)
 	got := waiters(t, c, 1, within(t, 20*time.Second))
 	noError(t, c.Acquire(t.Context()))
-	noError(t, c.Notify(1))
+	noError(t, c.Notify(t.Context(), 1))
 	counts.wantCounts(t, 0, 0, 0)
 	noError(t, c.Release())
 	noError(t, <-got)
@@ -212,7 +216,7 @@ func TestWaitReturnsWithLock(t *testing.T) {
 func TestConditionNeedsLock(t *testing.T) {
 	c := createCondition(t)
 	for op, err := range map[string]error{
-		"wait": c.Wait(t.Context()), "notify": c.Notify(1), "notify all": c.NotifyAll(), "release": c.Release(),
+		"wait": c.Wait(t.Context()), "notify": c.Notify(t.Context(), 1), "notify all": c.NotifyAll(t.Context()), "release": c.Release(),
 	} {
 		if !errors.Is(err, pyshm.ErrNotAcquired) {
 			t.Errorf("%s without the lock: %v", op, err)
@@ -254,19 +258,19 @@ func TestConditionUnderLoad(t *testing.T) {
 					break
 				}
 			}
-			noError(t, c.NotifyAll())
+			noError(t, c.NotifyAll(t.Context()))
 			noError(t, c.Release())
 		})
 	}
 	for i := range items {
 		noError(t, c.Acquire(t.Context()))
 		queued++
-		noError(t, c.Notify(1+i%3))
+		noError(t, c.Notify(t.Context(), 1+i%3))
 		noError(t, c.Release())
 	}
 	all.Wait()
 	noError(t, c.Acquire(t.Context()))
-	noError(t, c.NotifyAll())
+	noError(t, c.NotifyAll(t.Context()))
 	noError(t, c.Release())
 	if taken != items {
 		t.Errorf("%d of %d items", taken, items)
@@ -283,10 +287,14 @@ func TestNotifyDeadSleeper(t *testing.T) {
 	noError(t, counts["sleeping"].Release())
 	got := waiters(t, c, 2, within(t, 20*time.Second))
 	noError(t, c.Acquire(t.Context()))
-	err := c.NotifyContext(within(t, 200*time.Millisecond), 3)
+	err := c.Notify(within(t, 200*time.Millisecond), 3)
 	var e *pyshm.Error
 	if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &e) || e.Op != "notify" {
 		t.Error(err)
+	}
+	counts.wantCounts(t, 1, 0, 0)
+	if err := c.NotifyAll(within(t, 10*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("all: %v", err)
 	}
 	counts.wantCounts(t, 1, 0, 0)
 	noError(t, c.Release())
@@ -295,11 +303,14 @@ func TestNotifyDeadSleeper(t *testing.T) {
 
 	// One who was only late is not lost.
 	noError(t, c.Acquire(t.Context()))
-	if err := c.NotifyContext(within(t, 10*time.Millisecond), 1); !errors.Is(err, context.DeadlineExceeded) {
+	if err := c.Notify(within(t, 10*time.Millisecond), 1); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
 	noError(t, counts["woken"].Release()) // it gives up
-	noError(t, c.NotifyAll())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	noError(t, c.NotifyAll(ctx)) // nobody is left to wait for
+	noError(t, c.NotifyAll(t.Context()))
 	counts.wantCounts(t, 0, 0, 0)
 	noError(t, c.Release())
 }
@@ -313,7 +324,7 @@ func TestNotifyLeavesNothing(t *testing.T) {
 	noError(t, counts["sleeping"].Release())
 	noError(t, counts["sleeping"].Release())
 	got := make(chan error)
-	go func() { got <- c.NotifyContext(within(t, 100*time.Millisecond), 2) }()
+	go func() { got <- c.Notify(within(t, 100*time.Millisecond), 2) }()
 	wantState(t, counts["wait"], 2, 0)
 	noError(t, counts["woken"].Release())
 	if err := <-got; !errors.Is(err, context.DeadlineExceeded) {
@@ -342,15 +353,20 @@ func TestConditionWithAbsurdCounts(t *testing.T) {
 		c := createCondition(t)
 		m := attach(t, "sem."+c.Name()+"."+part)
 		noError(t, c.Acquire(t.Context()))
-		_, err := m.WriteAt([]byte{0xff, 0xff, 0xff, 0x7f}, valueOffset)
+		_, err := m.WriteAt(sem.Bytes(sem.MaxValue), 0)
 		noError(t, err)
-		if err := c.NotifyAll(); !errors.Is(err, format.ErrCorrupt) {
+		if err := c.NotifyAll(t.Context()); !errors.Is(err, format.ErrCorrupt) {
 			t.Errorf("%s: %v", part, err)
 		}
+		// A waiter finds no room in a count; it holds the lock afterwards.
+		if err := c.Wait(within(t, 10*time.Millisecond)); part != "wait" && !errors.Is(err, format.ErrCorrupt) {
+			t.Errorf("wait, with an absurd count %s: %v", part, err)
+		}
+		wantState(t, countersOf(t, c.Name())["lock"], 0, 0)
 		noError(t, c.Reset())
 		countersOf(t, c.Name()).wantCounts(t, 0, 0, 0)
 		noError(t, c.Acquire(t.Context()))
-		noError(t, c.NotifyAll())
+		noError(t, c.NotifyAll(t.Context()))
 	}
 }
 
@@ -376,16 +392,31 @@ func TestCloseCondition(t *testing.T) {
 	_, try := c.TryAcquire()
 	for op, err := range map[string]error{
 		"acquire": c.Acquire(t.Context()), "try": try, "release": c.Release(), "wait": c.Wait(t.Context()),
-		"notify": c.Notify(1), "reset": c.Reset(), "again": c.Close(),
+		"notify": c.Notify(t.Context(), 1), "reset": c.Reset(), "again": c.Close(),
 	} {
 		if op == "again" && err != nil || op != "again" && !errors.Is(err, fs.ErrClosed) {
 			t.Errorf("%s: %v", op, err)
 		}
 	}
-	noError(t, staying.NotifyAll())
+	noError(t, staying.NotifyAll(t.Context()))
 	noError(t, staying.Release())
 	noError(t, <-left)
 	counts.wantCounts(t, 0, 0, 0)
+}
+
+// Who is sent away leaves the lock alone, also if it is free.
+func TestCloseConditionWithFreeLock(t *testing.T) {
+	c := createCondition(t)
+	lock := attachLock(t, c.Name()+".lock")
+	got := make(chan error)
+	noError(t, c.Acquire(t.Context()))
+	go func() { got <- c.Wait(context.Background()) }()
+	wantState(t, lock, 1, 0)
+	noError(t, c.Close())
+	if err := <-got; !errors.Is(err, fs.ErrClosed) {
+		t.Error(err)
+	}
+	wantState(t, lock, 1, 0)
 }
 
 // When Close begins while Wait ends, the error tells who has the lock.
@@ -427,7 +458,7 @@ func TestCloseConditionDuringNotify(t *testing.T) {
 	noError(t, counts["sleeping"].Release())
 	noError(t, c.Acquire(t.Context()))
 	got := make(chan error)
-	go func() { got <- c.NotifyAll() }()
+	go func() { got <- c.NotifyAll(t.Context()) }()
 	wantState(t, counts["woken"], 0, 1)
 	noError(t, c.Close())
 	if err := <-got; !errors.Is(err, fs.ErrClosed) {
@@ -441,7 +472,7 @@ func TestConditionZeroValue(t *testing.T) {
 	_, try := c.TryAcquire()
 	for op, err := range map[string]error{
 		"acquire": c.Acquire(t.Context()), "try": try, "release": c.Release(), "wait": c.Wait(t.Context()),
-		"notify": c.Notify(1), "notify all": c.NotifyAll(), "reset": c.Reset(), "unlink": c.Unlink(),
+		"notify": c.Notify(t.Context(), 1), "notify all": c.NotifyAll(t.Context()), "reset": c.Reset(), "unlink": c.Unlink(),
 	} {
 		if !errors.Is(err, fs.ErrClosed) {
 			t.Errorf("%s: %v", op, err)
@@ -498,5 +529,50 @@ func wantFiles(t *testing.T, name string, parts ...string) {
 	}
 	if slices.Sort(parts); !slices.Equal(found, parts) {
 		t.Errorf("there are %q instead of %q", found, parts)
+	}
+}
+
+// Another process makes a count absurd after it has been looked at. Nobody
+// notifies millions of waiters because of it, or goes on beyond its deadline.
+func TestNotifyWithChangingCount(t *testing.T) {
+	for _, part := range []string{"sleeping", "wait", "woken"} {
+		c := createCondition(t)
+		e := createEvent(t)
+		var stop atomic.Bool
+		var enemy sync.WaitGroup
+		theirs, err := pyshm.View[uint32](attach(t, "sem."+c.Name()+"."+part), int(valueOffset), 1)
+		noError(t, err)
+		others, err := pyshm.View[uint32](attach(t, "sem."+e.Name()+"."+part), int(valueOffset), 1)
+		noError(t, err)
+		enemy.Go(func() {
+			for i := uint32(0); !stop.Load(); i++ {
+				for range 50 {
+					stop.Load()
+				}
+				value := math.MaxInt32 * (i % 2)
+				atomic.StoreUint32(&theirs[0], value)
+				atomic.StoreUint32(&others[0], value)
+			}
+		})
+		noError(t, c.Acquire(t.Context()))
+		done := make(chan error)
+		go func() {
+			for end := time.Now().Add(soak.Length(300*time.Millisecond, 20*time.Second)); time.Now().Before(end); {
+				for _, err := range []error{c.Notify(within(t, time.Millisecond), math.MaxInt), e.Set(within(t, time.Millisecond))} {
+					if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, format.ErrCorrupt) {
+						t.Errorf("%s: %v", part, err)
+					}
+				}
+			}
+			done <- cmp.Or(c.Close(), e.Close())
+		}()
+		select {
+		case err := <-done:
+			noError(t, err)
+		case <-time.After(20 * time.Second):
+			t.Errorf("%s: notifies, or closes, without an end", part)
+		}
+		stop.Store(true)
+		enemy.Wait()
 	}
 }

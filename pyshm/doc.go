@@ -48,17 +48,26 @@
 // pyshm_attach.py, for the Python side to copy, which the command pyshm helper
 // prints. Other libraries, such as musl, have other semaphores, which are refused.
 //
-// Goroutines wait by the thousand in one thread, until their context is done or
-// the handle is closed. The time of a context does not follow the wall clock;
+// Goroutines wait by the thousand in few threads, until their context is done or
+// the handle is closed. However many wait for one lock, one of them waits in the
+// kernel. The first 16 locks that a process waits for take a thread each, and
+// further ones a thread for every 127, by futex_waitv(2). Linux before 5.16 does
+// not have it, and some containers forbid it: there the process looks at further
+// locks itself, with pauses of 1 to 16 ms.
+//
+// A lock that no process holds is acquired whatever the context: with one that is
+// done, a method tries once. The time of a context does not follow the wall clock;
 // that of Python's acquire(timeout=...) does. A process that dies releases
 // nothing: see [Lock.Reset].
 //
 // # Names
 //
 // A name may begin with one slash, which means nothing, and contains no other.
-// New names are ASCII without colon and newline, because Python's resource
-// tracker cannot handle these, and do not begin with ".pyshm-", as do those of
-// what is not complete yet. They have up to 255 bytes.
+// New names are ASCII without colon and newline, because the resource trackers of
+// CPython 3.8 to 3.14 cannot handle these, and do not begin with ".pyshm-", as do
+// those of what is not complete yet. A new segment's name has up to 254 bytes,
+// which is what the tracker of CPython 3.15 takes, and a lock's up to 251.
+// Attaching has the limits of the system alone.
 //
 // # Errors
 //

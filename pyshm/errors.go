@@ -10,6 +10,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
 // ErrFault is the reason when memory of a segment could not be touched: its
@@ -37,6 +38,11 @@ var ErrNotAcquired = errors.New("released too many times: nobody has acquired it
 // [fs.ErrPermission], [fs.ErrInvalid] (an argument is refused),
 // [fs.ErrClosed], [errors.ErrUnsupported], [ErrFault], an errno, or a sentinel
 // of package format.
+//
+// Where /dev/shm itself is to blame, the error says so, and is never
+// [fs.ErrNotExist]: it is [errors.ErrUnsupported] if there is no such folder,
+// syscall.EROFS if it is mounted read-only, and [fs.ErrPermission] if it is
+// closed to this user.
 type Error struct {
 	Op   string // "create", "attach", "read", ...
 	Name string // of the segment, without a slash; "" when it has none
@@ -80,6 +86,7 @@ var (
 	errReadOnly = &reason{"the segment is attached read-only", fs.ErrPermission}
 	errNoSize   = &reason{"the segment has no size yet: its creator is at work, or gave up", format.ErrIncomplete}
 	errRenamed  = &reason{"the name belongs to another segment now", fs.ErrNotExist}
+	errInUse    = &reason{"a process that could not be found has it open or mapped", syscall.EBUSY}
 	errUnlisted = &reason{"not a segment that Segments listed", fs.ErrInvalid}
 )
 
@@ -114,20 +121,42 @@ func remedied(op string, err error) error {
 		remedy = "attach to it, unlink it, or use Replace; a Python that has the old segment removes the name when it ends, except under WorkerEnv"
 	case errno == syscall.EEXIST:
 		remedy = "attach to it, unlink it, or use Replace"
+	case errno == syscall.ENOENT && strings.HasPrefix(op, "create"):
+		remedy = "another process has removed its temporary name"
 	case errno == syscall.ENOENT:
 		remedy = "not created yet, or unlinked"
-	case errno == syscall.EACCES && (op == "attach" || op == "attach list"):
-		remedy = "ReadOnly needs the right to read alone"
-	case errno == syscall.EACCES && strings.HasPrefix(op, "attach"):
-		remedy = "locks need the right to read and write, which their creator can give with Mode"
 	case errno == syscall.EPERM:
 		remedy = "only the owner of a segment may do this"
 	case errno == syscall.ENOMEM:
 		remedy = "no room in the address space, or too many mappings"
+	case errno == syscall.EMFILE:
+		remedy = "this process has as many descriptors open as ulimit -n allows"
+	case errno == syscall.ENFILE:
+		remedy = "all processes together have as many files open as fs.file-max allows"
+	case errno == syscall.EAGAIN:
+		remedy = "another process has a lease on it, or is looking whether it is in use"
 	case errno == syscall.ELOOP:
 		remedy = "a symbolic link is not a segment"
 	default:
 		return err
 	}
 	return &reason{errno.Error() + " (" + remedy + ")", errno}
+}
+
+// refused returns why a segment could not be opened for want of permission, and
+// what would help with these options.
+func refused(file string, o attachOptions) error {
+	info, err := shmfile.Lookup(file)
+	if err != nil {
+		return syscall.EACCES
+	}
+	remedy := fmt.Sprintf("the owner, user %d, can change that with chmod", info.UID)
+	if !o.readOnly && !o.lock {
+		if f, err := shmfile.Open(file, true); err == nil {
+			f.Close()
+			remedy = "attach with ReadOnly, or " + remedy
+		}
+	}
+	text := fmt.Sprintf("%v (its mode is %04o: %s)", syscall.EACCES, info.Mode.Perm(), remedy)
+	return &reason{text, syscall.EACCES}
 }

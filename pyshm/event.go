@@ -17,7 +17,7 @@ import (
 // Every method acquires the condition's lock, which others hold for moments
 // only. A process that is killed in such a moment, or while it waits for the
 // event, blocks the others: in Python without an end, here until their context
-// is done. Reset is the remedy.
+// is done. Reset is the remedy. With a context that is done, a method tries once.
 type Event struct {
 	cond Condition
 	flag Semaphore
@@ -93,31 +93,26 @@ func (e *Event) call(op string, ctx context.Context, f func(ctx context.Context)
 	})
 }
 
-// Set sets the event and wakes all who wait for it.
-func (e *Event) Set() error { return e.SetContext(context.Background()) }
-
-// SetContext is [Event.Set] with an end to the waiting, for the lock and for
-// those who are to wake up. If ctx is done while it waits for these, the event
-// is set and stays so, but those who have not woken up by then sleep on until it
-// is set again. They are processes that have died, or have stopped: to wake
-// these, call Set when they have been continued.
-func (e *Event) SetContext(ctx context.Context) error {
+// Set sets the event, wakes all waiters, and waits until they have woken up. If
+// ctx is done while it waits for the lock, it has not set the event. If ctx is
+// done while it waits for the waiters, it returns ctx.Err() as well, but the event
+// is set and stays so: the waiters that have not woken up by then sleep on until
+// it is set again. Their processes have died, or have stopped: to wake these,
+// call Set when they have been continued.
+func (e *Event) Set(ctx context.Context) error {
 	return e.call("set", ctx, func(ctx context.Context) error {
 		if _, err := e.flag.TryAcquire(); err != nil {
 			return err
 		}
-		if err := e.flag.Release(); err != nil {
+		if err := add(&e.flag, 1); err != nil {
 			return err
 		}
-		return e.cond.notifyHeld(ctx, math.MaxInt32)
+		return e.cond.notifyHeld(ctx, math.MaxInt)
 	})
 }
 
 // Clear makes the event one that is not set.
-func (e *Event) Clear() error { return e.ClearContext(context.Background()) }
-
-// ClearContext is [Event.Clear] with an end to the waiting for the lock.
-func (e *Event) ClearContext(ctx context.Context) error {
+func (e *Event) Clear(ctx context.Context) error {
 	return e.call("clear", ctx, func(context.Context) error {
 		_, err := e.flag.TryAcquire()
 		return err
@@ -125,10 +120,7 @@ func (e *Event) ClearContext(ctx context.Context) error {
 }
 
 // IsSet reports whether the event is set.
-func (e *Event) IsSet() (bool, error) { return e.IsSetContext(context.Background()) }
-
-// IsSetContext is [Event.IsSet] with an end to the waiting for the lock.
-func (e *Event) IsSetContext(ctx context.Context) (set bool, err error) {
+func (e *Event) IsSet(ctx context.Context) (set bool, err error) {
 	err = e.call("is set", ctx, func(context.Context) error {
 		set, err = e.look()
 		return err
@@ -147,13 +139,13 @@ func (e *Event) look() (set bool, err error) {
 	return true, nil
 }
 
-// Wait waits until the event is set, or until ctx is done. It returns nil also
-// if the event was set and has been cleared since, where Python's wait returns
-// False.
+// Wait waits until the event is set, or until ctx is done: then it looks once
+// more, and returns ctx.Err() if the event is not set. It returns nil also if the
+// event was set and has been cleared since, where Python's wait returns False.
 func (e *Event) Wait(ctx context.Context) error {
 	return e.cond.call("wait", ctx, func(ctx context.Context) error {
 		if err := e.cond.lock.Acquire(ctx); err != nil {
-			return err
+			return e.unlessSet(err)
 		}
 		if set, err := e.look(); set || err != nil {
 			return cmp.Or(err, e.cond.lock.Release())
@@ -165,14 +157,19 @@ func (e *Event) Wait(ctx context.Context) error {
 		case err == nil:
 			return nil
 		}
-		// It may have been set since ctx was done. The lock may be taken for
-		// longer than the caller has time.
-		set, lookErr := e.look()
-		if set {
-			return nil
-		}
-		return cmp.Or(lookErr, err)
+		return e.unlessSet(err)
 	})
+}
+
+// unlessSet returns the error with which Wait ends, or nil if the event has been
+// set all the same. It looks without the lock, which may be taken for longer than
+// the caller has time.
+func (e *Event) unlessSet(err error) error {
+	set, lookErr := e.look()
+	if set {
+		return nil
+	}
+	return cmp.Or(lookErr, err)
 }
 
 // Reset makes an event usable again after a process has died that held its lock

@@ -20,7 +20,7 @@ func createEvent(t testing.TB) *pyshm.Event {
 
 func wantSet(t *testing.T, e *pyshm.Event, want bool) {
 	t.Helper()
-	if set, err := e.IsSet(); set != want || err != nil {
+	if set, err := e.IsSet(t.Context()); set != want || err != nil {
 		t.Errorf("set: %v, %v; want %v", set, err, want)
 	}
 }
@@ -42,19 +42,19 @@ func TestEvent(t *testing.T) {
 	}
 	wantState(t, counts["wait"], 0, 1)
 	wantState(t, counts["sleeping"], 7, 0) // with the one who gave up
-	noError(t, e.Set())
+	noError(t, e.Set(t.Context()))
 	for range 6 {
 		noError(t, <-got)
 	}
 	counts.wantCounts(t, 0, 0, 0)
 	for range 2 {
-		noError(t, other.Set())
+		noError(t, other.Set(t.Context()))
 		wantSet(t, e, true)
 		noError(t, e.Wait(t.Context()))
 		wantState(t, counts["flag"], 1, 0)
 	}
 	for range 2 {
-		noError(t, e.Clear())
+		noError(t, e.Clear(t.Context()))
 		wantSet(t, other, false)
 		wantState(t, counts["flag"], 0, 0)
 	}
@@ -69,8 +69,8 @@ func TestEventPulse(t *testing.T) {
 		got := make(chan error)
 		go func() { got <- e.Wait(within(t, 20*time.Second)) }()
 		wantState(t, counts["sleeping"], 1, 0)
-		noError(t, e.Set())
-		noError(t, e.Clear())
+		noError(t, e.Set(t.Context()))
+		noError(t, e.Clear(t.Context()))
 		noError(t, <-got)
 	}
 	counts.wantCounts(t, 0, 0, 0)
@@ -82,9 +82,9 @@ func TestEventWithDeadHolder(t *testing.T) {
 	counts := countersOf(t, e.Name())
 	noError(t, counts["lock"].Acquire(t.Context()))
 	ctx := within(t, 20*time.Millisecond)
-	_, isSet := e.IsSetContext(ctx)
+	_, isSet := e.IsSet(ctx)
 	for op, err := range map[string]error{
-		"set": e.SetContext(ctx), "clear": e.ClearContext(ctx), "is set": isSet, "wait": e.Wait(ctx),
+		"set": e.Set(ctx), "clear": e.Clear(ctx), "is set": isSet, "wait": e.Wait(ctx),
 	} {
 		var inner *pyshm.Error
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &inner) || inner.Op != op || inner.Name != e.Name() {
@@ -140,18 +140,60 @@ func TestWaitForEventWithDeadHolder(t *testing.T) {
 	}
 }
 
+// With a context that is done every method tries once, and Wait looks at the flag
+// alone where the lock is taken.
+func TestEventLooksOnce(t *testing.T) {
+	e := createEvent(t)
+	counts := countersOf(t, e.Name(), "flag")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := e.Wait(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("wait, not set: %v", err)
+	}
+	noError(t, e.Set(ctx))
+	counts.wantCounts(t, 0, 0, 0)
+	if set, err := e.IsSet(ctx); !set || err != nil {
+		t.Errorf("is set: %v, %v", set, err)
+	}
+	noError(t, e.Wait(ctx))
+	noError(t, e.Clear(ctx))
+	wantSet(t, e, false)
+
+	noError(t, counts["lock"].Acquire(t.Context()))
+	if err := e.Wait(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("wait, locked and not set: %v", err)
+	}
+	noError(t, counts["flag"].Release())
+	noError(t, e.Wait(ctx))
+	wantState(t, counts["lock"], 0, 0)
+}
+
+// An event is set while Wait waits for its lock, until its context ends.
+func TestWaitForLockedEvent(t *testing.T) {
+	e := createEvent(t)
+	counts := countersOf(t, e.Name(), "flag")
+	noError(t, counts["lock"].Acquire(t.Context()))
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan error)
+	go func() { got <- e.Wait(ctx) }()
+	wantState(t, counts["lock"], 0, 1)
+	noError(t, counts["flag"].Release())
+	cancel()
+	noError(t, <-got)
+}
+
 // One who waited for an event can be dead: the event is set all the same.
 func TestEventWithDeadSleeper(t *testing.T) {
 	e := createEvent(t)
 	counts := countersOf(t, e.Name())
 	noError(t, counts["sleeping"].Release())
-	if err := e.SetContext(within(t, 20*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
+	if err := e.Set(within(t, 20*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
 	wantSet(t, e, true)
 	noError(t, e.Reset())
 	wantSet(t, e, true)
-	noError(t, e.Set())
+	noError(t, e.Set(t.Context()))
 	counts.wantCounts(t, 0, 0, 0)
 }
 
@@ -173,9 +215,9 @@ func TestCloseEvent(t *testing.T) {
 	counts.wantCounts(t, 5, 5, 0)
 	wantState(t, counts["lock"], 1, 0)
 	for what, e := range map[string]*pyshm.Event{"closed": e, "zero": new(pyshm.Event)} {
-		_, isSet := e.IsSet()
+		_, isSet := e.IsSet(t.Context())
 		for op, err := range map[string]error{
-			"set": e.Set(), "clear": e.Clear(), "is set": isSet, "wait": e.Wait(t.Context()), "reset": e.Reset(),
+			"set": e.Set(t.Context()), "clear": e.Clear(t.Context()), "is set": isSet, "wait": e.Wait(t.Context()), "reset": e.Reset(),
 		} {
 			if !errors.Is(err, fs.ErrClosed) {
 				t.Errorf("%s: %s: %v", what, op, err)
@@ -196,8 +238,8 @@ func TestHostileEvent(t *testing.T) {
 	stop := corrupt(t, files...)
 	var all sync.WaitGroup
 	calls := []func(context.Context) error{
-		e.SetContext, e.ClearContext, e.Wait, func(context.Context) error { return e.Reset() },
-		func(ctx context.Context) error { _, err := e.IsSetContext(ctx); return err },
+		e.Set, e.Clear, e.Wait, func(context.Context) error { return e.Reset() },
+		func(ctx context.Context) error { _, err := e.IsSet(ctx); return err },
 	}
 	for _, call := range calls {
 		for range 2 {

@@ -170,7 +170,7 @@ func ExampleEvent() {
 	defer ready.Unlink()
 	defer ready.Close()
 
-	go ready.Set() // or pyshm_attach.attach_event(name).set()
+	go ready.Set(context.Background()) // or pyshm_attach.attach_event(name).set()
 	fmt.Println(ready.Wait(context.Background()))
 
 	// Output:

@@ -408,9 +408,9 @@ func TestHugeSizes(t *testing.T) {
 	}
 }
 
-// Names that are as long as the system lets them be are as good as others.
+// Names that are as long as every Python lets them be are as good as others.
 func TestLongestNames(t *testing.T) {
-	longest := prefix + strings.Repeat("n", 255-len(prefix))
+	longest := prefix + strings.Repeat("n", 254-len(prefix))
 	l, err := pyshm.CreateList(longest, everyKind)
 	if err != nil {
 		t.Fatal(err)

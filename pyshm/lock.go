@@ -40,9 +40,10 @@ func (l *Lock) Name() string { return l.s.Name() }
 // String returns, for example, Lock('frames.lock').
 func (l *Lock) String() string { return "Lock(" + format.Repr(l.Name()) + ")" }
 
-// Acquire waits until nobody holds the lock, and takes it. When ctx is done it
-// returns ctx.Err() and has not taken the lock. A holder that has died holds it
-// forever: see Reset. [Semaphore.Acquire] says more about waiting.
+// Acquire waits until no process holds the lock, and takes it. When ctx is done
+// it looks once more: it takes the lock if it is free, also if ctx was done
+// before the call, and returns ctx.Err() otherwise. A holder that has died holds
+// the lock forever: see Reset. [Semaphore.Acquire] says more about waiting.
 func (l *Lock) Acquire(ctx context.Context) error { return l.s.Acquire(ctx) }
 
 // TryAcquire takes the lock if nobody holds it, and reports whether it has.

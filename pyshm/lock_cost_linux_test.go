@@ -45,7 +45,7 @@ func TestLockMakesNoSystemCall(t *testing.T) {
 			s.Take()
 			s.Count()
 			s.Sleep(time.Nanosecond)
-			s.Post(1)
+			s.Post(1, 1)
 		}
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), lockChildEnv+"="+l.Name())
@@ -102,33 +102,19 @@ func runLockChild() (code int, isChild bool) {
 // forbidSharedFutexes lets the kernel kill the process if this thread makes a
 // futex system call other than the private ones of the Go runtime itself.
 func forbidSharedFutexes() error {
-	const (
-		setNoNewPrivs, setSeccomp, modeFilter = 38, 22, 2
-		load, and, ifEqual, answer            = 0x20, 0x54, 0x15, 0x06
-		allow, kill                           = 0x7fff0000, 0x80000000
-		private                               = 0x80
-	)
+	const private = 0x80
 	one := uint16(1)
 	operation := uint32(24) // of struct seccomp_data: args[1], its lower half
 	if *(*byte)(unsafe.Pointer(&one)) == 0 {
 		operation += 4
 	}
-	program := []syscall.SockFilter{
-		{Code: load, K: 0}, // the number of the system call
-		{Code: ifEqual, K: syscall.SYS_FUTEX, Jf: 3},
-		{Code: load, K: operation},
-		{Code: and, K: private},
-		{Code: ifEqual, K: 0, Jt: 1},
-		{Code: answer, K: allow},
-		{Code: answer, K: kill},
-	}
-	filter := syscall.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-	if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, setNoNewPrivs, 1, 0, 0, 0, 0); errno != 0 {
-		return errno
-	}
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, setSeccomp, modeFilter, uintptr(unsafe.Pointer(&filter))); errno != 0 {
-		return errno
-	}
-	runtime.KeepAlive(program)
-	return nil
+	return filterCalls([]syscall.SockFilter{
+		{Code: bpfLoad, K: 0}, // the number of the system call
+		{Code: bpfIfEqual, K: syscall.SYS_FUTEX, Jf: 3},
+		{Code: bpfLoad, K: operation},
+		{Code: bpfAnd, K: private},
+		{Code: bpfIfEqual, K: 0, Jt: 1},
+		{Code: bpfReturn, K: bpfAllow},
+		{Code: bpfReturn, K: bpfKill},
+	})
 }

@@ -65,6 +65,7 @@ type AttachOption func(*attachOptions)
 
 type attachOptions struct {
 	readOnly bool
+	lock     bool // for a semaphore, which ReadOnly is not for
 }
 
 func newAttachOptions(opts []AttachOption) attachOptions {

@@ -1,6 +1,7 @@
 package pyshm
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -85,32 +86,75 @@ func newSegment(name string, info shmfile.Info, snapshot func() (mappers.Snapsho
 // some processes are hidden from this one: those of other users, and those
 // outside its PID namespace, which is a container's as a rule. It is
 // [errors.ErrUnsupported] if /dev/shm is no tmpfs, where mappings are hard to
-// recognise.
+// recognise, or there is no /proc. It is [syscall.EBUSY] if no process was found,
+// but the kernel knows of one that has the segment open or mapped.
 //
-// That a segment is mapped by no process at all can be told nevertheless, by the
-// kernel: from Linux 5.3 on it grants the owner of a file, and the privileged, a
-// lease (F_SETLEASE of fcntl(2)) on what nobody else has open or mapped. For some
-// microseconds, whoever opens that segment then has to wait.
+// If no process was found, the kernel is asked: from Linux 5.3 on it grants the
+// owner of a file, and the privileged, a lease (F_SETLEASE of fcntl(2)) on what
+// nothing else has open or mapped. With a lease there is no error, even where
+// processes are hidden. The lease lasts some microseconds, in which any process
+// that opens the segment waits. Should this process be stopped just then, as by
+// SIGSTOP, they wait until it continues, but no longer than
+// /proc/sys/fs/lease-break-time, 45 s by default.
 //
 // All segments of one iteration share one look at the processes, which the
 // first call takes.
 func (s Segment) Pids() ([]int, error) {
-	if s.mappers == nil {
-		return nil, wrap("pids", s.Name, errUnlisted)
-	}
-	snapshot, err := s.mappers()
-	pids := slices.Clone(snapshot[s.id])
-	if err != nil && len(pids) == 0 {
-		if f, leaseErr := s.lease(); leaseErr == nil {
-			err = f.Close()
-		}
-	}
+	pids, err := s.pids()
 	return pids, wrap("pids", s.Name, err)
 }
 
-// lease opens the segment, if nobody has it open or mapped. Whoever tries to open
-// it waits until the file is closed.
-func (s Segment) lease() (*shmfile.File, error) {
+func (s Segment) pids() ([]int, error) {
+	if s.mappers == nil {
+		return nil, errUnlisted
+	}
+	snapshot, err := s.mappers()
+	pids := slices.Clone(snapshot[s.id])
+	if len(pids) > 0 {
+		return pids, err
+	}
+	f, use := s.lease()
+	switch use {
+	case useNone:
+		return nil, f.Close()
+	case useSome:
+		return nil, cmp.Or[error](err, errInUse)
+	}
+	return nil, err
+}
+
+// A segmentUse is what the kernel says of a segment.
+type segmentUse int
+
+const (
+	useUnknown segmentUse = iota // nothing
+	useNone                      // no process has it open or mapped
+	useSome                      // another process does, or this one
+)
+
+// lease asks the kernel for the use of the segment. If it is unused, every process
+// that tries to open it waits until the file is closed.
+func (s Segment) lease() (*shmfile.File, segmentUse) {
+	f, err := s.open()
+	if err == nil {
+		if err = f.Lease(); err == nil {
+			return f, useNone
+		}
+		f.Close()
+	}
+	if err != syscall.EAGAIN {
+		return nil, useUnknown
+	}
+	if works, err := shmfile.HasLeases(); err == nil && !works {
+		return nil, useUnknown
+	}
+	return nil, useSome
+}
+
+// open opens the segment for reading, if the name still belongs to it. It does not
+// wait for the end of a lease, which is for those to do that want this segment
+// and no other.
+func (s Segment) open() (*shmfile.File, error) {
 	f, err := shmfile.Open(s.Name, true)
 	if err != nil {
 		return nil, err
@@ -119,9 +163,6 @@ func (s Segment) lease() (*shmfile.File, error) {
 	if err == nil && info.ID != s.id {
 		err = errRenamed
 	}
-	if err == nil {
-		err = f.Lease()
-	}
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -129,32 +170,41 @@ func (s Segment) lease() (*shmfile.File, error) {
 	return f, nil
 }
 
-// UnlinkUnused removes the name, provided that no process maps the segment and
+// UnlinkUnused removes the name, provided that no process uses the segment and
 // that the name has not passed to another one, both looked at anew. The error is
-// [syscall.EBUSY] if a process maps it, [fs.ErrNotExist] if the name is gone or
-// another's, and that of [Segment.Pids] if nobody can tell.
+// [syscall.EBUSY] if a process maps it, or the kernel knows of one that has it
+// open; [fs.ErrNotExist] if the name is gone or another's; and that of
+// [Segment.Pids] if nobody can tell.
 //
-// The system offers no way to look and remove in one step. Who attaches between
-// the two keeps the memory, but the name is gone. That takes a few microseconds
-// where the kernel grants a lease, and otherwise as many milliseconds as it takes
-// to look at all processes; then a process is overlooked, too, that has the
-// segment open and does not map it, as Go and Python do only while they attach.
+// The system offers no way to look and remove in one step. A process that
+// attaches between the two keeps the memory, but the name is gone. That takes a
+// few microseconds where the kernel grants a lease, and otherwise as many
+// milliseconds as it takes to look at all processes; then a process is
+// overlooked, too, that has the segment open and does not map it, as Go and Python
+// do only while they attach.
 func (s Segment) UnlinkUnused() error {
-	return wrap("unlink unused", s.Name, s.unlinkUnused())
+	return wrap("unlink unused", s.Name, s.unlinkUnused(mappers.Take))
 }
 
-func (s Segment) unlinkUnused() error {
+func (s Segment) unlinkUnused(census func() (mappers.Snapshot, error)) error {
 	if s.mappers == nil {
 		return errUnlisted
 	}
-	f, err := s.lease()
-	switch {
-	case err == nil:
-		defer f.Close()
-	case errors.Is(err, fs.ErrNotExist):
+	if err := checkName(s.Name, s.id); err != nil {
 		return err
-	default:
-		if err := s.checkUnmapped(); err != nil {
+	}
+	f, use := s.lease()
+	if use == useNone {
+		defer f.Close()
+	} else {
+		// Processes can hide from a census, but none from the kernel.
+		snapshot, err := census()
+		switch pids := snapshot[s.id]; {
+		case len(pids) > 0:
+			return &reason{fmt.Sprintf("process %d maps it", pids[0]), syscall.EBUSY}
+		case use == useSome:
+			return errInUse
+		case err != nil:
 			return err
 		}
 	}
@@ -162,15 +212,6 @@ func (s Segment) unlinkUnused() error {
 		return err
 	}
 	return shmfile.Unlink(s.Name)
-}
-
-// checkUnmapped looks at all processes.
-func (s Segment) checkUnmapped() error {
-	snapshot, err := mappers.Take()
-	if pids := snapshot[s.id]; len(pids) > 0 {
-		return &reason{fmt.Sprintf("process %d maps it", pids[0]), syscall.EBUSY}
-	}
-	return err
 }
 
 // A ContentKind is what a segment appears to be.
@@ -197,20 +238,33 @@ type Content struct {
 }
 
 // Inspect looks into the segment, without changing it, and tells what it
-// appears to be. With an error the kind is [KindUnreadable].
+// appears to be. With an error the kind is [KindUnreadable]. The error is
+// [syscall.EAGAIN] while another process has a lease on the segment: Inspect does
+// not wait, as [Attach] does.
 func (s Segment) Inspect() (Content, error) {
-	m, err := attach("inspect", s.Name, attachOptions{readOnly: true})
+	m, err := s.attach()
 	if errors.Is(err, format.ErrIncomplete) {
 		return Content{Kind: KindIncomplete}, nil
 	}
 	if err != nil {
-		return Content{Kind: KindUnreadable}, err
+		return Content{Kind: KindUnreadable}, wrap("inspect", s.Name, err)
 	}
 	defer m.discard()
-	if m.id != s.id {
-		return Content{Kind: KindUnreadable}, wrap("inspect", s.Name, errRenamed)
-	}
 	return m.inspect()
+}
+
+// attach attaches to the segment as it was listed.
+func (s Segment) attach() (*SharedMemory, error) {
+	f, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m, err := mapFile(f, true)
+	if err == nil {
+		m.name = s.Name
+	}
+	return m, err
 }
 
 func (m *SharedMemory) inspect() (c Content, err error) {

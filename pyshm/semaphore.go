@@ -154,7 +154,7 @@ func (s *Semaphore) tryAttach(op, name string, bound int) error {
 	if err != nil {
 		return err
 	}
-	m, err := tryAttach(semaphorePrefix+name, attachOptions{})
+	m, err := tryAttach(semaphorePrefix+name, attachOptions{lock: true})
 	if errors.Is(err, fs.ErrNotExist) {
 		return missingSemaphore(name, err)
 	}
@@ -228,9 +228,11 @@ func (s *Semaphore) errClosed(op string) error {
 	return &Error{Op: op, Name: s.Name(), Err: errClosed}
 }
 
-// Acquire waits until there is a token, and takes it. When ctx is done it
-// returns ctx.Err() and has taken none; this is so too if ctx is done before
-// and there is a token.
+// Acquire waits until there is a token, and takes it. When ctx is done it looks
+// once more: it takes a token if there is one, and returns ctx.Err() otherwise.
+// It does the same if ctx is done before the call, so that a semaphore with
+// tokens can be acquired whatever the deadline. A loop that should end with ctx
+// has to look at ctx itself.
 //
 // Of the goroutines that wait only one per process is counted as a waiter and
 // occupies a thread, and they are served in about the order in which they came.
@@ -244,11 +246,9 @@ func (s *Semaphore) Acquire(ctx context.Context) (err error) {
 		return s.errClosed(op)
 	}
 	defer s.m.leave(op, s.m.enter(), &err)
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	if !s.queue.turn.mayTake() || !s.sem.Take() {
-		if err := s.wait(ctx); err != nil {
+		// A rest or a queue that outlasts ctx is no reason to leave a token.
+		if err := s.wait(ctx); err != nil && (s.m.closed.Load() || !s.sem.Take()) {
 			return err
 		}
 	}
@@ -288,21 +288,30 @@ func (s *Semaphore) takeUpTo(n uint32) (taken uint32, err error) {
 // Among Go processes that is exact. Python looks at the value before it raises
 // it, so that the bound may be exceeded if a Python process releases at the
 // same moment.
-func (s *Semaphore) Release() (err error) {
+func (s *Semaphore) Release() error { return s.release(1) }
+
+// release is Release of n tokens, all of them or none.
+func (s *Semaphore) release(n uint32) (err error) {
 	const op = "release"
 	if s.isClosed() {
 		return s.errClosed(op)
 	}
 	defer s.m.leave(op, s.m.enter(), &err)
-	s.queue.releasing()
-	posted, waiters := s.sem.Post(s.bound)
-	if !posted {
+	if !s.post(n) {
 		return ErrNotAcquired
 	}
-	if waiters > 0 {
-		s.wakeNext(int(waiters))
-	}
 	return nil
+}
+
+// post adds n tokens and wakes as many of those who wait, unless that would
+// raise the value above the bound.
+func (s *Semaphore) post(n uint32) bool {
+	s.queue.releasing()
+	posted, waiters := s.sem.Post(n, s.bound)
+	if posted && waiters > 0 {
+		s.wakeNext(int(n), int(waiters))
+	}
+	return posted
 }
 
 // Reset raises the value from 0 to the [Bound], after those who had the tokens
@@ -317,12 +326,8 @@ func (s *Semaphore) Reset() (err error) {
 	if s.bound == sem.MaxValue {
 		return invalid("a semaphore without a bound has no full value")
 	}
-	filled, waiters := s.sem.Fill(s.bound)
-	if !filled {
+	if !s.post(s.bound) { // which fits only if there is no token
 		return errNotLocked
-	}
-	if waiters > 0 {
-		s.wake(int(s.bound))
 	}
 	return nil
 }

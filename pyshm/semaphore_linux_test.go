@@ -142,7 +142,7 @@ func (s stranger) wake(n int) {
 }
 
 func (s stranger) release() {
-	if _, waiters := s.Post(sem.MaxValue); waiters > 0 {
+	if _, waiters := s.Post(1, sem.MaxValue); waiters > 0 {
 		s.Wake(1)
 	}
 }

@@ -142,7 +142,7 @@ func (s *Semaphore) sleepForToken(ctx context.Context, self *leader) (taken bool
 		if err := s.ended(ctx); err != nil {
 			return false, err
 		}
-		if s.queue.turn.resting.Load() {
+		if s.queue.turn.resting() {
 			return false, nil
 		}
 		taken, wake := s.sem.TakeCounted()
@@ -158,7 +158,7 @@ func (s *Semaphore) sleepForToken(ctx context.Context, self *leader) (taken bool
 			awake++
 		}
 	}
-	s.queue.turn.resting.Store(true)
+	s.queue.turn.beginRest(clock())
 	return false, nil
 }
 
@@ -196,14 +196,14 @@ func (s *Semaphore) wake(n int) (woken int) {
 	return woken
 }
 
-// wakeNext wakes one of the given number of waiters, of another process if
-// there is one. It does not touch the memory, which Close may have taken away
-// since the token was put back.
-func (s *Semaphore) wakeNext(waiters int) {
+// wakeNext wakes n of the given number of waiters, of other processes if there
+// are so many. It does not touch the memory, which Close may have taken away
+// since the tokens were put back.
+func (s *Semaphore) wakeNext(n, waiters int) {
 	own := 0
 	if s.queue.asleep.Load() != nil {
 		own = 1 // it may be the first that the kernel wakes
 	}
-	woken := s.wake(1 + own)
+	woken := s.wake(n + own)
 	s.queue.turn.released(waiters-own, max(woken-own, 0))
 }

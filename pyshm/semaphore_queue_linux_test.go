@@ -14,6 +14,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/compat/soak"
 	"github.com/pyshm-go/pyshm/pyshm"
+	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
 
 // cancelBound is how late a cancelled Acquire may return on a busy machine. It
@@ -49,10 +50,34 @@ func TestAcquireCanceled(t *testing.T) {
 		t.Error("the token is lost")
 	}
 	s.release()
-	if err := l.Acquire(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("with a context that was done before: %v", err)
+}
+
+// With a context that is done, Acquire looks once, however the context ended.
+func TestAcquireLooksOnce(t *testing.T) {
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, ctx := range []context.Context{canceled, within(t, 0)} {
+		s := createSemaphore(t, 1)
+		noError(t, s.Acquire(ctx))
+		if err := s.Acquire(ctx); !errors.Is(err, ctx.Err()) {
+			t.Errorf("without a token: %v instead of %v", err, ctx.Err())
+		}
+		wantState(t, s, 0, 0)
 	}
-	wantState(t, l, 1, 0)
+}
+
+// A token that comes in the moment in which ctx ends is taken.
+func TestAcquireLooksAtTheEnd(t *testing.T) {
+	s := createSemaphore(t, 0)
+	stranger := attachStranger(t, s.Name())
+	noError(t, s.Acquire(&overtaken{Context: t.Context(), overtake: func() bool {
+		if stranger.Waiters() == 0 {
+			return false
+		}
+		stranger.Post(1, sem.MaxValue)
+		return true
+	}}))
+	wantState(t, s, 0, 0)
 }
 
 // Waiters that give up at any moment neither take nor lose tokens, and leave
@@ -121,7 +146,7 @@ func TestManyWaiters(t *testing.T) {
 	l := createLock(t)
 	handles := []*pyshm.Lock{l, attachLock(t, l.Name()), attachLock(t, l.Name())}
 	noError(t, l.Acquire(t.Context()))
-	before := threads(t)
+	before := threadCount()
 	var all, started sync.WaitGroup
 	for i := range waiters {
 		started.Add(1)
@@ -140,7 +165,7 @@ func TestManyWaiters(t *testing.T) {
 	wantState(t, l, 0, 1)
 	time.Sleep(50 * time.Millisecond)
 	wantState(t, l, 0, 1)
-	if added := threads(t) - before; added > 10 {
+	if added := threadCount() - before; added > 10 {
 		t.Errorf("%d goroutines that wait have added %d threads", waiters, added)
 	}
 	noError(t, l.Release())
@@ -177,10 +202,12 @@ func TestWaitersAreServedInOrder(t *testing.T) {
 	t.Errorf("served in the order %d", order)
 }
 
-func threads(t *testing.T) int {
-	t.Helper()
+// threadCount returns how many threads this process has.
+func threadCount() int {
 	tasks, err := os.ReadDir("/proc/self/task")
-	noError(t, err)
+	if err != nil {
+		panic(err)
+	}
 	return len(tasks)
 }
 

@@ -22,9 +22,9 @@ type turn struct {
 	contendedSince atomic.Int64 // when a release first woke another process since the last rest
 	lastContended  atomic.Int64 // when a release last saw that another process was waiting
 
-	// resting is set by mayTake and sleepForToken, and only rest clears it, in
-	// the leader. While nobody leads it may stay set: the next leader rests.
-	resting atomic.Bool
+	// restingSince is when the rest began that is under way. Any leader ends a
+	// rest whose time has passed, however little time that leader has itself.
+	restingSince atomic.Int64
 
 	// absent is how many of other processes are counted as waiters and let the
 	// longest rest pass: those that were killed while they waited are counted
@@ -71,43 +71,67 @@ func (t *turn) mayTake() bool {
 	if waiting == 0 && since == 0 {
 		return true
 	}
-	if t.resting.Load() {
+	if t.resting() {
 		return false
 	}
 	now := clock()
 	if since != 0 && now-t.lastContended.Load() > int64(contendedTime) {
 		t.contendedSince.Store(0)
 	} else if since != 0 && now-since > int64(turnTime) {
-		t.resting.Store(true)
+		t.beginRest(now)
 		return false
 	}
 	return waiting == 0 || now-waiting < int64(turnTime)
 }
 
-// rest leaves the semaphore to other processes, if a rest has begun.
+func (t *turn) resting() bool { return t.restingSince.Load() != 0 }
+
+// beginRest begins a rest, unless one is under way.
+func (t *turn) beginRest(now int64) { t.restingSince.CompareAndSwap(0, now) }
+
+// rest leaves the semaphore to other processes until the rest that is under way
+// is over. Callers that return before that, because ctx is done, do not prolong
+// it: it ends by the time that has passed since it began.
 func (s *Semaphore) rest(ctx context.Context) error {
-	t := &s.queue.turn
-	for rested := restTime; t.resting.Load(); rested += restTime {
+	for {
+		left := s.restLeft()
+		if left == 0 {
+			return nil
+		}
 		select {
-		case <-time.After(restTime):
+		case <-time.After(left):
 		case <-ctx.Done():
 		case <-s.closing:
 		}
 		if err := s.ended(ctx); err != nil {
 			return err
 		}
-		// A token, and somebody who waits for it, must be one who has been
-		// woken and does not run yet.
-		waiting := int64(s.sem.Waiters())
-		late := s.sem.Value() > 0 && waiting > t.absent.Load()
-		if late && rested < longestRest {
-			continue
-		}
-		if late {
-			t.absent.Store(waiting)
-		}
-		t.contendedSince.Store(0)
-		t.resting.Store(false)
 	}
-	return nil
+}
+
+// restLeft ends the rest if its time has passed. If not, it returns after what
+// time to call it again.
+func (s *Semaphore) restLeft() time.Duration {
+	t := &s.queue.turn
+	since := t.restingSince.Load()
+	if since == 0 {
+		return 0
+	}
+	rested := time.Duration(clock() - since)
+	if rested < restTime {
+		return restTime - rested
+	}
+	// A token, and a waiter beside it, must be a process that has been woken and
+	// does not run yet.
+	waiting := int64(s.sem.Waiters())
+	late := s.sem.Value() > 0 && waiting > t.absent.Load()
+	if late && rested < longestRest {
+		return restTime - rested%restTime
+	}
+	if late {
+		t.absent.Store(waiting)
+	}
+	t.contendedSince.Store(0)
+	t.restingSince.Store(0)
+	return 0
 }

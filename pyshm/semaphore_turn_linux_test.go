@@ -1,6 +1,7 @@
 package pyshm
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -29,7 +30,7 @@ func TestTurnBeforeOwnWaiters(t *testing.T) {
 		turn.wantTake(t, "just before the end of the turn", true)
 		time.Sleep(time.Nanosecond)
 		turn.wantTake(t, "at the end of the turn", false)
-		if turn.resting.Load() {
+		if turn.resting() {
 			t.Error("rests for the sake of its own waiters")
 		}
 		turn.waiting.Store(0)
@@ -49,7 +50,7 @@ func TestTurnBeforeOthers(t *testing.T) {
 		turn.released(1, 0) // woken and not yet here
 		time.Sleep(step)
 		turn.wantTake(t, "after the turn", false)
-		if !turn.resting.Load() {
+		if !turn.resting() {
 			t.Error("does not rest")
 		}
 		time.Sleep(time.Hour)
@@ -92,16 +93,24 @@ func TestTurnWithLateOther(t *testing.T) {
 	})
 }
 
+// newLock creates a lock that is there until the end of the test.
+func newLock(t *testing.T) *Lock {
+	l, err := CreateLock("pyshm_tcore_" + rand.Text()[:12])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		l.Close()
+		l.Unlink()
+	})
+	return l
+}
+
 func TestRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, err := CreateLock("pyshm_tcore_" + rand.Text()[:12])
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Unlink()
-		defer l.Close()
+		l := newLock(t)
 		rest := func(ctx context.Context) (time.Duration, error) {
-			l.s.queue.turn.resting.Store(true)
+			l.s.queue.turn.beginRest(clock())
 			began := time.Now()
 			err := l.s.rest(ctx)
 			return time.Since(began), err
@@ -124,11 +133,6 @@ func TestRest(t *testing.T) {
 			}
 		}
 		l.s.queue.turn.wantTake(t, "after a rest", true)
-		ctx, cancel := context.WithTimeout(t.Context(), restTime/2)
-		defer cancel()
-		if took, err := rest(ctx); took != restTime/2 || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("cancelled: %v, %v", took, err)
-		}
 		time.AfterFunc(restTime/2, func() { l.Close() })
 		if took, err := rest(context.Background()); took != restTime/2 || err != errClosed {
 			t.Errorf("closed: %v, %v", took, err)
@@ -136,14 +140,90 @@ func TestRest(t *testing.T) {
 	})
 }
 
+// A rest ends by the time that has passed, also if no caller has the time to
+// wait for its end.
+func TestRestOutlivesCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLock(t)
+		l.s.sem.Count() // a waiter that was killed
+		l.s.queue.turn.beginRest(clock())
+		const deadline = restTime * 3 / 4
+		for i := range 14 {
+			ctx, cancel := context.WithTimeout(t.Context(), deadline)
+			began := time.Now()
+			err := l.s.rest(ctx)
+			cancel()
+			if took := time.Since(began); i < 13 && (took != deadline || !errors.Is(err, context.DeadlineExceeded)) {
+				t.Errorf("number %d: %v, %v", i, took, err)
+			} else if i == 13 && (took != longestRest-13*deadline || err != nil) {
+				t.Errorf("the last one: %v, %v", took, err)
+			}
+		}
+		l.s.queue.turn.wantTake(t, "after the rest", true)
+	})
+}
+
+// A lock that no process holds is acquired, however short the deadlines are: at
+// their end while a rest goes on, and at once after it. An event needs its lock.
+func TestFreeLockHasNoDeadline(t *testing.T) {
+	for what, tc := range map[string]struct {
+		deadline, pause time.Duration
+		killed          bool // a waiter
+	}{
+		"done before the call":     {0, restTime, false},
+		"far below a rest":         {20 * time.Microsecond, 5 * time.Millisecond, false},
+		"below a rest":             {restTime / 2, restTime / 10, false},
+		"below it, one killed":     {restTime / 2, restTime / 10, true},
+		"between the rests":        {longestRest / 2, restTime / 10, false},
+		"between them, one killed": {longestRest / 2, restTime / 10, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLock(t)
+			e, err := CreateEvent("pyshm_tcore_" + rand.Text()[:12])
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Unlink()
+			defer e.Close()
+			for s, call := range map[*Semaphore]func(context.Context) error{
+				&l.s: func(ctx context.Context) error {
+					err := l.Acquire(ctx)
+					return cmp.Or(err, l.Release())
+				},
+				&e.cond.lock: func(ctx context.Context) error {
+					_, err := e.IsSet(ctx)
+					return err
+				},
+			} {
+				if tc.killed {
+					s.sem.Count()
+				}
+				turn := &s.queue.turn
+				turn.released(1, 1)
+				turn.beginRest(clock())
+				turn.wantTake(t, what, false)
+				took := time.Hour
+				for end := time.Now().Add(2 * longestRest); time.Now().Before(end); time.Sleep(tc.pause) {
+					ctx, cancel := context.WithTimeout(t.Context(), tc.deadline)
+					began := time.Now()
+					err := call(ctx)
+					took = time.Since(began)
+					cancel()
+					if err != nil {
+						t.Fatalf("%s: %v", what, err)
+					}
+				}
+				if took > 0 {
+					t.Errorf("%s: waits for %v when the rest is over", what, took)
+				}
+			}
+		})
+	}
+}
+
 // After a wait that was contended nothing is left of it.
 func TestWaitLeavesNothing(t *testing.T) {
-	l, err := CreateLock("pyshm_tturn_" + rand.Text())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	defer l.Unlink()
+	l := newLock(t)
 	if err := l.Acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}

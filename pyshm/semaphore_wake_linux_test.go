@@ -50,27 +50,36 @@ func TestCloseWakesForTokens(t *testing.T) {
 	handle, err := pyshm.AttachSemaphore(s.Name())
 	noError(t, err)
 	got := asleep(t, s, 1)
-	attachStranger(t, s.Name()).Post(sem.MaxValue)
+	attachStranger(t, s.Name()).Post(1, sem.MaxValue)
 	noError(t, handle.Close())
 	wantWoken(t, got)
 }
 
-// The wake that a waiter has got and does not need is passed on.
+// The wake that a waiter has got, and does not use because it rests, is passed on.
 func TestWakeIsPassedOn(t *testing.T) {
+	const denied = 64 // times that a waiter is denied its sleep before it rests
 	s := createSemaphore(t, 0)
 	stranger := attachStranger(t, s.Name())
 	got := asleep(t, s, 1)
+	looks := 0
 	ctx := &overtaken{Context: t.Context(), overtake: func() bool {
-		if stranger.Waiters() < 2 {
+		if looks == 0 && stranger.Waiters() < 2 {
 			return false
 		}
-		stranger.Post(sem.MaxValue) // and the wake of it goes to the one that gives up
-		return true
+		switch looks++; { // it looks before it tries, and before it sleeps
+		case looks > 2*denied: // it rests
+			wantWoken(t, got)
+			return true
+		case looks%2 == 0:
+			stranger.Post(1, sem.MaxValue) // and the wake of it goes to the one that is denied
+		default:
+			stranger.Take()
+		}
+		return false
 	}}
 	if err := s.Acquire(ctx); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	wantWoken(t, got)
 }
 
 // An overtaken context is done from the moment that overtake returns true.

@@ -64,8 +64,11 @@ type content struct {
 	open func(m *SharedMemory) error // attaches to it; may be nil
 }
 
-// create makes a segment and attaches to it.
+// create makes a block or a list and attaches to it.
 func create(op, name string, c content, o createOptions) (*SharedMemory, error) {
+	if err := checkLength(name); err != nil {
+		return nil, wrap(op, name, err)
+	}
 	m, err := tryCreate(name, c, o)
 	return m, wrap(op, name, err)
 }
@@ -172,7 +175,10 @@ func tryAttach(name string, o attachOptions) (*SharedMemory, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := shmfile.Open(file, o.readOnly)
+	f, err := shmfile.OpenPatiently(file, o.readOnly)
+	if err == syscall.EACCES {
+		err = refused(file, o)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -191,8 +197,6 @@ func mapFile(f *shmfile.File, readOnly bool) (*SharedMemory, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case !info.Mode.IsRegular():
-		return nil, invalid("not a segment but a special file")
 	case info.Size == 0:
 		return nil, errNoSize
 	case info.Size > math.MaxInt:
@@ -383,8 +387,9 @@ func (m *SharedMemory) Bytes() []byte {
 // the end, leaves the segment's own name alone. Who makes an alias has to see
 // to it that it is unlinked, if nobody else does.
 //
-// Alias needs the segment's name to be in place. On the segment of another
-// user the kernel may ask for the right to read and write it.
+// Alias needs the segment's name to be in place. On the segment of another user it
+// is [fs.ErrPermission], unless this process may remove the names of others: in
+// /dev/shm, which is sticky, the alias could not be removed again.
 func (m *SharedMemory) Alias() (string, error) {
 	if m.isClosed() {
 		return "", m.errClosed("alias")

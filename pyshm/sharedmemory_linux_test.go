@@ -151,7 +151,7 @@ func TestCreateRefuses(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	long := prefix + strings.Repeat("x", 255-len(prefix))
+	long := prefix + strings.Repeat("x", 254-len(prefix))
 	for _, tc := range []struct {
 		name           string
 		create, attach error // nil: works
@@ -160,7 +160,9 @@ func TestNames(t *testing.T) {
 		{"/" + prefix + "slash", nil, nil},
 		{prefix + "a b-c.d=e'\"$%", nil, nil},
 		{long, nil, nil},
-		{long + "x", syscall.ENAMETOOLONG, syscall.ENAMETOOLONG},
+		{"/" + long, nil, nil},
+		{long + "x", syscall.ENAMETOOLONG, fs.ErrNotExist},
+		{long + "xx", syscall.ENAMETOOLONG, syscall.ENAMETOOLONG},
 		{strings.Repeat("x", 5000), syscall.ENAMETOOLONG, syscall.ENAMETOOLONG},
 		{"/", fs.ErrInvalid, fs.ErrInvalid},
 		{".", fs.ErrInvalid, fs.ErrInvalid},

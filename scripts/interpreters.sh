@@ -4,6 +4,8 @@
 #
 #   CPython 3.14  a relocatable build that the Go module below carries
 #   numpy         its wheel, for that CPython
+#   CPython 3.15  Debian unstable's package, unpacked together with the C library
+#                 that it needs (only on Debian)
 #   PyPy          Debian's package pypy3: installed when run as root, otherwise
 #                 unpacked (only where apt-get exists)
 #
@@ -24,6 +26,7 @@ readonly top
 readonly dest=$top/.interpreters
 readonly work=$dest/.work.$$ # everything is built here, then renamed
 readonly cpython=$dest/cpython-3.14
+readonly cpython_unstable=$dest/cpython-3.15
 readonly numpy=$dest/numpy-$numpy_version
 readonly pypy=$dest/pypy3
 
@@ -36,6 +39,7 @@ main() {
 
 	provide "CPython 3.14" "$cpython/bin/python3" unpack_cpython
 	provide_numpy
+	provide "CPython 3.15" "$cpython_unstable/usr/bin/python3.15" unpack_cpython_unstable
 	provide PyPy "$(command -v pypy3 || echo "$pypy/usr/bin/pypy3")" bring_pypy
 
 	mv "$work/list" "$dest/list"
@@ -162,6 +166,59 @@ unpack_numpy() {
 		mkdir -p "$site" && echo "../../../../${numpy##*/}" >"$work/pth" && mv "$work/pth" "$site/numpy.pth"
 }
 
+# unpack_cpython_unstable leaves the host's apt and dpkg as they are: apt works
+# for a machine on which nothing is installed, and only downloads.
+unpack_cpython_unstable() {
+	local tree=$work/cpython-unstable apt=$work/unstable mirror keys=/usr/share/keyrings/debian-archive-keyring.gpg
+	mirror=$(debian_mirror) && mkdir -p "$apt" "$tree" || return
+	[ -f "$keys" ] && keys="[signed-by=$keys]" || keys=
+	echo "deb $keys $mirror sid main" >"$apt/sources.list"
+	: >"$apt/status"
+	local unstable=(-o Dir::State::status="$apt/status" -o Dir::Etc::sourcelist="$apt/sources.list"
+		-o Dir::Etc::sourceparts=/dev/null -o APT::Architectures="$(dpkg --print-architecture)"
+		-o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
+	private_apt "${unstable[@]}" update &&
+		private_apt "${unstable[@]}" -y install --download-only --no-install-recommends python3.15 &&
+		unpack_packages "$apt/cache/archives" "$tree" &&
+		wrap_cpython_unstable "$tree/usr/bin" &&
+		compile_modules "$tree/usr/bin/python3.15" "$tree" "$cpython_unstable" &&
+		install_tree "$tree" "$cpython_unstable"
+}
+
+# debian_mirror prints where this machine gets its Debian from.
+debian_mirror() {
+	local id release mirror
+	if ! command -v apt-get >/dev/null; then
+		echo "no apt-get here; list a CPython 3.15 in PYSHM_PYTHONS" >&2
+		return 1
+	fi
+	id=$(. /etc/os-release && echo "$ID ${VERSION_CODENAME:-}")
+	for release in "${id#* }" testing unstable sid; do
+		mirror=$(apt-get indextargets --format '$(REPO_URI)' "Release: $release" 'Component: main' 'Created-By: Packages' | head -n 1)
+		if [ "${id% *}" = debian ] && [ -n "$mirror" ]; then
+			echo "$mirror"
+			return
+		fi
+	done
+	echo "apt has no mirror of Debian here; list a CPython 3.15 in PYSHM_PYTHONS" >&2
+	return 1
+}
+
+# wrap_cpython_unstable makes python3.15 a script that starts the interpreter,
+# which becomes python3.15.real, with the C library beside it. argv[0] is the
+# script, or a link to it as in a virtual environment: from it Python finds its
+# modules, and sys.executable. PATH may be anything.
+wrap_cpython_unstable() {
+	mv "$1/python3.15" "$1/python3.15.real" && cat >"$1/python3.15" <<-'WRAPPER' && chmod +x "$1/python3.15"
+		#!/bin/sh
+		bin=$(command -p readlink -f "$0")
+		bin=${bin%/*}
+		for loader in "$bin"/../lib/*-linux-*/ld-linux*.so.*; do
+		    exec "$loader" --library-path "${loader%/*}" --argv0 "$0" "$bin/python3.15.real" "$@"
+		done
+	WRAPPER
+}
+
 bring_pypy() {
 	if ! command -v apt-get; then
 		echo "no apt-get here; install PyPy 3.8 or later as pypy3 on PATH"
@@ -181,19 +238,29 @@ install_pypy() {
 			install --no-install-recommends pypy3
 }
 
-# unpack_pypy needs no rights: apt keeps its lists in a folder of its own.
 unpack_pypy() {
-	local apt=$work/apt tree=$work/pypy3 package
-	local private=(-q -o Dir::State="$apt/state" -o Dir::Cache="$apt/cache")
-	mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$tree" &&
-		cd "$apt" &&
-		apt-get "${private[@]}" update &&
-		apt-get "${private[@]}" download pypy3 pypy3-lib &&
-		cd "$top" || return
-	for package in "$apt"/*.deb; do
-		dpkg-deb -x "$package" "$tree" || return
+	local apt=$work/apt tree=$work/pypy3
+	private_apt update &&
+		mkdir -p "$tree" && cd "$apt" &&
+		private_apt download pypy3 pypy3-lib &&
+		cd "$top" &&
+		unpack_packages "$apt" "$tree" &&
+		wrap_pypy "$tree/usr/bin" && install_tree "$tree" "$pypy"
+}
+
+# private_apt ARGUMENTS... runs apt-get with lists and a cache in the folder $apt,
+# which needs no rights.
+private_apt() {
+	mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" &&
+		apt-get -q -o Dir::State="$apt/state" -o Dir::Cache="$apt/cache" "$@"
+}
+
+# unpack_packages FROM TREE unpacks all archives of a folder.
+unpack_packages() {
+	local package
+	for package in "$1"/*.deb; do
+		dpkg-deb -x "$package" "$2" || return
 	done
-	wrap_pypy "$tree/usr/bin" && install_tree "$tree" "$pypy"
 }
 
 # wrap_pypy makes pypy3 a script that finds the interpreter's shared library,
@@ -201,12 +268,13 @@ unpack_pypy() {
 # What it was, a link to pypy3.9 or another version, becomes pypy3.real.
 wrap_pypy() {
 	mv "$1/pypy3" "$1/pypy3.real" && cat >"$1/pypy3" <<-'WRAPPER' && chmod +x "$1/pypy3"
-		#!/usr/bin/env bash
-		bin=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+		#!/bin/bash
+		bin=$(command -p readlink -f "$0")
+		bin=${bin%/*}
 		for lib in "$bin"/../lib/*-linux-*; do
 		    export LD_LIBRARY_PATH=$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 		done
-		exec -a "$bin/pypy3" "$bin/pypy3.real" "$@"
+		exec -a "$0" "$bin/pypy3.real" "$@"
 	WRAPPER
 }
 

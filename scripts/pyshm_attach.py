@@ -329,10 +329,10 @@ def _is_trackable(name):
 
     A tracker until 3.13 reads lines of ASCII, in fields between colons. The one of
     3.14 takes colons in the name, and JSON for a name with a newline; the one of 3.15
-    takes JSON for every name.
+    takes JSON for every name, of up to 255 bytes.
     """
     if sys.version_info >= (3, 14) and ("\n" in name or sys.version_info >= (3, 15)):
-        return len(os.fsencode(name)) <= 255
+        return len(name.encode("utf-8", "surrogateescape")) <= 255
     return name.isascii() and "\n" not in name and (":" not in name or sys.version_info >= (3, 14))
 
 

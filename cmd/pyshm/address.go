@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"net"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/pyshm-go/pyshm/format"
@@ -32,6 +34,9 @@ func parsePythonAddress(text string) (string, error) {
 	if strings.HasPrefix(text, "(") && strings.HasSuffix(text, ")") { // format knows lists, and no tuples
 		text = "[" + text[1:len(text)-1] + "]"
 	}
+	if path, ok := parsePath(text); ok {
+		return path, nil
+	}
 	v, err := format.ParseRepr(text)
 	if err != nil {
 		return "", reason(err)
@@ -49,4 +54,31 @@ func parsePythonAddress(text string) (string, error) {
 		}
 	}
 	return "", errors.New("Python has it as '/path', ('host', port) or b'\\x00name'")
+}
+
+// escapes are those of a Python literal. One of a lone surrogate has a group.
+var escapes = regexp.MustCompile(`(?is)\\(?:u(dc[89a-f][0-9a-f])|.)`)
+
+// parsePath reads the literal of a path that is not UTF-8. Python has a lone
+// surrogate for each byte that is not (PEP 383), which package format refuses in
+// a str.
+func parsePath(text string) (path string, ok bool) {
+	quote, start := text[:1], 1
+	part := func(end int, closing string) bool {
+		v, err := format.ParseRepr(quote + text[start:end] + closing)
+		s, isStr := v.(string)
+		path += s
+		return err == nil && isStr
+	}
+	for _, at := range escapes.FindAllStringSubmatchIndex(text, -1) {
+		if at[2] < 0 {
+			continue
+		}
+		char, err := strconv.ParseUint(text[at[2]+2:at[3]], 16, 8)
+		if err != nil || !part(at[0], quote) {
+			return "", false
+		}
+		path, start = path+string([]byte{byte(char)}), at[1]
+	}
+	return path, start > 1 && part(len(text), "")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -85,12 +86,24 @@ func createList(cmd *cobra.Command, name, literal string, opts []pyshm.CreateOpt
 	return printName(cmd, l.SharedMemory())
 }
 
-// printName prints what Python takes as name. Nobody knows of the segment if
-// that fails, so it is removed then.
+// printName prints what Python takes as name. No process knows of the segment if
+// that fails or a signal ends it, so it is removed then.
 func printName(cmd *cobra.Command, m *pyshm.SharedMemory) error {
-	if _, err := fmt.Fprintln(cmd.OutOrStdout(), m.Name()); err != nil {
-		m.Unlink()
-		return err
+	ctx, stop := untilStopped(cmd.Context())
+	defer stop()
+	printed := make(chan error, 1)
+	go func() {
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), visible(m.Name()))
+		printed <- err
+	}()
+	var err error
+	select {
+	case err = <-printed:
+	case <-ctx.Done():
+		err = errors.New("create: interrupted")
 	}
-	return nil
+	if err != nil {
+		m.Unlink()
+	}
+	return err
 }

@@ -40,11 +40,14 @@ type holder interface {
 
 type nothing struct{}
 
-func (nothing) Acquire(ctx context.Context) error { return ctx.Err() }
-func (nothing) Release() error                    { return nil }
+func (nothing) Acquire(context.Context) error { return nil }
+func (nothing) Release() error                { return nil }
 
 func (c *counter) add(ctx context.Context, lock holder) error {
 	for done := range int64(increments) {
+		if err := ctx.Err(); err != nil { // which a free lock does not look at
+			return err
+		}
 		if err := lock.Acquire(ctx); err != nil {
 			return err
 		}

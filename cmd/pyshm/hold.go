@@ -23,7 +23,9 @@ func newHold() *cobra.Command {
 		Short: "Keep names from vanishing",
 		Long: `Restores the names when they vanish, with the same memory, until it gets a SIGINT,
 SIGTERM or SIGHUP. Then it leaves them as they are. Python's resource trackers
-can thus do no harm, but shm.unlink() and pyshm rm have no effect either.
+can thus do no harm, but shm.unlink() and pyshm rm have no effect either. A name
+that a manager or another hold keeps is refused: each would restore what the other
+releases.
 
 Prints each name as soon as it is held, and logs on standard error what it has
 to do. A hold that is killed leaves hidden names behind, for rm --orphans.`,
@@ -61,8 +63,9 @@ func hold(ctx context.Context, names []string, log *slog.Logger, out io.Writer) 
 }
 
 // untilStopped returns a context that is done when this process is asked to end.
+// From then on, writing to a closed pipe is an error and does not end it.
 func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
-	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads is no reason to end
+	signal.Ignore(syscall.SIGPIPE)
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // by nohup
 		signals = append(signals, syscall.SIGHUP)

@@ -30,8 +30,8 @@ COMMAND, and releases the lock when COMMAND has ended or cannot be started. The
 exit status is that of COMMAND, 128+n if signal n has ended it, 126 or 127 if it
 cannot be started or found, and 1 if the lock was not to be had.
 
-The signals HUP, INT, QUIT, TERM, USR1 and USR2 are passed on to COMMAND. While
-pyshm waits for the lock they end it, with status 128+n. In the foreground of a
+The signals HUP, INT, QUIT, TERM, USR1 and USR2 are passed on to COMMAND. Until
+COMMAND is started they end pyshm, with status 128+n. In the foreground of a
 terminal INT and QUIT are not passed on: COMMAND gets those of the keys itself.
 
 A process that is killed releases nothing. If pyshm is killed (KILL), the lock
@@ -181,10 +181,23 @@ func runLocked(name string, flags lockFlags, command *exec.Cmd) (err error) {
 			err = failed
 		}
 	}()
+	if err := start(command, signals); err != nil {
+		return err
+	}
+	return attend(command, signals)
+}
+
+// start starts the command, unless a signal has come first.
+func start(command *exec.Cmd, signals <-chan os.Signal) error {
+	select {
+	case sig := <-signals:
+		return endedBy(sig)
+	default:
+	}
 	if err := command.Start(); err != nil {
 		return startError{err}
 	}
-	return attend(command, signals)
+	return nil
 }
 
 // acquire waits for the lock, until a signal comes.
@@ -213,14 +226,21 @@ func acquire(l *pyshm.Lock, wait waitTime, signals <-chan os.Signal) error {
 	}
 }
 
-// attend passes signals on to the command until it ends.
+// onTheWay is how long a signal may take from the kernel to a channel. Until then
+// a key's signal may have come before the command was there to get it, so it is
+// passed on. A command that has it already gets it twice in its first moments.
+const onTheWay = 10 * time.Millisecond
+
+// attend passes signals on to the command, which has just been started, until it
+// ends.
 func attend(command *exec.Cmd, signals <-chan os.Signal) error {
+	began := time.Now()
 	ended := make(chan error)
 	go func() { ended <- command.Wait() }()
 	for {
 		select {
 		case sig := <-signals:
-			if !fromTerminal(sig) {
+			if time.Since(began) < onTheWay || !fromTerminal(sig) {
 				command.Process.Signal(sig) // fails only if it has ended
 			}
 		case err := <-ended:

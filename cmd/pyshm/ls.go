@@ -28,9 +28,9 @@ to look into it), size in bytes, age, owner, mode, content, and which
 processes map it.
 
 Processes of other users, and those outside a container, may be hidden from
-pyshm. Where these may map a segment, PIDS has the word unknown. A dash is
-certain: nobody maps it, and the kernel says so where processes are hidden. A
-name that is mapped by nobody may still be meant for somebody.
+pyshm. Where these may map a segment, or the kernel knows of a user that was not
+found, PIDS has the word unknown. A dash is certain: no process maps it. A name
+that no process maps may still be meant for one.
 
 A block with the bytes of a list is listed as a list: there is no mark on it.
 
@@ -67,7 +67,7 @@ semaphore that this machine's glibc cannot use: of musl, or of another word size
 
 // A segment is a line of ls, as JSON.
 type segment struct {
-	Name     string    `json:"name"`
+	Name     fileName  `json:"name"`
 	Kind     string    `json:"kind"`
 	Size     int64     `json:"size"`
 	Layout   string    `json:"layout,omitempty"`
@@ -100,13 +100,13 @@ func listSegments() ([]segment, error) {
 			owners[found.UID] = owner
 		}
 		s := segment{
-			Name:     found.Name,
+			Name:     fileName(found.Name),
 			Kind:     string(content.Kind),
 			Size:     found.Size,
 			Owner:    owner,
 			UID:      found.UID,
 			Mode:     fmt.Sprintf("%04o", found.Mode.Perm()),
-			Modified: found.Modified.UTC().Truncate(time.Second),
+			Modified: spellable(found.Modified),
 			mapped:   mappersOf(found),
 			found:    found,
 		}
@@ -134,6 +134,18 @@ func (s segment) content() string {
 	return ""
 }
 
+// spellable returns a time to the second in years that JSON and Python can spell,
+// 1 to 9999. Any user can give a file any other.
+func spellable(t time.Time) time.Time {
+	switch year := t.UTC().Year(); {
+	case year < 1:
+		return time.Time{}
+	case year > 9999:
+		return time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
+	}
+	return t.UTC().Truncate(time.Second)
+}
+
 func userName(uid uint32) string {
 	id := strconv.FormatUint(uint64(uid), 10)
 	if u, err := user.LookupId(id); err == nil {
@@ -146,7 +158,7 @@ func ls(out *bufio.Writer, segments []segment, now time.Time) {
 	rows := [][]string{{"NAME", "KIND", "SIZE", "AGE", "OWNER", "MODE", "CONTENT", "PIDS"}}
 	for _, s := range segments {
 		rows = append(rows, []string{
-			shown(s.Name), s.Kind, strconv.FormatInt(s.Size, 10), age(now.Sub(s.Modified)),
+			shown(s.found.Name), s.Kind, strconv.FormatInt(s.Size, 10), age(now.Sub(s.Modified)),
 			shown(s.Owner), s.Mode, s.content(), s.mappers(),
 		})
 	}
@@ -187,11 +199,11 @@ func age(d time.Duration) string {
 
 func lsJSON(out *bufio.Writer, segments []segment) error {
 	array := beginArray(out)
+	var errs []error
 	for _, s := range segments {
-		if err := array.add(s); err != nil {
-			return err
-		}
+		errs = append(errs, array.add(s)) // what one has must not hide the others
 	}
 	array.end()
-	return out.WriteByte('\n')
+	out.WriteByte('\n')
+	return errors.Join(errs...)
 }

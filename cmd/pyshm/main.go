@@ -24,12 +24,16 @@
 //	str        a string
 //	bytes      a string, in base64
 //
+// Bytes of a name that are not UTF-8 are \udc80 to \udcff, as in Python's
+// os.fsdecode.
+//
 // In the output of show, an item also tells its format, offset and capacity,
 // and one that cannot be read has an error and no value.
 //
 // In the output of ls, a segment tells its name, kind, size in bytes, owner, uid,
 // mode in octal, and when it was last modified, which is when it was made,
-// usually. A list also tells its layout and length, a semaphore its value and
+// usually; a time outside of the years 1 to 9999 is printed as the nearest in
+// them. A list also tells its layout and length, a semaphore its value and
 // waiters. The kinds are
 //
 //	list

@@ -3,12 +3,15 @@ package main
 import (
 	"crypto/rand"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -17,7 +20,17 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(leakless{m}, map[string]func(){"pyshm": main})
+	testscript.Main(leakless{m}, map[string]func(){"pyshm": main, "printable": printable})
+}
+
+// printable is a program that fails, and prints what it read, if a terminal could
+// be harmed by that.
+func printable() {
+	text, err := io.ReadAll(os.Stdin)
+	if err != nil || strings.ContainsFunc(string(text), func(r rune) bool { return r != '\n' && !harmless(r) }) || !utf8.Valid(text) {
+		fmt.Printf("%q %v\n", text, err)
+		os.Exit(1)
+	}
 }
 
 // leakless is a test run that fails if it leaves anything behind.

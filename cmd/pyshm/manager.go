@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"runtime"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,9 +94,6 @@ func (s *serverFlags) authkey() ([]byte, error) {
 // serve runs a manager until ctx is done or a client ends it.
 func serve(ctx context.Context, address addressFlag, authkey []byte, log *slog.Logger, out io.Writer) (err error) {
 	m, err := manager.Start(string(address), authkey, manager.Logger(log))
-	if errors.Is(err, syscall.EADDRINUSE) && removeDeadSocket(string(address)) {
-		m, err = manager.Start(string(address), authkey, manager.Logger(log))
-	}
 	if err != nil {
 		return err
 	}
@@ -112,25 +106,6 @@ func serve(ctx context.Context, address addressFlag, authkey []byte, log *slog.L
 	case <-m.Done():
 	}
 	return nil
-}
-
-// removeDeadSocket removes the socket at a path that a killed manager has left,
-// at which nobody listens any more. It tells whether it did.
-func removeDeadSocket(path string) bool {
-	socket, err := os.Lstat(path)
-	if err != nil || socket.Mode().Type() != fs.ModeSocket {
-		return false
-	}
-	conn, err := net.Dial("unix", path)
-	if err == nil {
-		conn.Close()
-	}
-	if !errors.Is(err, syscall.ECONNREFUSED) {
-		return false
-	}
-	// Somebody else may just have put a new one there.
-	again, err := os.Lstat(path)
-	return err == nil && os.SameFile(socket, again) && os.Remove(path) == nil
 }
 
 // requestTimeout is how long the commands below wait for a manager's answer.

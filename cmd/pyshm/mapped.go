@@ -19,7 +19,9 @@ type mapped struct {
 }
 
 func mappersOf(s pyshm.Segment) mapped {
-	pids, err := s.Pids()
+	var pids []int
+	var err error
+	unstopped(func() { pids, err = s.Pids() })
 	return mapped{append([]int{}, pids...), err == nil, err}
 }
 
@@ -61,6 +63,6 @@ func tellUnknown(out io.Writer, segments []segment) {
 		}
 	}
 	if n > 0 {
-		fmt.Fprintf(out, "pyshm: segments of which nobody can tell whether they are mapped: %d: %v\n", n, errors.Unwrap(why))
+		complain(out, fmt.Sprintf("segments of which nobody can tell whether they are mapped: %d: %v", n, errors.Unwrap(why)))
 	}
 }

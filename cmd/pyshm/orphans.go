@@ -77,11 +77,11 @@ func (o *orphanFlags) concerns(name string) bool {
 	return ours.MatchString(name) || o.patterns.match(name)
 }
 
-// isYoung tells whether a segment has changed too recently. A name can be newer
-// than the memory: that it was made shows as a change of what the system knows
-// of the segment.
+// isYoung reports whether a segment has changed too recently. Each change, also of
+// its names, shows in when the system last changed what it knows of the segment.
+// Unlike the time of modification, no process can set that.
 func (o *orphanFlags) isYoung(s pyshm.Segment, now time.Time) bool {
-	return now.Sub(s.Modified) < o.olderThan || now.Sub(s.Changed) < o.olderThan
+	return now.Sub(s.Changed) < o.olderThan
 }
 
 // rmOrphans removes orphans, after saying which.
@@ -91,13 +91,13 @@ func rmOrphans(cmd *cobra.Command, flags *orphanFlags) error {
 		return err
 	}
 	now := time.Now()
-	segments = slices.DeleteFunc(segments, func(s segment) bool { return !flags.concerns(s.Name) })
+	segments = slices.DeleteFunc(segments, func(s segment) bool { return !flags.concerns(s.found.Name) })
 	tellUnknown(cmd.ErrOrStderr(), segments)
 	segments = slices.DeleteFunc(segments, func(s segment) bool { return !s.isOrphan() })
 	all := len(segments)
 	segments = slices.DeleteFunc(segments, func(s segment) bool { return flags.isYoung(s.found, now) })
 	if young := all - len(segments); young > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "pyshm: orphans that are younger than %v, or were changed since, and stay: %d\n", flags.olderThan, young)
+		complain(cmd.ErrOrStderr(), fmt.Sprintf("orphans that are younger than %v, or were changed since, and stay: %d", flags.olderThan, young))
 	}
 	if len(segments) == 0 {
 		_, err := fmt.Fprintln(cmd.OutOrStdout(), "nothing to remove")
@@ -119,7 +119,9 @@ func rmOrphans(cmd *cobra.Command, flags *orphanFlags) error {
 func removeOrphans(segments []segment) error {
 	var errs []error
 	for _, s := range segments {
-		if err := s.found.UnlinkUnused(); !errors.Is(err, fs.ErrNotExist) { // gone is gone
+		var err error
+		unstopped(func() { err = s.found.UnlinkUnused() })
+		if !errors.Is(err, fs.ErrNotExist) { // gone is gone
 			errs = append(errs, err)
 		}
 	}

@@ -50,7 +50,7 @@ func listed(t *testing.T, name string) segment {
 		t.Fatal(err)
 	}
 	for _, s := range segments {
-		if s.Name == name {
+		if s.found.Name == name {
 			return s
 		}
 	}

@@ -12,13 +12,35 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/pyshm-go/pyshm/format"
 )
 
 // Names and values come from other processes. What is printed has to be on one
 // line and without the control characters that a terminal obeys: values are
-// printed by format.Repr, names by shown, both as JSON by toJSON.
+// printed by format.Repr, names by shown, both as JSON by toJSON, and what went
+// wrong, which may quote anything, by visible.
+
+// visible returns text as one line, with escapes for what is not plainly visible.
+func visible(text string) string {
+	var line strings.Builder
+	for len(text) > 0 {
+		r, size := utf8.DecodeRuneInString(text)
+		switch {
+		case r == '\n': // of an error of several lines
+			line.WriteByte(' ')
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&line, `\x%02x`, text[0])
+		case unicode.IsPrint(r):
+			line.WriteRune(r)
+		default:
+			line.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+		text = text[size:]
+	}
+	return line.String()
+}
 
 // shown returns a name as it is, or quoted if it has characters that are not
 // plainly visible.
@@ -96,6 +118,26 @@ func toJSON(v any) ([]byte, error) {
 	return out, nil
 }
 
+// A fileName is a name that may hold any bytes, as JSON: those that are not UTF-8
+// are \udc80 to \udcff, as in Python's os.fsdecode.
+type fileName string
+
+func (n fileName) MarshalJSON() ([]byte, error) {
+	text := []byte{'"'}
+	for i, r := range string(n) {
+		_, size := utf8.DecodeRuneInString(string(n[i:]))
+		switch {
+		case r == utf8.RuneError && size == 1:
+			text = fmt.Appendf(text, `\udc%02x`, n[i])
+		case r < ' ' || r == '"' || r == '\\':
+			text = fmt.Appendf(text, `\u%04x`, r)
+		default:
+			text = utf8.AppendRune(text, r)
+		}
+	}
+	return append(text, '"'), nil
+}
+
 func printJSON(out io.Writer, v any) error {
 	line, err := toJSON(v)
 	if err == nil {
@@ -116,15 +158,16 @@ func beginArray(out *bufio.Writer) *jsonArray {
 }
 
 func (a *jsonArray) add(v any) error {
+	element, err := toJSON(v)
+	if err != nil { // the array is whole without it
+		return err
+	}
 	if a.begun {
 		a.out.WriteByte(',')
 	}
 	a.begun = true
 	a.out.WriteByte('\n')
-	element, err := toJSON(v)
-	if err == nil {
-		_, err = a.out.Write(element)
-	}
+	_, err = a.out.Write(element)
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -79,7 +80,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	var usage usageError
 	if !understood || errors.As(err, &usage) {
-		fmt.Fprintf(stderr, "pyshm: %v (see %s --help)\n", err, cmd.CommandPath())
+		complain(stderr, fmt.Sprintf("%v (see %s --help)", err, cmd.CommandPath()))
 		return exitUsage
 	}
 	var status exitStatus
@@ -89,8 +90,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if errors.Is(err, syscall.EPIPE) { // the reader has seen enough
 		return exitFailed
 	}
+	var complaints []string
 	for _, err := range parts(err) {
-		fmt.Fprintf(stderr, "pyshm: %s\n", strings.ReplaceAll(explain(err), "\n", " "))
+		complaints = append(complaints, explain(err))
+	}
+	for _, complaint := range slices.Compact(complaints) { // one may be from a write and from the last flush
+		complain(stderr, complaint)
 	}
 	var notStarted startError
 	if errors.As(err, &notStarted) {
@@ -99,12 +104,23 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return exitFailed
 }
 
+// complain prints a line about what went wrong. All that pyshm prints on standard
+// error goes this way, but for logs, which quote what is in them themselves.
+func complain(stderr io.Writer, text string) {
+	fmt.Fprintf(stderr, "pyshm: %s\n", visible(text))
+}
+
 // parts returns the errors that errors.Join has joined, or err alone.
 func parts(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
 	}
-	return []error{err}
+	var all []error
+	for _, part := range joined.Unwrap() {
+		all = append(all, parts(part)...)
+	}
+	return all
 }
 
 // A usageError is about an argument that is wrong whatever there is in shared
@@ -146,10 +162,14 @@ func explain(err error) string {
 		return fmt.Sprintf("no lock is named %q: pyshm ls shows those there are as sem.NAME, --create makes one", name)
 	case errors.Is(err, syscall.ENOENT):
 		return fmt.Sprintf("no shared memory is named %q: pyshm ls shows what there is", name)
+	case errors.Is(err, syscall.EACCES) && strings.Contains(text, "ReadOnly"):
+		return fmt.Sprintf("%q can be read by this user, but not written: pyshm ls shows its owner and mode", name)
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Sprintf("%q exists already: create --replace takes its place (see create --help on Python), pyshm rm removes it", name)
 	case errors.Is(err, manager.ErrNotTracked):
 		return fmt.Sprintf("%q is not tracked by the manager: pyshm manager ls shows what is", name)
+	case errors.Is(err, manager.ErrOwned):
+		return fmt.Sprintf("%q is kept by another manager or pyshm hold: it alone can release it", name)
 	}
 	return text
 }

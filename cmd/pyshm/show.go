@@ -64,19 +64,19 @@ func show(out *bufio.Writer, name string, asJSON bool) error {
 
 // A segmentHead is what --json says of a segment before its items.
 type segmentHead struct {
-	Name   string `json:"name"`
-	Kind   string `json:"kind"`
-	Size   int    `json:"size"`
-	Layout string `json:"layout,omitempty"`
-	Length *int   `json:"length,omitempty"`
-	Damage string `json:"damage,omitempty"`
+	Name   fileName `json:"name"`
+	Kind   string   `json:"kind"`
+	Size   int      `json:"size"`
+	Layout string   `json:"layout,omitempty"`
+	Length *int     `json:"length,omitempty"`
+	Damage string   `json:"damage,omitempty"`
 }
 
 // showBlock shows a block. damage is what keeps it from being a list, if it
 // looks like one at first.
 func showBlock(out *bufio.Writer, m *pyshm.SharedMemory, damage error, asJSON bool) error {
 	if asJSON {
-		head := segmentHead{Name: m.Name(), Kind: "block", Size: m.Size()}
+		head := segmentHead{Name: fileName(m.Name()), Kind: "block", Size: m.Size()}
 		if damage != nil {
 			head.Damage = reason(damage).Error()
 		}
@@ -167,7 +167,7 @@ func showList(out *bufio.Writer, l *pyshm.ShareableList) error {
 // showListJSON prints the head's object and adds the items to it.
 func showListJSON(out *bufio.Writer, l *pyshm.ShareableList) error {
 	length := l.Len()
-	head, err := toJSON(segmentHead{Name: l.Name(), Kind: "list", Size: l.SharedMemory().Size(),
+	head, err := toJSON(segmentHead{Name: fileName(l.Name()), Kind: "list", Size: l.SharedMemory().Size(),
 		Layout: layoutName(l.Layout()), Length: &length})
 	if err != nil {
 		return err

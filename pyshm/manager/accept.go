@@ -11,8 +11,9 @@ const (
 	retryInterval = 10 * time.Millisecond // between attempts to accept a client
 	warnInterval  = time.Minute           // between log entries about them
 
-	// grace is how long a client may take for its handshake, at least, when
-	// descriptors have run out. It takes about a millisecond.
+	// grace is how long a client may take for its handshake, at least, when there
+	// is no room for another. It takes about a millisecond, but strangers can come
+	// by the hundred in that time.
 	grace = 100 * time.Millisecond
 )
 
@@ -33,10 +34,11 @@ func (m *Manager) accept(l net.Listener) error {
 				m.options.log.Warn("client not accepted yet", "error", err)
 				warned = time.Now()
 			}
-			// A session that ends gives a descriptor back. Whether anybody waits
+			// A session that ends gives a descriptor back. Whether a client waits
 			// for it is not known, because accept(2) takes the descriptor first;
-			// so those who have just come are spared.
-			m.evict(grace)
+			// so those that have just come are spared. The others all go: one at
+			// a time, strangers would return sooner than they are sent away.
+			m.evictOld()
 			time.Sleep(retryInterval)
 		case err != nil:
 			return err
@@ -62,10 +64,7 @@ func (m *Manager) admit(conn net.Conn) {
 	select {
 	case m.slots <- struct{}{}:
 	default:
-		m.evict(0)
-		select {
-		case m.slots <- struct{}{}:
-		case <-m.closing:
+		if !m.makeRoom() {
 			conn.Close()
 			return
 		}
@@ -82,9 +81,27 @@ func (m *Manager) admit(conn net.Conn) {
 	m.serving.Go(s.run)
 }
 
-// evict ends the session that has been at its handshake the longest, if that is
-// long enough. Strangers who take their time can thus keep nobody out.
-func (m *Manager) evict(enough time.Duration) {
+// makeRoom waits until there may be one more session, or the manager is shut down
+// and it returns false.
+func (m *Manager) makeRoom() bool {
+	for {
+		again := time.NewTimer(m.evictOldest())
+		select {
+		case m.slots <- struct{}{}:
+			again.Stop()
+			return true
+		case <-m.closing:
+			again.Stop()
+			return false
+		case <-again.C:
+		}
+	}
+}
+
+// evictOldest ends the session that has been at its handshake the longest, if that
+// is no less than grace, and returns after what time to call it again. Strangers
+// that take their time can thus keep no client out.
+func (m *Manager) evictOldest() (again time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var oldest *session
@@ -93,8 +110,24 @@ func (m *Manager) evict(enough time.Duration) {
 			oldest = s
 		}
 	}
-	if oldest != nil && time.Since(oldest.since) >= enough {
-		oldest.conn.Close()
+	if oldest == nil {
+		return grace
+	}
+	if age := time.Since(oldest.since); age < grace {
+		return grace - age
+	}
+	oldest.conn.Close()
+	return grace
+}
+
+// evictOld ends all sessions that have been at their handshakes for grace.
+func (m *Manager) evictOld() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for s := range m.sessions {
+		if !s.authenticated && time.Since(s.since) >= grace {
+			s.conn.Close()
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pyshm-go/pyshm/format"
 )
@@ -59,5 +60,27 @@ func (a address) python() string {
 	if name, ok := strings.CutPrefix(a.name, "@"); ok && a.network == "unix" {
 		return format.Repr([]byte("\x00" + name))
 	}
-	return format.Repr(a.name)
+	return pathRepr(a.name)
+}
+
+// pathRepr returns Python's repr of a path. For each byte that is no UTF-8 Python
+// has a lone surrogate (PEP 383), which no string of Go can hold.
+func pathRepr(path string) string {
+	quote := format.Repr(strings.ToValidUTF8(path, ""))[:1]
+	var b strings.Builder
+	b.WriteString(quote)
+	for i, r := range path {
+		_, size := utf8.DecodeRuneInString(path[i:])
+		switch char := path[i : i+size]; {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\udc%02x`, path[i])
+		case char == quote:
+			b.WriteString(`\` + quote)
+		default:
+			literal := format.Repr(char)
+			b.WriteString(literal[1 : len(literal)-1])
+		}
+	}
+	b.WriteString(quote)
+	return b.String()
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"math/rand/v2"
 	"net"
 	"syscall"
 	"time"
@@ -25,7 +26,9 @@ const maxReply = 8 << 20
 // segments. It opens a connection for each request, as Python's clients do, and
 // needs no closing. Its methods may be called by several goroutines at once.
 //
-// A method returns when the server has answered, or ctx is done.
+// A method returns when the server has answered, or ctx is done. Where more
+// clients come than the server's queue takes, which are 16 in CPython 3.8 to 3.12,
+// the others wait, as Python's clients do.
 type Client struct {
 	address string
 	authkey []byte
@@ -167,10 +170,9 @@ func (c *Client) open(ctx context.Context) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, a.network, a.name)
+	conn, err := dialAddress(ctx, a)
 	if err != nil {
-		return nil, explainDial(ctx, err)
+		return nil, err
 	}
 	o := &call{ctx: ctx, conn: conn}
 	o.stop = context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(0, 1)) })
@@ -179,6 +181,38 @@ func (c *Client) open(ctx context.Context) (*call, error) {
 		return nil, o.explain(err)
 	}
 	return o, nil
+}
+
+// The pauses between attempts to connect to a server whose queue is full.
+const (
+	firstPause   = time.Millisecond
+	longestPause = 50 * time.Millisecond
+)
+
+// dialAddress connects to a server, and waits while its queue of clients is full. A
+// blocking connect(2) waits for that by itself, as Python's clients do. Package
+// net's sockets do not block: connect fails with EAGAIN, and poll does not report
+// the end of it.
+func dialAddress(ctx context.Context, a address) (net.Conn, error) {
+	var dialer net.Dialer
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		conn, err := dialer.DialContext(ctx, a.network, a.name)
+		isFull := a.network == "unix" && errors.Is(err, syscall.EAGAIN)
+		switch {
+		case err == nil:
+			return conn, nil
+		case !isFull:
+			return nil, explainDial(ctx, err)
+		}
+		// Random, so that clients do not try again all at once.
+		wait := time.NewTimer(pause/2 + rand.N(pause))
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+			return nil, fmt.Errorf("%w: the server's queue of clients is full", ctx.Err())
+		}
+	}
 }
 
 // errNoServer is the reason when nothing listens at the address.

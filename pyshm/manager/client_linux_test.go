@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -76,6 +77,75 @@ func TestNoServer(t *testing.T) {
 	}
 	_, err = Dial("nonsense", key).Segments(t.Context())
 	wantReason(t, "bad address", err, fs.ErrInvalid)
+}
+
+// fullServer is a server whose queue of clients is full until the test accepts them.
+func fullServer(t *testing.T) (l *net.UnixListener) {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := os.NewFile(uintptr(fd), "listener")
+	defer socket.Close()
+	path := filepath.Join(t.TempDir(), "sock")
+	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrUnix{Name: path}), syscall.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.FileListener(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	for {
+		conn, err := net.Dial("unix", path)
+		if errors.Is(err, syscall.EAGAIN) {
+			return listener.(*net.UnixListener)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+	}
+}
+
+func TestFullServerIsWaitedFor(t *testing.T) {
+	l := fullServer(t)
+	c := Dial(l.Addr().String(), key)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := c.Segments(ctx)
+	wantReason(t, "a full queue", err, context.DeadlineExceeded)
+	if !strings.Contains(err.Error(), "the server's queue of clients is full") {
+		t.Errorf("a full queue: %v", err)
+	}
+
+	answered := make(chan error)
+	go func() {
+		_, err := c.Segments(t.Context())
+		answered <- err
+	}()
+	select {
+	case err := <-answered:
+		t.Fatalf("a full queue: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if connection.AuthenticateServer(conn, key) == nil {
+				connection.ReadFrame(conn, maxRequest)
+				connection.WriteFrame(conn, encodeReply(kindReturn, []string{"x"}))
+			}
+			conn.Close()
+		}
+	}()
+	if err := <-answered; err != nil {
+		t.Errorf("when there is room again: %v", err)
+	}
 }
 
 func TestServerWithoutTheKey(t *testing.T) {

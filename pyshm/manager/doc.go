@@ -70,7 +70,8 @@
 //	                                                                     pyshm rm --orphans
 //
 // The manager cannot tell a resource tracker's unlink from an explicit one: both
-// are undone. A name that another segment has taken in the meantime is left to
+// are undone. A name has one manager: [Manager.Track] refuses what another manager,
+// or pyshm hold, keeps already, in whatever process. A name that another segment has taken in the meantime is left to
 // that one. What the processes that are attached hold stays valid in any case,
 // released or not.
 //
@@ -79,7 +80,7 @@
 //
 // # Protocol
 //
-// It is that of CPython 3.8 to 3.14. Both sides prove by an HMAC over the other's
+// It is that of CPython 3.8 to 3.15. Both sides prove by an HMAC over the other's
 // challenge that they know the authkey, the client first; then the client sends
 // one request, a pickle of (None, method, arguments, {}), and the server one
 // reply, a pickle of ("#RETURN", value) or ("#TRACEBACK", text), and closes. The
@@ -109,7 +110,9 @@
 //
 // The handshake has the weaknesses of CPython's. It does not encrypt: TCP is for
 // the loopback interface, where shared memory is of use anyway. It accepts
-// HMAC-MD5, because CPython 3.11 and earlier know nothing else. It does not tell
+// HMAC-MD5, because CPython 3.11 and earlier know nothing else; in FIPS 140-only
+// mode (GODEBUG=fips140=only) it does not, so that only CPython 3.12 and later can
+// connect or be connected to, and the authkey must have 14 bytes. It does not tell
 // client from server: whoever can pretend to be the server, and has clients
 // connect, can pass on their challenges and so appear to know the authkey. A unix
 // socket in a folder of one's own, which is what [Start] makes of an empty

@@ -9,12 +9,17 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/connection"
 )
 
-// ErrAuth is the reason when the server has another authkey than the client.
+// ErrAuth is the reason when the server has another authkey than the client, or
+// one of the two knows no digest that the other may use.
 var ErrAuth = connection.ErrAuth
 
 // ErrNotTracked is the reason when a name is to be released that the manager
 // does not track.
 var ErrNotTracked = errors.New("the name is not tracked")
+
+// ErrOwned is the reason when another manager, or pyshm hold, keeps the name of a
+// segment, in this process or another. Each would restore what the other releases.
+var ErrOwned = errors.New("another manager or pyshm hold keeps the name")
 
 // ErrShutdown is the reason when a manager is used that has been shut down.
 var ErrShutdown = errors.New("the manager has been shut down")
@@ -23,7 +28,7 @@ var ErrShutdown = errors.New("the manager has been shut down")
 // is the type of every error of this package, except those of package pyshm
 // from Create and CreateList.
 //
-// errors.Is finds the reason: [ErrAuth], [ErrNotTracked], [ErrShutdown],
+// errors.Is finds the reason: [ErrAuth], [ErrNotTracked], [ErrOwned], [ErrShutdown],
 // [fs.ErrNotExist] (there is no such segment), [fs.ErrInvalid] (an argument is
 // refused), syscall.ECONNREFUSED (there is no server), io.ErrUnexpectedEOF (the
 // server ended in the middle), [errors.ErrUnsupported], the context's error, or
@@ -58,8 +63,8 @@ func wrap(op, name string, err error) error {
 }
 
 // A RemoteError is an exception that was raised in the server: what Python's
-// clients raise as multiprocessing.managers.RemoteError. It is [ErrNotTracked]
-// or [fs.ErrNotExist] where the exception says so.
+// clients raise as multiprocessing.managers.RemoteError. It is [ErrNotTracked],
+// [ErrOwned] or [fs.ErrNotExist] where the exception says so.
 type RemoteError struct {
 	Traceback string // as the server sent it
 }
@@ -86,6 +91,8 @@ func (e *RemoteError) Is(target error) bool {
 	switch target {
 	case ErrNotTracked:
 		return strings.HasPrefix(e.exception(), "ValueError: list.remove(") // and more, which depends on the Python
+	case ErrOwned:
+		return strings.HasPrefix(e.exception(), "ValueError: "+ErrOwned.Error())
 	case fs.ErrNotExist:
 		return strings.HasPrefix(e.exception(), "FileNotFoundError:")
 	}

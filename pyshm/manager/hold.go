@@ -2,10 +2,7 @@ package manager
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"os"
-	"syscall"
 
 	"github.com/pyshm-go/pyshm/pyshm/internal/mapping"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
@@ -18,7 +15,8 @@ type hold struct {
 	displaced    bool // the name belongs to another object just now
 
 	// A page of it, never touched. It shows everybody who looks for segments
-	// without users that this one has a user. Nil if reading is not allowed.
+	// without users that this one has a user, and keeps the claim to the name.
+	// Nil if it could not be opened; without a claim if writing is not allowed.
 	page *mapping.Mapping
 }
 
@@ -26,9 +24,6 @@ type hold struct {
 var errLost = errors.New("both names were removed")
 
 func newHold(name string) (*hold, error) {
-	if err := checkOwner(name); err != nil {
-		return nil, err
-	}
 	hidden, err := shmfile.LinkHidden(name)
 	if err != nil {
 		return nil, err
@@ -43,23 +38,33 @@ func newHold(name string) (*hold, error) {
 		return nil, errors.Join(err, h.close())
 	}
 	h.id = info.ID
-	h.page = mapPage(hidden)
+	if err := h.claim(); err != nil {
+		return nil, errors.Join(err, h.close())
+	}
 	return h, nil
 }
 
-// checkOwner refuses segments of others. /dev/shm has the sticky bit: a hidden
-// name of theirs could be made, but never removed again.
-func checkOwner(name string) error {
-	info, err := shmfile.Lookup(name)
-	if err != nil {
-		return err
+// claim maps the page. Two that held one name would undo each other's release, so
+// that it is an error if another does.
+func (h *hold) claim() error {
+	f, err := shmfile.Claim(h.hidden, h.name)
+	if errors.Is(err, shmfile.ErrClaimed) {
+		return ErrOwned
 	}
-	if user := os.Geteuid(); user != 0 && int(info.UID) != user {
-		return fmt.Errorf("%w: it belongs to user %d", syscall.EPERM, info.UID)
+	if err != nil {
+		h.page = mapPage(h.hidden)
+		return nil
+	}
+	defer f.Close()
+	h.page, err = mapping.Map(f.Fd(), 1, true)
+	if err != nil {
+		h.page = nil
 	}
 	return nil
 }
 
+// mapPage does not wait while another process has a lease on the segment: the
+// keeper has more to do. The next mend tries again.
 func mapPage(name string) *mapping.Mapping {
 	f, err := shmfile.Open(name, true)
 	if err != nil {
@@ -117,6 +122,11 @@ func (h *hold) mend() (news string, err error) {
 	hidden, err := h.owner(h.hidden)
 	if err != nil {
 		return "", err
+	}
+	if h.page == nil && hidden == ours {
+		if err := h.claim(); err != nil {
+			return "", err
+		}
 	}
 	wasDisplaced := h.displaced
 	h.displaced = name == another

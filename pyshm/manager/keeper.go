@@ -36,8 +36,8 @@ type keeper struct {
 	names  []string // in the order of tracking; one that was tracked twice is there twice
 
 	// What is held, by its name and by its hidden name. A name that is tracked
-	// but could not be held, because nothing has it or because of its owner, is
-	// there with nil.
+	// but could not be held, because nothing has it or because of its owner or
+	// another keeper, is there with nil.
 	holds map[string]*hold
 }
 
@@ -45,12 +45,9 @@ func newKeeper(log *slog.Logger, maxNames int, rescanInterval time.Duration) (*k
 	if shmfile.Dir == "" {
 		return nil, errors.ErrUnsupported
 	}
-	watcher, err := fsnotify.NewWatcher()
+	watcher, err := newWatcher()
 	if err != nil {
 		return nil, err
-	}
-	if err := watcher.Add(shmfile.Dir); err != nil {
-		return nil, errors.Join(err, watcher.Close())
 	}
 	k := &keeper{log: log, max: maxNames, watcher: watcher, holds: map[string]*hold{}}
 	k.watched.Go(func() { k.watch(rescanInterval) })
@@ -82,9 +79,9 @@ func (k *keeper) watch(interval time.Duration) {
 	}
 }
 
-// track adds a name. Unless the segment must be there, one that is missing or
-// belongs to another user is tracked nevertheless, as in CPython, and held as
-// soon as that is possible.
+// track adds a name. Unless the segment must be there, one that is missing, belongs
+// to another user or is held by another keeper is tracked nevertheless, as in
+// CPython, and held as soon as that is possible.
 func (k *keeper) track(name string, must bool) error {
 	file, err := shmfile.FileName(name)
 	if err != nil {
@@ -105,14 +102,14 @@ func (k *keeper) track(name string, must bool) error {
 		return invalid("%d names are tracked already, which is the limit", k.max)
 	}
 	if err := k.hold(file); err != nil {
-		tolerable := errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
+		tolerable := errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, ErrOwned)
 		if must || !tolerable {
 			return err
 		}
 		if _, tracked := k.holds[file]; !tracked { // else what is held stays so
 			k.holds[file] = nil
 		}
-		k.log.Warn("tracked, but not safe from being unlinked", "segment", file, "error", err)
+		k.log.Warn("tracked, but not kept here", "segment", file, "error", err)
 	}
 	k.names = append(k.names, file)
 	return nil
@@ -213,6 +210,9 @@ func (k *keeper) remove(name string) error {
 	h := k.holds[name]
 	if h == nil {
 		k.clear(name)
+		if shmfile.IsClaimed(name) {
+			return ErrOwned // another keeper would restore it
+		}
 		return shmfile.Unlink(name)
 	}
 	defer k.drop(h)
@@ -235,14 +235,19 @@ func (k *keeper) segments() ([]string, error) {
 	return slices.Clone(k.names), nil
 }
 
-// close releases everything. Segments that have vanished are no error.
+// close releases everything. Segments that have vanished, or that another keeper
+// holds, are no error.
 func (k *keeper) close() error {
 	k.mu.Lock()
 	var errs []error
 	names := k.names
 	k.names = nil
 	for _, name := range names {
-		if err := k.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err := k.remove(name)
+		switch {
+		case errors.Is(err, ErrOwned):
+			k.log.Warn("segment not removed", "segment", name, "error", err)
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			errs = append(errs, fmt.Errorf("release %q: %w", name, err))
 		}
 	}
@@ -284,6 +289,9 @@ func (k *keeper) restore(h *hold) {
 	case errors.Is(err, errLost):
 		k.drop(h)
 		k.log.Error("segment lost: both its names were removed", "segment", h.name)
+	case errors.Is(err, ErrOwned):
+		k.drop(h)
+		k.log.Warn("segment given up: another manager owns it", "segment", h.name)
 	case err != nil:
 		k.log.Error("name not restored", "segment", h.name, "error", err)
 	case news != "":

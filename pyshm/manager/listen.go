@@ -1,11 +1,12 @@
 package manager
 
 import (
-	"context"
 	"errors"
 	"net"
 	"os"
 	"path/filepath"
+
+	"github.com/pyshm-go/pyshm/pyshm/internal/unixsocket"
 )
 
 // listen listens at an address. With an empty one it makes a socket in a new
@@ -30,19 +31,8 @@ func listenAt(addr string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	var config net.ListenConfig
-	if a.network == "unix" {
-		config.Control = ownerOnly
-	}
-	l, err := config.Listen(context.Background(), a.network, a.name)
-	if err != nil {
-		return nil, err
-	}
 	if a.network == "unix" && a.name[0] != '@' {
-		// The umask may have taken away what the owner needs.
-		if err := os.Chmod(a.name, 0o600); err != nil {
-			return nil, errors.Join(err, l.Close())
-		}
+		return unixsocket.Listen(a.name)
 	}
-	return l, nil
+	return net.Listen(a.network, a.name)
 }

@@ -21,7 +21,10 @@ import (
 // prefix begins every name that this suite chooses.
 const prefix = "pyshm_tmanager_"
 
-func TestMain(m *testing.M) { os.Exit(leaktest.Run(m, prefix)) }
+func TestMain(m *testing.M) {
+	hidesPanics = false
+	os.Exit(leaktest.Run(m, prefix))
+}
 
 // key is the authkey of the tests.
 var key = []byte("the key of the tests")

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/pyshm-go/pyshm/pyshm"
+	"github.com/pyshm-go/pyshm/pyshm/internal/connection"
 )
 
 // A Manager owns segments of shared memory: it keeps their names from vanishing
@@ -38,7 +39,8 @@ type Manager struct {
 // process, and [Manager.Serve] makes a server of it. It watches /dev/shm from
 // now on, and has to be shut down.
 //
-// The authkey is what clients have to know; an empty one is refused.
+// The authkey is what clients have to know; an empty one is refused, and in FIPS
+// 140-only mode one of less than 14 bytes.
 func New(authkey []byte, opts ...Option) (*Manager, error) {
 	m, err := newManager(authkey, newOptions(opts))
 	return m, wrap("new", "", err)
@@ -53,6 +55,9 @@ func newManager(authkey []byte, o options) (*Manager, error) {
 	case o.handshakeTimeout <= 0 || o.requestTimeout <= 0:
 		return nil, invalid("a timeout is not positive")
 	}
+	if err := connection.CheckKey(authkey); err != nil {
+		return nil, err
+	}
 	keeper, err := newKeeper(o.log, o.maxSegments, rescanInterval)
 	if err != nil {
 		return nil, err
@@ -61,7 +66,7 @@ func newManager(authkey []byte, o options) (*Manager, error) {
 		authkey:  bytes.Clone(authkey),
 		options:  o,
 		keeper:   keeper,
-		slots:    make(chan struct{}, o.maxConnections),
+		slots:    make(chan struct{}, min(o.maxConnections, descriptorsForSessions())),
 		sessions: map[*session]struct{}{},
 		closing:  make(chan struct{}),
 		done:     make(chan struct{}),
@@ -73,8 +78,12 @@ func newManager(authkey []byte, o options) (*Manager, error) {
 // socket in a new folder that only this user can enter; [Manager.Address]
 // returns it.
 //
-// A unix socket has mode 0600. Where the socket of a killed manager is left,
-// it has to be removed before another can listen.
+// A unix socket has mode 0600. One that a killed manager has left, at which no
+// process listens any more, is removed; where one listens the error is
+// syscall.EADDRINUSE. Of managers that start there at the same time one succeeds.
+// Shutdown removes the socket, unless the path leads to another by then. While a
+// manager starts or ends there is a second file, .NAME.pyshm-lock, beside the
+// socket NAME.
 func Start(address string, authkey []byte, opts ...Option) (*Manager, error) {
 	m, err := start(address, authkey, newOptions(opts))
 	if err != nil {
@@ -197,6 +206,11 @@ func unlinked(err error) error {
 // restores the name when it vanishes and removes it in the end. A name that is
 // tracked twice is listed twice, and gone when it is released once.
 //
+// A name has one owner: where another manager, or pyshm hold, keeps it the error is
+// [ErrOwned]. That cannot be found out of a segment that this process may not write
+// to; each of two owners would restore what the other releases. What a client
+// asks for is listed all the same, and kept once the owner has let go.
+//
 // A missing segment is [fs.ErrNotExist].
 func (m *Manager) Track(ctx context.Context, name string) error {
 	return wrap("track", name, m.track(ctx, name))
@@ -210,7 +224,8 @@ func (m *Manager) track(ctx context.Context, name string) error {
 }
 
 // Release unlinks a segment that is tracked, and tracks it no more. A name that
-// is not tracked is [ErrNotTracked].
+// is not tracked is [ErrNotTracked]. One that has another owner is [ErrOwned]: it
+// is tracked no more, and stays.
 func (m *Manager) Release(ctx context.Context, name string) error {
 	err := ctx.Err()
 	if err == nil {
@@ -242,7 +257,7 @@ func (m *Manager) Segments(ctx context.Context) ([]string, error) {
 // that is tracked, even if ctx is done. After that it waits until whatever served
 // the connections has ended, too, but no longer than ctx allows: [Manager.Done]
 // tells when nothing of the manager is left. Segments that have vanished are no
-// error. It may be called again, and after a client has shut the manager down.
+// error, and those that have another owner stay. It may be called again, and after a client has shut the manager down.
 //
 // Handles to the segments stay valid: only the names are gone.
 func (m *Manager) Shutdown(ctx context.Context) error {
@@ -279,11 +294,16 @@ func (m *Manager) shutdown(asking *session) error {
 
 func (m *Manager) endSessions(except *session) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	close(m.closing)
-	if m.listener != nil {
-		m.listener.Close()
+	l := m.listener
+	m.mu.Unlock()
+	if l != nil {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			m.options.log.Warn("listener not closed properly", "address", l.Addr().String(), "error", err)
+		}
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for s := range m.sessions {
 		if s != except {
 			s.conn.Close()

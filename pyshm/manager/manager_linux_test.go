@@ -193,18 +193,28 @@ func TestSocketMode(t *testing.T) {
 	}
 }
 
-// The mode must be right from the first moment, whatever the umask.
-func TestSocketIsNeverOpenToOthers(t *testing.T) {
-	old := syscall.Umask(0)
-	defer syscall.Umask(old)
+// A manager that ends leaves the socket of its successor alone, and a killed one's
+// is no obstacle.
+func TestSocketOfSuccessor(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "sock")
-	l, err := (&net.ListenConfig{Control: ownerOnly}).Listen(t.Context(), "unix", socket)
-	if err != nil {
+	first := startManager(t, socket)
+	if err := os.Remove(socket); err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	if info, err := os.Stat(socket); err != nil || info.Mode() != fs.ModeSocket|0o600 {
-		t.Errorf("%v, %v", info, err)
+	second := startManager(t, socket)
+	if _, err := Start(socket, key); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("a third one: %v", err)
+	}
+	if err := first.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	name := testName()
+	segment(t, name)
+	if err := second.Track(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := Dial(socket, key).Segments(t.Context()); err != nil || !slices.Equal(names, []string{name}) {
+		t.Errorf("the second manager: %q, %v", names, err)
 	}
 }
 

@@ -31,9 +31,11 @@ func newOptions(opts []Option) options {
 }
 
 // MaxConnections limits how many connections are served at a time, 4096 if not
-// given. When all are in use, a new client takes the place of the one that has
-// been at its handshake the longest; if none is, it waits. When descriptors run
-// out first, those who have been at it for more than 0.1 seconds make room.
+// given. It is never more than three quarters of the descriptors that the process
+// may have (RLIMIT_NOFILE, when the manager is made). When all are in use, a new
+// client takes the place of the one that has been at its handshake the longest, if
+// that is 0.1 seconds or more; else it waits. When descriptors run out first, all
+// that have been at it for so long make room.
 func MaxConnections(n int) Option {
 	return func(o *options) { o.maxConnections = n }
 }
@@ -62,7 +64,8 @@ func RequestTimeout(d time.Duration) Option {
 // Logger has the manager log: as Error and Warn what needs attention, such as a
 // lost segment or a refused key; as Info what becomes of names, such as that one
 // was restored; as Debug each request, of which there can be thousands a second.
-// Nothing is logged if not given. The authkey is never logged.
+// Nothing is logged if not given. The authkey is never logged. Names are restored
+// only when the log has taken each entry: a handler must not block for long.
 func Logger(log *slog.Logger) Option {
 	return func(o *options) { o.log = log }
 }

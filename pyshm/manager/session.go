@@ -3,7 +3,9 @@ package manager
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net"
+	"runtime/debug"
 	"time"
 
 	"github.com/pyshm-go/pyshm/format"
@@ -25,6 +27,7 @@ type session struct {
 func (s *session) run() {
 	defer s.manager.leave(s)
 	log := s.manager.options.log.With("client", s.conn.RemoteAddr())
+	defer s.survive(log)
 	if err := s.authenticate(); errors.Is(err, ErrAuth) {
 		log.Warn("client refused", "error", err)
 		return
@@ -43,6 +46,19 @@ func (s *session) run() {
 		log.Debug("reply not delivered", "error", err)
 	}
 }
+
+// survive keeps what a client sent from ending the process, should a panic be
+// reached by it after all. Every lock on the way is released by a defer.
+func (s *session) survive(log *slog.Logger) {
+	if hidesPanics {
+		if reason := recover(); reason != nil {
+			log.Error("session ended by a panic", "panic", reason, "stack", string(debug.Stack()))
+		}
+	}
+}
+
+// hidesPanics is false in tests, which must not miss a panic.
+var hidesPanics = true
 
 func (s *session) authenticate() error {
 	s.conn.SetDeadline(time.Now().Add(s.manager.options.handshakeTimeout))

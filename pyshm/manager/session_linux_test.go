@@ -256,6 +256,7 @@ func TestStrangersMakeRoom(t *testing.T) {
 // It is the one that has been at it the longest who makes room.
 func TestOldestStrangerMakesRoom(t *testing.T) {
 	m := startManager(t, "", MaxConnections(2), HandshakeTimeout(time.Hour))
+	start := time.Now()
 	oldest, second := dial(t, m), dial(t, m)
 	challenge := func(conn net.Conn) {
 		t.Helper()
@@ -267,6 +268,9 @@ func TestOldestStrangerMakesRoom(t *testing.T) {
 	challenge(second)
 	challenge(dial(t, m))
 	wantEnd(t, oldest)
+	if age := time.Since(start); age < grace {
+		t.Errorf("the oldest had only %v for its handshake", age)
+	}
 	second.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
 	if _, err := second.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the second: %v", err)
@@ -378,6 +382,54 @@ func TestThousandConnections(t *testing.T) {
 	t.Logf("300 requests among 1000 idle connections took %v", time.Since(start).Round(time.Millisecond))
 }
 
+// A panickyListener hands out connections of which the first panics when it is read.
+type panickyListener struct {
+	net.Listener
+	accepted int
+}
+
+type panickyConn struct{ net.Conn }
+
+func (panickyConn) Read([]byte) (int, error) { panic("a bug") }
+
+func (l *panickyListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if l.accepted++; err == nil && l.accepted == 1 {
+		return panickyConn{conn}, nil
+	}
+	return conn, err
+}
+
+func TestPanicEndsOneSession(t *testing.T) {
+	hidesPanics = true
+	defer func() { hidesPanics = false }()
+	log := &logBook{}
+	m, err := New(key, Logger(log.logger()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error)
+	go func() { served <- m.Serve(&panickyListener{Listener: l}) }()
+	_, err = Dial(l.Addr().String(), key).Segments(t.Context())
+	wantReason(t, "the first client", err, io.ErrUnexpectedEOF)
+	if _, err := Dial(l.Addr().String(), key).Segments(t.Context()); err != nil {
+		t.Errorf("the second client: %v", err)
+	}
+	if !strings.Contains(log.String(), `level=ERROR msg="session ended by a panic" client=`) || !strings.Contains(log.String(), "panickyConn") {
+		t.Errorf("log:\n%s", log)
+	}
+	if err := m.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestErrorsOfAccept(t *testing.T) {
 	for _, errno := range []syscall.Errno{
 		syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS, syscall.ECONNABORTED,
@@ -414,11 +466,15 @@ func TestDescriptorsRunOut(t *testing.T) {
 	for i := range sockets {
 		sockets[i] = unconnected(t)
 	}
+	time.Sleep(grace)
 	restore := allowNoMoreDescriptors(t)
-	for _, socket := range sockets[:strangers] {
+	for i, socket := range sockets[:strangers] {
 		connect(t, socket, m.Address())
 		if err := connection.AuthenticateClient(socket, key); err != nil {
 			t.Fatalf("a client among strangers: %v", err)
+		}
+		if i == 0 { // they have all been sent away at once
+			eventually(t, "two clients", func() bool { return sessions() == 2 })
 		}
 	}
 	eventually(t, "no strangers left", func() bool { return sessions() == strangers+1 })
@@ -443,6 +499,24 @@ func TestDescriptorsRunOut(t *testing.T) {
 		}
 		if reply := replyTo(t, client); string(reply) != returned(nil) {
 			t.Errorf("reply %q", reply)
+		}
+	}
+}
+
+// There are fewer sessions than the process may have descriptors.
+func TestDescriptorsForSessions(t *testing.T) {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 400, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	for given, want := range map[int]int{4096: 300, 301: 300, 299: 299, 1: 1} {
+		m := startManager(t, "", MaxConnections(given))
+		if got := cap(m.slots); got != want {
+			t.Errorf("MaxConnections(%d) with 400 descriptors: %d", given, got)
 		}
 	}
 }

@@ -2,12 +2,15 @@ package connection
 
 import (
 	"bytes"
+	"crypto/fips140"
 	"crypto/hmac"
 	"crypto/md5"
 	"crypto/sha256"
 	"crypto/sha3"
 	"crypto/sha512"
+	"fmt"
 	"hash"
+	"io/fs"
 )
 
 // digests are those that CPython 3.12 and later accept by name. Earlier
@@ -29,33 +32,59 @@ const (
 	legacyChallengeLen = 20
 )
 
-// cutDigest splits what begins with a known digest's name in braces.
+// fipsMinKey is the length of the shortest key with which crypto/hmac works in
+// FIPS 140-only mode, in bytes.
+const fipsMinKey = 112 / 8
+
+// CheckKey returns [fs.ErrInvalid] if no handshake is possible with a key. In FIPS
+// 140-only mode (GODEBUG=fips140=only) crypto/hmac panics on short keys, and on
+// MD5.
+func CheckKey(key []byte) error {
+	if fips140.Enforced() && len(key) < fipsMinKey {
+		return fmt.Errorf("%w: FIPS 140-only mode demands a key of %d bytes or more, this one has %d", fs.ErrInvalid, fipsMinKey, len(key))
+	}
+	return nil
+}
+
+// available reports whether a digest is known, and may be used.
+func available(digest string) bool {
+	return digests[digest] != nil && (digest != legacyDigest || !fips140.Enforced())
+}
+
+// cutDigest splits what begins with an available digest's name in braces.
 func cutDigest(message []byte) (name string, rest []byte, ok bool) {
 	if !bytes.HasPrefix(message, []byte("{")) {
 		return "", nil, false
 	}
 	before, rest, found := bytes.Cut(message[1:], []byte("}"))
 	name = string(before)
-	return name, rest, found && digests[name] != nil
+	return name, rest, found && available(name)
 }
 
 // mac authenticates a challenge, all of it: a prefix that names the digest is
-// part of the message also for a peer that does not know what it means.
+// part of the message also for a peer that does not know what it means. The
+// digest has to be available, and the key to pass CheckKey.
 func mac(digest string, key, challenge []byte) []byte {
 	h := hmac.New(digests[digest], key)
 	h.Write(challenge)
 	return h.Sum(nil)
 }
 
-// proves tells whether answer shows that its sender knows the key. Where it
+// verify returns nil if answer shows that its sender knows the key. Where it
 // shows the contrary, the time that takes says nothing about the right answer.
-func proves(answer, key, challenge []byte) bool {
+func verify(answer, key, challenge []byte) error {
 	digest, got := legacyDigest, answer
 	if len(answer) != md5.Size {
 		var ok bool
 		if digest, got, ok = cutDigest(answer); !ok {
-			return false
+			return errTheirKey
 		}
 	}
-	return hmac.Equal(got, mac(digest, key, challenge))
+	if !available(digest) {
+		return errOnlyMD5
+	}
+	if !hmac.Equal(got, mac(digest, key, challenge)) {
+		return errTheirKey
+	}
+	return nil
 }

@@ -8,12 +8,14 @@ import (
 	"io"
 )
 
-// ErrAuth is in the error when the peer's key is not ours.
+// ErrAuth is in the error when the peer's key is not ours, or the peer cannot
+// prove by any digest that may be used here that it is.
 var ErrAuth = errors.New("authentication failed")
 
 var (
 	errTheirKey = fmt.Errorf("%w: the peer does not know the key", ErrAuth)
 	errOurKey   = fmt.Errorf("%w: the peer refused the key", ErrAuth)
+	errOnlyMD5  = fmt.Errorf("%w: the peer uses HMAC-MD5, like CPython 3.11 and earlier, which FIPS 140-only mode forbids", ErrAuth)
 )
 
 // The frames of a handshake. Each side challenges the other, the server first:
@@ -47,6 +49,9 @@ const (
 // AuthenticateServer goes through the handshake with a client, which has called
 // or will call CPython's Client or [AuthenticateClient].
 func AuthenticateServer(rw io.ReadWriter, key []byte) error {
+	if err := CheckKey(key); err != nil {
+		return err
+	}
 	if err := challenge(rw, key); err != nil {
 		return err
 	}
@@ -55,6 +60,9 @@ func AuthenticateServer(rw io.ReadWriter, key []byte) error {
 
 // AuthenticateClient goes through the handshake with a server.
 func AuthenticateClient(rw io.ReadWriter, key []byte) error {
+	if err := CheckKey(key); err != nil {
+		return err
+	}
 	if err := answerChallenge(rw, key); err != nil {
 		return err
 	}
@@ -73,11 +81,11 @@ func challenge(rw io.ReadWriter, key []byte) error {
 	if err != nil {
 		return err
 	}
-	if !proves(answer, key, message) {
-		// The reason for the error is the key, whether or not the peer is still
-		// there to be told.
+	if err := verify(answer, key, message); err != nil {
+		// That is the error to report, whether or not the peer is still there to
+		// be told.
 		_ = WriteFrame(rw, failure)
-		return errTheirKey
+		return err
 	}
 	return WriteFrame(rw, welcome)
 }
@@ -114,6 +122,9 @@ func answerChallenge(rw io.ReadWriter, key []byte) error {
 // answerTo computes the answer to a challenge, as CPython 3.12 and later do.
 func answerTo(message, key []byte) ([]byte, error) {
 	if len(message) == legacyChallengeLen {
+		if !available(legacyDigest) {
+			return nil, errOnlyMD5
+		}
 		return mac(legacyDigest, key, message), nil
 	}
 	digest, _, ok := cutDigest(message)

@@ -66,8 +66,8 @@ func (c *census) takeAll() error {
 
 func (c *census) examine(pid int) {
 	c.examined[pid] = true
-	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
-	if err != nil && !hasEnded(err) {
+	maps, err := mapsOf(pid)
+	if err != nil {
 		c.refused++
 		c.refusal = cmp.Or(c.refusal, err)
 	}
@@ -76,9 +76,56 @@ func (c *census) examine(pid int) {
 	}
 }
 
-// hasEnded tells from an error what there was to read of a process that is gone.
-func hasEnded(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH)
+// mapsOf returns what a process maps, in the form of /proc/PID/maps: nothing of a
+// process that has ended.
+func mapsOf(pid int) ([]byte, error) {
+	process := fmt.Sprintf("/proc/%d", pid)
+	maps, err := readMaps(process)
+	if err != nil || len(maps) > 0 {
+		return maps, err
+	}
+	// A kernel thread, or a process whose main thread has ended. Its other threads
+	// share the memory still.
+	return mapsOfThreads(process + "/task")
+}
+
+// mapsOfThreads returns the maps of the first thread that has any. A thread that
+// ends before its turn may have started another, as processes do.
+func mapsOfThreads(task string) ([]byte, error) {
+	examined := map[int]bool{}
+	for range maxRounds {
+		threads, err := numbered(task)
+		if err != nil {
+			return nil, unlessEnded(err)
+		}
+		news := slices.DeleteFunc(threads, func(id int) bool { return examined[id] })
+		if len(news) == 0 {
+			return nil, nil
+		}
+		for _, id := range news {
+			examined[id] = true
+			maps, err := readMaps(fmt.Sprintf("%s/%d", task, id))
+			if err != nil || len(maps) > 0 {
+				return maps, err
+			}
+		}
+	}
+	return nil, errors.New("threads start faster than they could be examined")
+}
+
+// readMaps returns nothing of a process or thread that has ended.
+func readMaps(dir string) ([]byte, error) {
+	maps, err := os.ReadFile(dir + "/maps")
+	return maps, unlessEnded(err)
+}
+
+// unlessEnded returns err, unless it says that there is nothing to read of a
+// process or thread that is gone.
+func unlessEnded(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	return err
 }
 
 // unseen returns an error unless every process of the machine was looked at, and
@@ -106,7 +153,16 @@ func (c *census) unseen() error {
 
 // processes lists the process IDs.
 func processes() ([]int, error) {
-	d, err := os.Open("/proc")
+	pids, err := numbered("/proc")
+	if errors.Is(err, fs.ErrNotExist) { // which would be read as a fact about a segment
+		err = fmt.Errorf("there is no /proc here to look at processes with: %w", errors.ErrUnsupported)
+	}
+	return pids, err
+}
+
+// numbered lists the names in a folder that are numbers.
+func numbered(dir string) ([]int, error) {
+	d, err := os.Open(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -115,13 +171,13 @@ func processes() ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	var pids []int
+	var numbers []int
 	for _, name := range names {
-		if pid, err := strconv.Atoi(name); err == nil {
-			pids = append(pids, pid)
+		if n, err := strconv.Atoi(name); err == nil {
+			numbers = append(numbers, n)
 		}
 	}
-	return pids, nil
+	return numbers, nil
 }
 
 // parse returns the files in /proc/PID/maps, whose lines are

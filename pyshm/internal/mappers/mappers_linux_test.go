@@ -1,17 +1,22 @@
 package mappers
 
 import (
+	"bufio"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
@@ -37,6 +42,58 @@ func TestTakeFindsThisProcess(t *testing.T) {
 	}
 	defer syscall.Munmap(mem)
 	wantPids(t, id, []int{os.Getpid()})
+}
+
+// withoutMain maps a file in a process whose main thread ends.
+const withoutMain = `
+import ctypes, mmap, sys, threading
+with open(sys.argv[1], "r+b") as f:
+    memory = mmap.mmap(f.fileno(), 0)
+def work():
+    print("mapped", flush=True)
+    sys.stdin.read()
+threading.Thread(target=work).start()
+ctypes.CDLL(None).pthread_exit(None)
+`
+
+// A process whose main thread has ended maps what it has mapped, although its
+// /proc/PID/maps is empty.
+func TestTakeFindsProcessWithoutMainThread(t *testing.T) {
+	py, err := compat.First(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "memory")
+	if err := os.WriteFile(path, []byte("memory"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var st syscall.Stat_t
+	if err := syscall.Stat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(py.Path, "-c", withoutMain, path)
+	cmd.Stderr = os.Stderr
+	stdin, errIn := cmd.StdinPipe()
+	stdout, errOut := cmd.StdoutPipe()
+	if err := errors.Join(errIn, errOut, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer stdin.Close()
+	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	pid := cmd.Process.Pid
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+		if err == nil && len(maps) == 0 || errors.Is(err, syscall.ESRCH) {
+			break
+		}
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("the main thread has not ended: %d bytes, %v", len(maps), err)
+		}
+	}
+	wantPids(t, shmfile.ID{Dev: uint64(st.Dev), Ino: st.Ino}, []int{pid})
 }
 
 func wantPids(t *testing.T, id shmfile.ID, want []int) {

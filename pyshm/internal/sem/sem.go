@@ -47,3 +47,7 @@ func check(mem []byte, size, private int) error {
 	}
 	return nil
 }
+
+// fits reports whether n more tokens leave the value at bound or below. It does
+// not overflow, whatever the value is.
+func fits(value, n, bound uint32) bool { return n <= bound && value <= bound-n }

@@ -88,29 +88,19 @@ func (s Sem32) TakeUpTo(n uint32) (taken uint32) {
 	return min(n, old/oneToken)
 }
 
-// Post adds a token unless the value has reached bound, at most MaxValue. If
-// there are waiters, one has to be woken.
-func (s Sem32) Post(bound uint32) (posted bool, waiters uint32) {
-	return s.add(1, func(value uint32) bool { return value < bound })
-}
-
-// Fill gives a semaphore without tokens n of them. If there are waiters, n have
-// to be woken.
-func (s Sem32) Fill(n uint32) (filled bool, waiters uint32) {
-	return s.add(n, func(value uint32) bool { return value == 0 })
-}
-
-// add adds n tokens if the value allows it. Memory is not touched any more once
-// it has: the caller wakes the waiters whatever happens to it.
-func (s Sem32) add(n uint32, allowed func(value uint32) bool) (added bool, waiters uint32) {
+// Post adds n tokens unless that would raise the value above bound, at most
+// MaxValue. If there are waiters, n of them have to be woken. Memory is not
+// touched any more once the tokens are there: the caller wakes the waiters
+// whatever happens to it.
+func (s Sem32) Post(n, bound uint32) (posted bool, waiters uint32) {
 	counted := s.Waiters()
-	old, added := update(s.value, func(v uint32) (uint32, bool) {
-		return v + n*oneToken, allowed(v / oneToken)
+	old, posted := update(s.value, func(v uint32) (uint32, bool) {
+		return v + n*oneToken, fits(v/oneToken, n, bound)
 	})
 	if old&mayWait == 0 {
-		return added, 0
+		return posted, 0
 	}
-	return added, max(counted, 1)
+	return posted, max(counted, 1)
 }
 
 // Count counts the caller as a waiter, whom posters wake once it sleeps.

@@ -92,22 +92,13 @@ func (s Sem64) TakeUpTo(n uint32) (taken uint32) {
 	return min(n, uint32(old))
 }
 
-// Post adds a token unless the value has reached bound, at most MaxValue. If
-// there are waiters, one has to be woken.
-func (s Sem64) Post(bound uint32) (posted bool, waiters uint32) {
+// Post adds n tokens unless that would raise the value above bound, at most
+// MaxValue. If there are waiters, n of them have to be woken.
+func (s Sem64) Post(n, bound uint32) (posted bool, waiters uint32) {
 	old, posted := s.update(func(data uint64) (uint64, bool) {
-		return data + 1, uint32(data) < bound
+		return data + uint64(n), fits(uint32(data), n, bound)
 	})
 	return posted, uint32(old >> 32)
-}
-
-// Fill gives a semaphore without tokens n of them. If there are waiters, n have
-// to be woken.
-func (s Sem64) Fill(n uint32) (filled bool, waiters uint32) {
-	old, filled := s.update(func(data uint64) (uint64, bool) {
-		return data + uint64(n), uint32(data) == 0
-	})
-	return filled, uint32(old >> 32)
 }
 
 // Count counts the caller as a waiter, whom posters wake from now on.

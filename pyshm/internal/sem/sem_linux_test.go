@@ -25,7 +25,7 @@ func acquire(s semaphore, timeout time.Duration) bool {
 }
 
 func release(s semaphore) {
-	if _, waiters := s.Post(1 << 20); waiters > 0 {
+	if _, waiters := s.Post(1, 1<<20); waiters > 0 {
 		s.Wake(1)
 	}
 }

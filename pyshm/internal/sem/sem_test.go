@@ -19,8 +19,7 @@ type semaphore interface {
 	Waiters() uint32
 	Take() bool
 	TakeUpTo(n uint32) uint32
-	Post(bound uint32) (posted bool, waiters uint32)
-	Fill(n uint32) (filled bool, waiters uint32)
+	Post(n, bound uint32) (posted bool, waiters uint32)
 	Count()
 	Uncount() (wake int)
 	TakeCounted() (taken bool, wake int)
@@ -86,7 +85,7 @@ func TestValueOffset(t *testing.T) {
 // sem.Sem32 the lowest bit of the value says that somebody may sleep.
 func TestStates(t *testing.T) {
 	take := func(s semaphore) { s.Take() }
-	post := func(s semaphore) { s.Post(1) }
+	post := func(s semaphore) { s.Post(1, 1) }
 	wait := func(s semaphore) { s.Count(); s.Sleep(time.Nanosecond) }
 	takeCounted := func(s semaphore) { s.TakeCounted() }
 	giveUp := func(s semaphore) { s.Uncount() }
@@ -159,14 +158,14 @@ func TestTakeUpTo(t *testing.T) {
 func TestPostKeepsBound(t *testing.T) {
 	forLayouts(t, sem.MaxValue-1, func(t *testing.T, s semaphore, _ []byte) {
 		for _, bound := range []uint32{1, sem.MaxValue - 1} {
-			if posted, _ := s.Post(bound); posted {
+			if posted, _ := s.Post(1, bound); posted {
 				t.Errorf("raised the value above %d", bound)
 			}
 		}
-		if posted, _ := s.Post(sem.MaxValue); !posted {
+		if posted, _ := s.Post(1, sem.MaxValue); !posted {
 			t.Error("did not raise the value to SEM_VALUE_MAX")
 		}
-		if posted, _ := s.Post(sem.MaxValue); posted || s.Value() != sem.MaxValue || s.Waiters() != 0 {
+		if posted, _ := s.Post(1, sem.MaxValue); posted || s.Value() != sem.MaxValue || s.Waiters() != 0 {
 			t.Errorf("value %d, %d waiters", s.Value(), s.Waiters())
 		}
 	})
@@ -175,27 +174,35 @@ func TestPostKeepsBound(t *testing.T) {
 // Posters have to wake somebody exactly if somebody may sleep.
 func TestPostReportsWaiters(t *testing.T) {
 	forLayouts(t, 0, func(t *testing.T, s semaphore, _ []byte) {
-		if _, waiters := s.Post(9); waiters != 0 {
+		if _, waiters := s.Post(1, 9); waiters != 0 {
 			t.Error("a waiter where there was none")
 		}
 		s.Take()
 		s.Count()
 		s.Sleep(time.Nanosecond)
-		if _, waiters := s.Post(9); waiters != 1 {
+		if _, waiters := s.Post(1, 9); waiters != 1 {
 			t.Error("no waiter where there was one")
 		}
 	})
 }
 
-func TestFill(t *testing.T) {
+// Tokens are added in one step, all of them or none.
+func TestPostMany(t *testing.T) {
 	forLayouts(t, 1, func(t *testing.T, s semaphore, _ []byte) {
-		if filled, _ := s.Fill(3); filled || s.Value() != 1 {
-			t.Errorf("filled one that is not empty: value %d", s.Value())
+		for _, tc := range []struct{ n, bound uint32 }{
+			{3, 3}, {1, 1}, {2, 2}, {4, 3}, {sem.MaxValue, sem.MaxValue}, {math.MaxUint32, sem.MaxValue}, {math.MaxUint32, 1},
+		} {
+			if posted, _ := s.Post(tc.n, tc.bound); posted || s.Value() != 1 {
+				t.Errorf("added %d to 1, with the bound %d: value %d", tc.n, tc.bound, s.Value())
+			}
 		}
-		s.Take()
+		if posted, waiters := s.Post(3, 4); !posted || waiters != 0 || s.Value() != 4 {
+			t.Errorf("value %d, %d waiters", s.Value(), waiters)
+		}
+		s.TakeUpTo(4)
 		s.Count()
 		s.Sleep(time.Nanosecond)
-		if filled, waiters := s.Fill(3); !filled || waiters != 1 || s.Value() != 3 || s.Waiters() != 1 {
+		if posted, waiters := s.Post(3, 3); !posted || waiters != 1 || s.Value() != 3 || s.Waiters() != 1 {
 			t.Errorf("value %d, %d waiters", s.Value(), s.Waiters())
 		}
 	})
@@ -213,7 +220,7 @@ func TestUncountPassesOn(t *testing.T) {
 				s.Sleep(time.Nanosecond)
 			}
 			for range tc.tokens {
-				s.Post(sem.MaxValue)
+				s.Post(1, sem.MaxValue)
 			}
 			if wake := s.Uncount(); wake != tc.want {
 				t.Errorf("%d tokens, %d waiters: %d to wake instead of %d", tc.tokens, tc.waiters, wake, tc.want)
@@ -250,8 +257,8 @@ func TestHostileWords(t *testing.T) {
 			"Waiters":     func() { s.Waiters() },
 			"Take":        func() { s.Take() },
 			"TakeUpTo":    func() { s.TakeUpTo(math.MaxUint32) },
-			"Post":        func() { s.Post(sem.MaxValue) },
-			"Fill":        func() { s.Fill(sem.MaxValue) },
+			"Post":        func() { s.Post(1, sem.MaxValue) },
+			"Post many":   func() { s.Post(math.MaxUint32, sem.MaxValue) },
 			"Count":       s.Count,
 			"Uncount":     func() { s.Uncount() },
 			"TakeCounted": func() { s.TakeCounted() },

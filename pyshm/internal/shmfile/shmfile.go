@@ -3,7 +3,9 @@
 // multiprocessing.shared_memory and the named semaphores of glibc.
 //
 // Names here are file names, as FileName returns them. Errors are the bare
-// errno of the system call that failed, where it is about one name.
+// errno of the system call that failed, where it is about one name. Where the
+// folder of all names is to blame, the error says so and is never
+// fs.ErrNotExist.
 package shmfile
 
 import (
@@ -50,7 +52,17 @@ func FileName(name string) (string, error) {
 	return file, nil
 }
 
-type invalidName string
+// ErrSpecial is the reason when a file is no object that can be mapped: a FIFO, a
+// device, a folder.
+var ErrSpecial error = &reason{"not a segment but a special file", fs.ErrInvalid}
 
-func (e invalidName) Error() string { return string(e) }
-func (e invalidName) Unwrap() error { return fs.ErrInvalid }
+// A reason is an error of a known kind in words of its own.
+type reason struct {
+	text string
+	kind error
+}
+
+func (r *reason) Error() string { return r.text }
+func (r *reason) Unwrap() error { return r.kind }
+
+func invalidName(text string) error { return &reason{text, fs.ErrInvalid} }

@@ -34,7 +34,7 @@ func New(mode fs.FileMode) (*File, error) {
 		f, err = newHidden()
 	}
 	if err != nil {
-		return nil, err
+		return nil, blame(err, unix.W_OK|unix.X_OK)
 	}
 	// Not left to open(2), whose mode the umask cuts.
 	if err := unix.Fchmod(f.fd, uint32(mode.Perm())); err != nil {
@@ -73,38 +73,62 @@ func newHidden() (*File, error) {
 	}
 }
 
-// Open opens the object called name as it is. What is under the name need not
-// be a regular file; the caller has to look at its Mode. A FIFO does not block.
+// Open opens the object called name as it is. What is not a regular file is
+// [ErrSpecial], or the error of open(2). While another process has a lease on the
+// object, the error is EAGAIN.
 func Open(name string, readOnly bool) (*File, error) {
-	access := unix.O_RDWR
-	if readOnly {
-		access = unix.O_RDONLY
-	}
+	f, err := tryOpen(name, readOnly)
+	return f, blame(err, unix.X_OK)
+}
+
+// OpenPatiently is Open for the one name that a caller has asked for: it waits up
+// to a second for the end of a lease. In a loop over the names of others that
+// patience would let any of them delay this process for as long as they like.
+func OpenPatiently(name string, readOnly bool) (*File, error) {
 	for end := time.Now().Add(leasePatience); ; time.Sleep(time.Millisecond) {
-		fd, err := open(pathOf(name), access|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-		if err == nil {
-			return &File{fd: fd}, nil
-		}
+		f, err := Open(name, readOnly)
 		if err != unix.EAGAIN || time.Now().After(end) {
-			return nil, err
+			return f, err
 		}
 	}
 }
 
-// leasePatience is how long Open waits for the end of a lease that somebody has.
+// leasePatience is how long OpenPatiently waits.
 const leasePatience = time.Second
 
-// Lease makes sure that nobody else has the object open or mapped, in whatever
-// process, and has everybody who opens it wait until Close. If it is in use the
-// error is EAGAIN, and before Linux 5.3 always. Who neither owns the object nor
-// has CAP_LEASE gets EACCES.
-func (f *File) Lease() error {
-	// The kernel tells when somebody waits, by default with a SIGIO, which ends a
-	// process that does not expect it.
-	if _, err := unix.FcntlInt(uintptr(f.fd), unix.F_SETSIG, int(unix.SIGURG)); err != nil {
-		return err
+func tryOpen(name string, readOnly bool) (*File, error) {
+	// To open a FIFO lets its writer go on, and what it writes is lost. open(2)
+	// itself refuses symbolic links and, for writing, directories.
+	var st unix.Stat_t
+	if err := unix.Lstat(pathOf(name), &st); err != nil {
+		return nil, err
 	}
-	_, err := unix.FcntlInt(uintptr(f.fd), unix.F_SETLEASE, unix.F_WRLCK)
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG, unix.S_IFLNK, unix.S_IFDIR:
+	default:
+		return nil, ErrSpecial
+	}
+	access := unix.O_RDWR
+	if readOnly {
+		access = unix.O_RDONLY
+	}
+	fd, err := open(pathOf(name), access|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{fd: fd}
+	if err := f.checkRegular(); err != nil { // or the name has changed hands
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *File) checkRegular() error {
+	info, err := f.Stat()
+	if err == nil && !info.Mode.IsRegular() {
+		err = ErrSpecial
+	}
 	return err
 }
 
@@ -194,15 +218,16 @@ func (f *File) WriteAt(p []byte, off int64) (int, error) {
 // taken is EEXIST, or, with replace, passes from the object that has it to
 // this one.
 func (f *File) Publish(name string, replace bool) error {
+	publish := f.link
 	if replace {
-		return f.replace(name)
+		publish = f.replace
 	}
-	return f.link(name)
+	return blame(publish(name), unix.W_OK|unix.X_OK)
 }
 
 func (f *File) link(name string) error {
 	if f.hidden != "" {
-		return Link(f.hidden, name)
+		return link(f.hidden, name)
 	}
 	return unix.Linkat(unix.AT_FDCWD, f.procPath(), unix.AT_FDCWD, pathOf(name), unix.AT_SYMLINK_FOLLOW)
 }
@@ -223,13 +248,25 @@ func (f *File) Close() error {
 func Lookup(name string) (Info, error) {
 	var st unix.Stat_t
 	if err := unix.Lstat(pathOf(name), &st); err != nil {
-		return Info{}, err
+		return Info{}, blame(err, unix.X_OK)
 	}
 	return infoOf(&st), nil
 }
 
-// Link gives the object called name a second name.
+// Link gives the object called name a second name. It refuses to make one that
+// this process could not remove.
 func Link(name, alias string) error {
+	info, err := Lookup(name)
+	if err == nil {
+		err = info.checkRemovable()
+	}
+	if err == nil {
+		err = blame(link(name, alias), unix.W_OK|unix.X_OK)
+	}
+	return err
+}
+
+func link(name, alias string) error {
 	return unix.Linkat(unix.AT_FDCWD, pathOf(name), unix.AT_FDCWD, pathOf(alias), 0)
 }
 
@@ -245,13 +282,15 @@ func LinkHidden(name string) (string, error) {
 }
 
 // Unlink removes a name.
-func Unlink(name string) error { return unix.Unlink(pathOf(name)) }
+func Unlink(name string) error {
+	return blame(unix.Unlink(pathOf(name)), unix.W_OK|unix.X_OK)
+}
 
 // Names lists the names of all objects, in no particular order.
 func Names() ([]string, error) {
-	d, err := os.Open(Dir)
+	d, err := os.OpenFile(Dir, unix.O_DIRECTORY, 0)
 	if err != nil {
-		return nil, errors.Unwrap(err)
+		return nil, blame(errors.Unwrap(err), unix.R_OK)
 	}
 	defer d.Close()
 	return d.Readdirnames(-1)

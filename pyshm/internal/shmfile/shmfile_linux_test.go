@@ -335,7 +335,7 @@ func TestLease(t *testing.T) {
 	}
 }
 
-// While there is a lease, who opens the object waits.
+// While there is a lease, a process that wants this one object waits.
 func TestLeaseIsWaitedFor(t *testing.T) {
 	name := testName()
 	published(t, newUnnamed, "content", name)
@@ -343,14 +343,66 @@ func TestLeaseIsWaitedFor(t *testing.T) {
 	if err := f.Lease(); err != nil {
 		t.Fatal(err)
 	}
+	if other, err := Open(name, true); err != unix.EAGAIN {
+		t.Errorf("Open without patience = %v, %v", other, err)
+	}
 	var closed atomic.Bool
 	time.AfterFunc(20*time.Millisecond, func() {
 		closed.Store(true)
 		f.Close()
 	})
-	other := opened(t, name)
+	other, err := OpenPatiently(name, true)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if !closed.Load() {
 		t.Error("opened in spite of the lease")
 	}
 	other.Close()
+}
+
+func TestHasLeases(t *testing.T) {
+	name := testName()
+	published(t, newUnnamed, "content", name)
+	f := opened(t, name)
+	defer f.Close()
+	want := f.Lease() == nil
+	if got, err := HasLeases(); got != want || err != nil {
+		t.Errorf("HasLeases = %v, %v, but an object that is not in use: %v", got, err, want)
+	}
+}
+
+// What is written to a FIFO stays for its reader, whatever is looked at meanwhile.
+func TestFIFOIsNotOpened(t *testing.T) {
+	name := temporaryPrefix + rand.Text() // which a sweep looks at, too
+	if err := unix.Mkfifo(pathOf(name), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	defer Unlink(name)
+	var written atomic.Bool
+	go func() {
+		f, err := os.OpenFile(pathOf(name), os.O_WRONLY, 0) // waits for a reader
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		written.Store(true)
+		f.WriteString("precious")
+		f.Close()
+	}()
+	for range 20 {
+		for _, readOnly := range []bool{true, false} {
+			if f, err := Open(name, readOnly); err != ErrSpecial {
+				t.Errorf("Open = %v, %v", f, err)
+			}
+		}
+		sweep()
+		time.Sleep(time.Millisecond)
+	}
+	if written.Load() {
+		t.Error("the writer has found a reader")
+	}
+	if content, err := os.ReadFile(pathOf(name)); string(content) != "precious" {
+		t.Errorf("read %q, %v", content, err)
+	}
 }

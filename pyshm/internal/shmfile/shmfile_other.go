@@ -19,6 +19,15 @@ func New(fs.FileMode) (*File, error) { return nil, errors.ErrUnsupported }
 // Open answers errors.ErrUnsupported.
 func Open(string, bool) (*File, error) { return nil, errors.ErrUnsupported }
 
+// OpenPatiently answers errors.ErrUnsupported.
+func OpenPatiently(string, bool) (*File, error) { return nil, errors.ErrUnsupported }
+
+// HasLeases answers errors.ErrUnsupported.
+func HasLeases() (bool, error) { return false, errors.ErrUnsupported }
+
+// CheckDir answers errors.ErrUnsupported.
+func CheckDir() error { return errors.ErrUnsupported }
+
 // Lookup answers errors.ErrUnsupported.
 func Lookup(string) (Info, error) { return Info{}, errors.ErrUnsupported }
 

@@ -1,0 +1,49 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// stops is locked while this process may hold a lease on a segment, and must not
+// be stopped: each process that opens the segment would wait until it goes on.
+var stops sync.Mutex
+
+// unstopped calls a function that may take leases. A Ctrl-Z takes effect when it
+// has returned. Against SIGSTOP there is no remedy.
+func unstopped(f func()) {
+	deferStops()
+	stops.Lock()
+	defer stops.Unlock()
+	f()
+}
+
+// deferStops lets Ctrl-Z wait for its turn, until this process ends: the Go
+// runtime does not give the signal back to the kernel once it was asked for.
+var deferStops = sync.OnceFunc(func() {
+	if signal.Ignored(syscall.SIGTSTP) { // as in shells without job control
+		return
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTSTP)
+	go func() {
+		for range signals {
+			stop()
+		}
+	}()
+})
+
+// stop does what the kernel does at a Ctrl-Z. SIGTTIN is the signal that has the
+// same effect: none, where no shell could let the process go on.
+func stop() {
+	stops.Lock()
+	defer stops.Unlock()
+	_ = syscall.Kill(os.Getpid(), syscall.SIGTTIN)
+	// Kill may return shortly before this thread stops, too.
+	time.Sleep(10 * time.Millisecond)
+}
