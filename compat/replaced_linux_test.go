@@ -140,6 +140,42 @@ func TestUnlinkAfterReplace(t *testing.T) {
 	})
 }
 
+// TestReplacedUnderPythonsManager: a manager of Python's that was asked to track a name
+// leaves its successor alone, when it is asked to release it and at its end.
+func TestReplacedUnderPythonsManager(t *testing.T) {
+	ownTemp(t)
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
+		p := start(t, py, workerEnv(t))
+		connectTo(t, p, "None", authkey)
+		check(t, p.Exec(`
+manager.start()
+def request(method, name):
+    connection = manager._Client(manager.address, authkey=manager._authkey)
+    try:
+        dispatch(connection, None, method, (name,))
+    finally:
+        connection.close()
+`))
+		request := func(method, name string) { check(t, p.Exec(fmt.Sprintf("request(%q, %q)", method, name))) }
+		names := map[string]string{}
+		for _, what := range []string{"released", "replaced and released", "kept", "replaced"} {
+			names[what] = goList(t, py.Layout()).Name()
+			request("track_segment", names[what])
+		}
+		successors := []*pyshm.ShareableList{replace(t, py, names["replaced and released"]), replace(t, py, names["replaced"])}
+		request("release_segment", names["released"])
+		request("release_segment", names["replaced and released"])
+		wantEqual(t, "what was released is there", exists(names["released"]), false)
+		check(t, p.Exec("manager.shutdown()"))
+		check(t, p.Close())
+		wantEqual(t, "what has kept its name is there", exists(names["kept"]), false)
+		for _, list := range successors {
+			wantCurrent(t, "a successor", list, true)
+		}
+	})
+}
+
 // TestMixedTree: some of the processes that share a tracker run WorkerEnv's
 // sitecustomize, and some do not. What they create is removed, and nothing is printed
 // that Python would not.

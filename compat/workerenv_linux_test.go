@@ -28,10 +28,6 @@ func TestWorkerEnvRunsHiddenSiteCustomize(t *testing.T) {
 			t.Skipf("%v makes no virtual environments: %s", py, out)
 		}
 		py.Path = filepath.Join(venv, "bin", "python")
-		prefix := must(exec.CommandContext(t.Context(), py.Path, "-c", "import sys; print(sys.prefix)").Output())(t)
-		if strings.TrimSpace(string(prefix)) != venv {
-			t.Skipf("%s is started by a script that does not know virtual environments", py)
-		}
 		for _, site := range must(filepath.Glob(filepath.Join(venv, "lib", "*", "site-packages")))(t) {
 			writeSiteCustomize(t, site, hidden)
 		}

@@ -8,7 +8,7 @@ nothing until the process imports multiprocessing.shared_memory or the tracker. 
 - an attach starts the resource tracker as ever, but does not register the segment,
   so that it stays when the process ends; and one that fails does not unlink;
 - what the process creates is registered as ever, together with its identity;
-- unlink() and the tracker remove a name as ever, unless it has passed to another
+- unlink(), the tracker and a manager remove a name as ever, unless it has passed to another
   segment meanwhile. (In the microseconds between the look and the removal it still
   can: no system call does both.)
 
@@ -77,7 +77,7 @@ def _change_tracker(tracker):
             # the name of a segment that this process has only attached to.
             try:
                 register(name, rtype)
-            except UnicodeEncodeError:  # no tracker can hold this one
+            except ValueError:  # this tracker cannot hold it: too long, or not ASCII
                 return
         unregister(name, rtype)
 
@@ -225,6 +225,29 @@ def _change_shared_memory(shared_memory):
         sys.stderr.write(message % os.getpid())
 
 
+def _change_managers(managers):
+    """Changes multiprocessing.managers: a manager, too, removes only what it was asked
+    to track. What has the name by then it leaves alone.
+    """
+    tracker = getattr(managers, "_SharedMemoryTracker", None)
+    if tracker is None:
+        return
+    register_segment, destroy_segment = tracker.register_segment, tracker.destroy_segment
+
+    def register_with_identity(self, name):
+        vars(self).setdefault("_pyshm_identities", {})[name] = _identity(name)
+        register_segment(self, name)
+
+    def destroy_own(self, name):
+        own = vars(self).get("_pyshm_identities", {}).pop(name, None)
+        if own is not None and _identity(name) not in (own, None):
+            self.segment_names.remove(name)
+        else:
+            destroy_segment(self, name)
+
+    tracker.register_segment, tracker.destroy_segment = register_with_identity, destroy_own
+
+
 def _change_util(util):
     """Changes multiprocessing.util: before a Python is started, this file is restored if
     it is gone, as its folder may be for a cleaner's or a user's doing.
@@ -287,6 +310,7 @@ class _ChangeAfterImport:
 
     changes = {
         "multiprocessing.resource_tracker": _change_tracker,
+        "multiprocessing.managers": _change_managers,
         "multiprocessing.shared_memory": _change_shared_memory,
         "multiprocessing.util": _change_util,
     }
