@@ -68,7 +68,7 @@ func testNumpy(t *testing.T, p *compat.Peer) {
 	}
 	check(t, p.Exec("import numpy"))
 	for _, row := range viewRows {
-		array := fmt.Sprintf("numpy.ndarray(3, '%s', made.buf, %d)", row.dtype, viewOffset)
+		array := fmt.Sprintf("numpy.frombuffer(made.buf, '%s', 3, %d)", row.dtype, viewOffset)
 		row.test(t, p, array+"[:] = "+row.python, "tuple("+array+".tolist()) == "+row.python)
 	}
 }

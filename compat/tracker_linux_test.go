@@ -31,7 +31,11 @@ func helper(t *testing.T) compat.PeerOption {
 }
 
 // ownTemp makes the directory of WorkerEnv go away after the test.
-func ownTemp(t *testing.T) { t.Setenv("TMPDIR", t.TempDir()) }
+func ownTemp(t *testing.T) {
+	cache := t.TempDir()
+	check(t, os.Chmod(filepath.Dir(cache), 0o755)) // root's workers may run as other users
+	t.Setenv("XDG_CACHE_HOME", cache)
+}
 
 // goList makes a list in Go, in the layout of an interpreter.
 func goList(t *testing.T, layout format.Layout) *pyshm.ShareableList {
@@ -312,17 +316,17 @@ func TestUnlinkOfUntrackable(t *testing.T) {
 		p := start(t, py, helper(t))
 		check(t, p.Exec("from pyshm_attach import attach_block"))
 		ordinary := segmentName()
-		for _, suffix := range []string{"é", ":", ":shared_memory", "a:b", "\n", times(255-len(ordinary), "x")} {
+		for _, suffix := range []string{"é", ":", ":shared_memory", "a:b", "\n", "é\n", times(255-len(ordinary), "x")} {
 			name := ordinary + suffix
 			removeAfter(t, name)
 			check(t, os.WriteFile(fileOf(name), make([]byte, 8), 0o600))
 			check(t, p.Exec(fmt.Sprintf("block = attach_block(%q); block.unlink(); block.close()", name)))
 			wantEqual(t, "the name is there", exists(name), false)
-		}
-		if py.AtLeast(3, 15) { // whose tracker holds it, so that it has to be forgotten
-			name := ordinary + "é"
-			check(t, p.Exec(fmt.Sprintf("created = SharedMemory(%q, create=True, size=8); attach_block(%[1]q).unlink()", name)))
-			wantEqual(t, "the name is there", exists(name), false)
+			// One that the tracker of this version holds has to be forgotten.
+			if py.AtLeast(3, 15) && len(name) < 255 || py.Version[1] == 14 && suffix != "é" {
+				check(t, p.Exec(fmt.Sprintf("made = SharedMemory(%q, create=True, size=8)", name)))
+				check(t, p.Exec(fmt.Sprintf("block = attach_block(%q); block.unlink(); block.close(); made.close()", name)))
+			}
 		}
 		check(t, p.Close())
 		wantEqual(t, "standard error", p.Stderr(), "")

@@ -33,6 +33,9 @@ const untracked = "Python 3.13: created or attached to with `track=False`"
 // when processes end, here with one Python. The tests of package compat have all
 // of them end, in more ways.
 func TestWhoRemovesWhat(t *testing.T) {
+	cache := t.TempDir()
+	check(t, os.Chmod(filepath.Dir(cache), 0o755))
+	t.Setenv("XDG_CACHE_HOME", cache)
 	py := newestPython(t)
 	want := removalTable(t)
 	if !py.HasTrack {
@@ -140,6 +143,16 @@ func (e ending) newBlock() string {
 	return m.Name()
 }
 
+// replace puts new segments under names that others have.
+func (e ending) replace(names []string) {
+	e.Helper()
+	for _, name := range names {
+		m, err := pyshm.Create(name, 64, pyshm.Replace())
+		check(e.T, err)
+		check(e.T, m.Close())
+	}
+}
+
 // startPython starts a Python that has executed statements.
 func (e ending) startPython(statements string, options ...compat.PeerOption) *compat.Peer {
 	e.Helper()
@@ -168,14 +181,16 @@ func (e ending) python() {
 	dir := e.TempDir()
 	check(e.T, os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper), 0o600))
 	created, attached, helped := e.newName(), e.newBlock(), e.newBlock()
+	replaced := []string{e.newName(), e.newBlock()}
 	p := e.startPython(fmt.Sprintf(`
 from multiprocessing.managers import SharedMemoryManager
 from pyshm_attach import attach_block
 created = SharedMemory(%q, create=True, size=64)
 attached = SharedMemory(%q), SharedMemory(%q), SharedMemory(%q), attach_block(%q)
+replaced = SharedMemory(%q, create=True, size=64), SharedMemory(%q)
 manager = SharedMemoryManager(address=%s, authkey=b"authkey")
 managed = manager.SharedMemory(64)
-`, created, attached, alias, tracked, helped, m.PythonAddress()), compat.Dir(dir))
+`, created, attached, alias, tracked, helped, replaced[0], replaced[1], m.PythonAddress()), compat.Dir(dir))
 	names, err := m.Segments(e.Context())
 	check(e.T, err)
 
@@ -185,9 +200,11 @@ managed = manager.SharedMemory(64)
 		check(e.T, p.Exec(fmt.Sprintf("without = SharedMemory(%q, create=True, size=64, track=False), SharedMemory(%q, track=False)",
 			without[0], without[1])))
 	}
+	e.replace(replaced)
 	_, err = p.Exit(e.how)
 	check(e.T, err)
 
+	e.saw("Python: what replaced a segment that it created or attached to", replaced...)
 	e.saw("Python: created", created)
 	e.saw("Python: attached to", attached)
 	e.saw("Python: attached to with `pyshm_attach`", helped)
@@ -211,14 +228,17 @@ func (e ending) sawRestored(row, name string) {
 // protectedPython ends a Python that was started by WorkerEnv.
 func (e ending) protectedPython() {
 	created, attached := e.newName(), e.newBlock()
+	replaced := []string{e.newName(), e.newBlock()}
 	p := e.startPython(
-		fmt.Sprintf("segments = SharedMemory(%q, create=True, size=64), SharedMemory(%q)", created, attached),
-		compat.Command(func(cmd *exec.Cmd) {
-			cmd.Env = append(cmd.Environ(), "TMPDIR="+e.TempDir())
-			check(e.T, pyshm.WorkerEnv(cmd))
-		}))
+		fmt.Sprintf(`
+segments = SharedMemory(%q, create=True, size=64), SharedMemory(%q)
+replaced = SharedMemory(%q, create=True, size=64), SharedMemory(%q)
+`, created, attached, replaced[0], replaced[1]),
+		compat.Command(func(cmd *exec.Cmd) { check(e.T, pyshm.WorkerEnv(cmd)) }))
+	e.replace(replaced)
 	_, err := p.Exit(e.how)
 	check(e.T, err)
+	e.saw("Python under `pyshm run` or `WorkerEnv`: what replaced such a segment", replaced...)
 	e.saw("Python under `pyshm run` or `WorkerEnv`: created", created)
 	e.saw("Python under `pyshm run` or `WorkerEnv`: attached to", attached)
 }

@@ -117,6 +117,8 @@ func remedied(op string, err error) error {
 		remedy = "unlink segments that nobody uses, or enlarge /dev/shm"
 	case errno == syscall.EEXIST && (op == "create condition" || op == "create event"):
 		remedy = "attach to what it is a part of, or unlink that"
+	case errno == syscall.EEXIST && (op == "create" || op == "create list"):
+		remedy = "attach to it, unlink it, or use Replace; a Python that has the old segment removes the name when it ends, except under WorkerEnv"
 	case errno == syscall.EEXIST:
 		remedy = "attach to it, unlink it, or use Replace"
 	case errno == syscall.ENOENT && strings.HasPrefix(op, "create"):

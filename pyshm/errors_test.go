@@ -16,7 +16,7 @@ func TestErrorText(t *testing.T) {
 		want string
 		is   error
 	}{
-		{wrap("create", "/x", syscall.EEXIST), `pyshm: create "x": file exists (attach to it, unlink it, or use Replace)`, fs.ErrExist},
+		{wrap("create", "/x", syscall.EEXIST), `pyshm: create "x": file exists (attach to it, unlink it, or use Replace; a Python that has the old segment removes the name when it ends, except under WorkerEnv)`, fs.ErrExist},
 		{wrap("create", "", syscall.ENOSPC), `pyshm: create: no space left on device (unlink segments that nobody uses, or enlarge /dev/shm)`, syscall.ENOSPC},
 		{wrap("attach", "x", syscall.ENOENT), `pyshm: attach "x": no such file or directory (not created yet, or unlinked)`, fs.ErrNotExist},
 		{wrap("create", "x", syscall.ENOENT), `pyshm: create "x": no such file or directory (another process has removed its temporary name)`, fs.ErrNotExist},

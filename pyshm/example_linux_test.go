@@ -78,7 +78,7 @@ func ExampleView() {
 	defer m.Unlink()
 	defer m.Close()
 
-	// numpy.ndarray((3,), numpy.float64, shm.buf, offset=8)
+	// numpy.frombuffer(shm.buf, "d", 3, 8)
 	samples, err := pyshm.View[float64](m, 8, 3)
 	if err != nil {
 		fmt.Println(err)

@@ -82,7 +82,8 @@ func (l *Lock) Waiters() (int, error) { return l.s.Waiters() }
 func (l *Lock) Locker() sync.Locker { return locker{l} }
 
 // Unlink removes the name, before or after Close. Those who are attached keep
-// the lock. [SharedMemory.Unlink] says what it refuses.
+// the lock. [SharedMemory.Unlink] says what it refuses. Leave what Python has made
+// to Python, which otherwise prints a traceback when its object ends.
 func (l *Lock) Unlink() error { return l.s.Unlink() }
 
 // Close detaches from the lock. Those who wait through this handle return

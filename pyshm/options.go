@@ -51,6 +51,11 @@ func Layout(layout format.Layout) CreateOption {
 // old segment keeps it, who attaches from then on gets the new one. What a
 // process leaves that is killed just before that step, under a hidden name, the
 // next Replace removes.
+//
+// Python's resource tracker goes by names. A Python process that has created the
+// old segment, or attached to it, removes the name when it ends, and so the new
+// segment; its unlink does the same. A Python that [WorkerEnv] has prepared, and
+// one that has attached with pyshm_attach.py, leave the new segment alone.
 func Replace() CreateOption {
 	return func(o *createOptions) { o.replace = true }
 }

@@ -362,7 +362,8 @@ func (s *Semaphore) Waiters() (waiters int, err error) {
 func (s *Semaphore) Locker() sync.Locker { return locker{s} }
 
 // Unlink removes the name, before or after Close. Those who are attached keep
-// the semaphore. [SharedMemory.Unlink] says what it refuses.
+// the semaphore. [SharedMemory.Unlink] says what it refuses. Leave what Python has made
+// to Python, which otherwise prints a traceback when its object ends.
 func (s *Semaphore) Unlink() error {
 	const op = "unlink"
 	if s == nil || s.m == nil {

@@ -227,6 +227,9 @@ func (m *SharedMemory) discard() {
 // It is [SharedMemory.Unlink], not this function, that removes a name only if
 // it still belongs to the segment one knows.
 //
+// Leave the names of what Python has made to Python's own unlink: its resource
+// tracker warns at the end of what is gone by then.
+//
 // Locks and semaphores have the names of their files here: "sem." and the name.
 func Unlink(name string) error {
 	file, err := shmfile.FileName(name)

@@ -20,6 +20,11 @@ type Element interface {
 // machine's byte order, without copying them. The offset has to be a multiple
 // of the alignment of T, else the reason is [format.ErrUnaligned].
 //
+// In Python, numpy.frombuffer(shm.buf, dtype, n, offset) is the same memory as an
+// array. It holds the buffer, so that shm.close() raises BufferError while the array
+// lives; an array made by numpy.ndarray(..., buffer=shm.buf) does not, and crashes
+// Python when it is touched after the block is closed or collected.
+//
 // What is said of the slice that [SharedMemory.Bytes] returns is true of this
 // one.
 func View[T Element](m *SharedMemory, offset, n int) ([]T, error) {

@@ -1,17 +1,11 @@
 package pyshm
 
 import (
-	"crypto/sha256"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
-
-	"github.com/pyshm-go/pyshm/scripts"
 )
 
 // WorkerEnv changes the environment of cmd such that a Python program which it
@@ -27,32 +21,52 @@ import (
 //
 // It holds for every Python that inherits the environment, worker processes of
 // multiprocessing and children of children included, from 3.8 on, PyPy too. What
-// a Python process creates is tracked as always, its unlink works as always, and
-// what is printed on standard error is no more than always.
+// a Python process creates is tracked as always, and what is printed on standard
+// error is no more than always. Its unlink, its resource tracker and its managers
+// remove a name as always, unless the name has passed to another segment, as by
+// [Replace]: then it stays, and unlink raises FileNotFoundError.
 //
 // How: it puts a directory in front of PYTHONPATH which holds a sitecustomize.py
 // that changes multiprocessing.shared_memory when a process imports it. An
 // existing PYTHONPATH stays, and a sitecustomize that this one hides is run. It
-// takes each Python 0.2 ms to start with it, or 3 ms where Python does not keep
+// takes each Python 0.5 ms to start with it, or 4 ms where Python does not keep
 // bytecode. Set cmd.Env and cmd.Dir before the call, not after it.
 //
 // It does not reach a Python that ignores PYTHONPATH or sitecustomize (python3
-// -E, -I or -S), one that is started with another environment (as sudo does), one
-// that does not see the directory (in a container), one where another
-// sitecustomize comes first on PYTHONPATH and does not run those behind it, or a
-// 3.8 or 3.9 that has multiprocessing in a zip file. Such programs can use
-// pyshm_attach.py, or [SharedMemory.Alias].
+// -E, -I or -S: an error that is [fs.ErrInvalid] if cmd is such a Python itself),
+// one that is started with another environment (as sudo does), one that does not
+// see the directory (in a container), one where another sitecustomize comes first
+// on PYTHONPATH and does not run those behind it, or a 3.8 or 3.9 that has
+// multiprocessing in a zip file. Such programs can use pyshm_attach.py, or
+// [SharedMemory.Alias]. With PYSHM_VERBOSE=1 in its environment, each process that
+// is reached prints a line to standard error when it imports shared_memory.
 //
-// The directory is os.TempDir()/pyshm-UID-HASH and stays for the next call; its
-// name changes with its content. An error is returned unless it belongs to this
-// user and nobody else can write to it or put another one in its place, because
-// whoever can do so runs code in the worker. On Windows, where Python has no
-// resource tracker, WorkerEnv does nothing.
+// The directory stays for the next call; its name changes with its content. It is
+//
+//   - pyshm/site-HASH in [os.UserCacheDir], except that root, whose workers may run
+//     as other users, passes over a cache that these cannot read,
+//   - or else, for root, /run/pyshm/site-HASH,
+//   - or else pyshm-UID-HASH in [os.TempDir], with a random ending if another user
+//     has taken that name. The worker holds a shared flock(2) on this one, which
+//     keeps systemd-tmpfiles from removing it.
+//
+// A place is passed over unless the directory belongs to this user and no other
+// user can write to it or put another one in its place, because a user who can
+// runs code in the worker. An error is returned if none is left. If the directory
+// is removed while a worker runs, the worker restores it before it starts another
+// Python through multiprocessing, or prints a line to standard error where it
+// cannot do so safely.
+//
+// On Windows, where Python has no resource tracker, WorkerEnv does nothing.
 func WorkerEnv(cmd *exec.Cmd) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
-	dir, err := siteDir()
+	err := checkFlags(cmd)
+	var dir string
+	if err == nil {
+		dir, err = siteDir()
+	}
 	if err != nil {
 		return &Error{Op: "prepare a worker", Err: err}
 	}
@@ -77,91 +91,40 @@ func withPythonPath(env []string, dir string) []string {
 	return append(env, "PYTHONPATH="+dir)
 }
 
-// siteDir returns the directory that holds sitecustomize.py, and makes it if
-// need be.
-func siteDir() (string, error) {
-	temp, err := filepath.Abs(os.TempDir())
-	if err == nil {
-		temp, err = filepath.EvalSymlinks(temp)
-	}
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256([]byte(scripts.SiteCustomize))
-	dir := filepath.Join(temp, fmt.Sprintf("pyshm-%d-%x", os.Geteuid(), sum[:6]))
-	if strings.ContainsRune(dir, filepath.ListSeparator) {
-		return "", invalid("%s cannot be an entry of PYTHONPATH", dir)
-	}
-	if err := checkParents(dir); err != nil {
-		return "", err
-	}
-	// Python would make __pycache__ with the umask of the worker, which may let
-	// others write to it.
-	for _, d := range []string{dir, filepath.Join(dir, "__pycache__")} {
-		if err := makeOwnDir(d); err != nil {
-			return "", err
-		}
-	}
-	return dir, provideFile(filepath.Join(dir, "sitecustomize.py"), scripts.SiteCustomize)
-}
+var pythonName = regexp.MustCompile(`^(python|pypy)[0-9.]*[a-z]*(\.exe)?$`)
 
-// checkParents returns an error if another user could rename or remove dir or a
-// directory that it lies in.
-func checkParents(dir string) (unsafe error) {
-	for parent := filepath.Dir(dir); ; parent = filepath.Dir(parent) {
-		info, err := os.Stat(parent)
-		if err != nil {
-			return err
-		}
-		switch mode := info.Mode(); {
-		case !ownedByUser(info) && !ownedByRoot(info): // whom no mode stops
-			return fmt.Errorf("%s belongs to another user, who can replace what is in it: %w; set TMPDIR to another directory",
-				parent, fs.ErrPermission)
-		case mode.Perm()&0o011 == 0: // others do not get any further down
-			unsafe = nil
-		case mode.Perm()&0o022 != 0 && mode&fs.ModeSticky == 0:
-			unsafe = fmt.Errorf("%s (%v) lets other users replace what is in it: %w; set TMPDIR to another directory",
-				parent, mode, fs.ErrPermission)
-		}
-		if parent == filepath.Dir(parent) {
-			return unsafe
-		}
-	}
-}
-
-// makeOwnDir makes a directory that everybody can read, since the worker may run
-// as another user, and this user alone can write to.
-func makeOwnDir(dir string) error {
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() || !ownedByUser(info) || info.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("%s (%v) is not a directory that this user alone can write to: %w; remove it or set TMPDIR to another directory",
-			dir, info.Mode(), fs.ErrPermission)
-	}
-	return os.Chmod(dir, 0o755) // whatever the umask is
-}
-
-// provideFile puts content into the file, atomically, unless it is there.
-func provideFile(file, content string) error {
-	if have, err := os.ReadFile(file); err == nil && string(have) == content {
+// checkFlags returns an error if cmd is a Python with options that make it ignore
+// PYTHONPATH or sitecustomize.
+func checkFlags(cmd *exec.Cmd) error {
+	if !pythonName.MatchString(filepath.Base(cmd.Path)) {
 		return nil
 	}
-	temp, err := os.CreateTemp(filepath.Dir(file), ".new-*")
-	if err != nil {
-		return err
+	for i := 1; i < len(cmd.Args); i++ {
+		arg := cmd.Args[i]
+		switch {
+		case arg == "--check-hash-based-pycs":
+			i++ // its argument
+			continue
+		case strings.HasPrefix(arg, "--") && arg != "--":
+			continue
+		case !strings.HasPrefix(arg, "-") || arg == "-" || arg == "--": // the program
+			return nil
+		}
+		// Letters, of which one with an argument is the last: c and m end the options.
+		at, letters := strings.IndexAny(arg, "cmWX"), arg
+		if at >= 0 {
+			letters = arg[:at]
+		}
+		if strings.ContainsAny(letters, "EIS") {
+			return invalid("%s %s ignores PYTHONPATH or sitecustomize, and so what keeps it from removing segments", cmd.Args[0], arg)
+		}
+		switch {
+		case at < 0:
+		case arg[at] == 'c' || arg[at] == 'm':
+			return nil
+		case at == len(arg)-1:
+			i++ // the argument of W or X
+		}
 	}
-	_, err = temp.WriteString(content)
-	err = errors.Join(err, temp.Chmod(0o644), temp.Close())
-	if err == nil {
-		err = os.Rename(temp.Name(), file)
-	}
-	if err != nil {
-		os.Remove(temp.Name())
-	}
-	return err
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -41,7 +42,7 @@ func workerPath(t *testing.T, env ...string) string {
 }
 
 func TestWorkerEnv(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
+	ownPlaces(t)
 	dir := workerPath(t, "A=1")
 	content, err := os.ReadFile(filepath.Join(dir, "sitecustomize.py"))
 	if err != nil || string(content) != scripts.SiteCustomize {
@@ -62,7 +63,7 @@ func TestWorkerEnv(t *testing.T) {
 }
 
 func TestWorkerEnvInherits(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
+	ownPlaces(t)
 	t.Setenv("PYTHONPATH", "/inherited")
 	t.Setenv("PYSHM_TEST", "kept")
 	cmd := exec.Command("env")
@@ -83,7 +84,7 @@ func TestWorkerEnvInherits(t *testing.T) {
 // What is in the directory is run by every worker, so it must be what it should
 // be, readable for a worker with another user, and nobody else's to change.
 func TestWorkerEnvMends(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
+	ownPlaces(t)
 	dir := workerPath(t)
 	file := filepath.Join(dir, "sitecustomize.py")
 	cache := filepath.Join(dir, "__pycache__")
@@ -113,53 +114,164 @@ func TestWorkerEnvMends(t *testing.T) {
 	}
 }
 
-func TestWorkerEnvRefusesWhatOthersCanChange(t *testing.T) {
+// places are where WorkerEnv may put its directory.
+type places struct{ top, cache, run, temp string }
+
+// ownPlaces gives WorkerEnv places of the test's own, all usable and open to other
+// users.
+func ownPlaces(t *testing.T) places {
+	t.Helper()
+	top := t.TempDir()
+	p := places{top, filepath.Join(top, "cache"), filepath.Join(top, "run"), filepath.Join(top, "temp")}
+	err := errors.Join(os.Chmod(filepath.Dir(top), 0o755), os.Chmod(top, 0o755)) // testing closes them
+	for _, dir := range []string{p.cache, p.run, p.temp} {
+		err = errors.Join(err, os.Mkdir(dir, 0o755), os.Chmod(dir, 0o755))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_CACHE_HOME", p.cache)
+	t.Setenv("TMPDIR", p.temp)
+	pyshm.SetRunDir(t, p.run)
+	return p
+}
+
+func rootOnly(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a directory away")
+	}
+}
+
+func wantBelow(t *testing.T, dir, place string) {
+	t.Helper()
+	if !strings.HasPrefix(dir, place+"/") {
+		t.Errorf("the directory is %s, want one in %s", dir, place)
+	}
+}
+
+func TestWorkerEnvPlaces(t *testing.T) {
+	if runtime.GOOS == "darwin" {
+		t.Skip("the cache does not follow XDG_CACHE_HOME")
+	}
+	t.Run("cache", func(t *testing.T) {
+		p := ownPlaces(t)
+		wantBelow(t, workerPath(t), p.cache)
+	})
+	t.Run("a cache that is yet to be made", func(t *testing.T) {
+		p := ownPlaces(t)
+		if err := os.Remove(p.cache); err != nil {
+			t.Fatal(err)
+		}
+		dir := workerPath(t)
+		if os.Geteuid() == 0 { // whose workers could not read it
+			wantBelow(t, dir, p.run)
+		} else {
+			wantBelow(t, dir, p.cache)
+		}
+	})
+	t.Run("a cache that other users cannot read", func(t *testing.T) {
+		p := ownPlaces(t)
+		if err := os.Chmod(p.cache, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		dir := workerPath(t)
+		if os.Geteuid() == 0 {
+			wantBelow(t, dir, p.run)
+		} else {
+			wantBelow(t, dir, p.cache)
+		}
+	})
+	t.Run("no home", func(t *testing.T) {
+		p := ownPlaces(t)
+		pyshm.SetRunDir(t, filepath.Join(p.top, "missing"))
+		t.Setenv("XDG_CACHE_HOME", "")
+		for _, home := range []string{"", filepath.Join(p.top, "missing")} {
+			t.Setenv("HOME", home)
+			wantBelow(t, workerPath(t), p.temp)
+		}
+		if _, err := os.Stat(filepath.Join(p.top, "missing")); err == nil {
+			t.Error("the home was made")
+		}
+	})
+}
+
+// tempOnly leaves WorkerEnv the temporary directory alone.
+func tempOnly(t *testing.T) places {
+	t.Helper()
+	p := ownPlaces(t)
+	t.Setenv("XDG_CACHE_HOME", filepath.Join(p.top, "missing", "cache"))
+	pyshm.SetRunDir(t, filepath.Join(p.top, "missing"))
+	return p
+}
+
+// TestWorkerEnvWithNameTaken: in a place where any user can make names, another user
+// has made the one that WorkerEnv would. It makes one that cannot be known before, and
+// finds it again.
+func TestWorkerEnvWithNameTaken(t *testing.T) {
+	for name, take := range map[string]func(t *testing.T, dir string) error{
+		"another user's directory": func(t *testing.T, dir string) error {
+			rootOnly(t)
+			return os.Chown(dir, 65534, 65534)
+		},
+		"directory writable by others":    func(t *testing.T, dir string) error { return os.Chmod(dir, 0o757) },
+		"directory writable by the group": func(t *testing.T, dir string) error { return os.Chmod(dir, 0o775) },
+		"bytecode writable by others": func(t *testing.T, dir string) error {
+			return os.Chmod(filepath.Join(dir, "__pycache__"), 0o757)
+		},
+		"symbolic link": func(t *testing.T, dir string) error {
+			return errors.Join(os.Rename(dir, dir+".moved"), os.Symlink(dir+".moved", dir))
+		},
+		"file": func(t *testing.T, dir string) error {
+			return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := tempOnly(t)
+			taken := workerPath(t)
+			if err := take(t, taken); err != nil {
+				t.Fatal(err)
+			}
+			dir := workerPath(t)
+			wantBelow(t, dir, p.temp)
+			if dir == taken || !strings.HasPrefix(dir, taken+"-") {
+				t.Errorf("the directory is %s", dir)
+			}
+			if again := workerPath(t); again != dir {
+				t.Errorf("the next call makes %s", again)
+			}
+			content, err := os.ReadFile(filepath.Join(dir, "sitecustomize.py"))
+			if err != nil || string(content) != scripts.SiteCustomize {
+				t.Errorf("sitecustomize.py holds %.40q, %v", content, err)
+			}
+		})
+	}
+}
+
+func TestWorkerEnvRefusesUnsafePlaces(t *testing.T) {
 	for _, test := range []struct {
 		name  string
-		spoil func(temp, dir string) error
+		spoil func(t *testing.T, p places) error
 	}{
-		{"directory writable by others", func(temp, dir string) error { return os.Chmod(dir, 0o757) }},
-		{"directory writable by the group", func(temp, dir string) error { return os.Chmod(dir, 0o775) }},
-		{"bytecode writable by others", func(temp, dir string) error { return os.Chmod(filepath.Join(dir, "__pycache__"), 0o757) }},
-		{"parent writable by others", func(temp, dir string) error { return os.Chmod(temp, 0o777) }},
-		{"parent writable by the group", func(temp, dir string) error { return os.Chmod(temp, 0o775) }},
-		{"grandparent writable by others", func(temp, dir string) error { return os.Chmod(filepath.Dir(temp), 0o777) }},
-		{"another user's parent", func(temp, dir string) error {
-			if os.Geteuid() != 0 {
-				t.Skip("only root can give a directory away")
-			}
-			return errors.Join(os.Chmod(temp, 0o777|fs.ModeSticky), os.Chown(temp, 65534, 65534))
-		}},
-		{"symbolic link", func(temp, dir string) error {
-			return errors.Join(os.Rename(dir, dir+".moved"), os.Symlink(dir+".moved", dir))
-		}},
-		{"file", func(temp, dir string) error {
-			return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600))
-		}},
-		{"another user's directory", func(temp, dir string) error {
-			if os.Geteuid() != 0 {
-				t.Skip("only root can give a directory away")
-			}
-			return os.Chown(dir, 65534, 65534)
+		{"parent writable by others", func(t *testing.T, p places) error { return os.Chmod(p.temp, 0o777) }},
+		{"parent writable by the group", func(t *testing.T, p places) error { return os.Chmod(p.temp, 0o775) }},
+		{"grandparent writable by others", func(t *testing.T, p places) error { return os.Chmod(p.top, 0o777) }},
+		{"another user's parent", func(t *testing.T, p places) error {
+			rootOnly(t)
+			return errors.Join(os.Chmod(p.temp, 0o777|fs.ModeSticky), os.Chown(p.temp, 65534, 65534))
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			parent := t.TempDir()
-			temp := filepath.Join(parent, "tmp")
-			err := errors.Join(os.Mkdir(temp, 0o755), os.Chmod(temp, 0o755),
-				os.Chmod(parent, 0o755), os.Chmod(filepath.Dir(parent), 0o755)) // testing closes it
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Setenv("TMPDIR", temp)
-			dir := workerPath(t)
-			if err := test.spoil(temp, dir); err != nil {
+			p := tempOnly(t)
+			if err := test.spoil(t, p); err != nil {
 				t.Fatal(err)
 			}
 			cmd := exec.Command("python3")
-			err = pyshm.WorkerEnv(cmd)
+			err := pyshm.WorkerEnv(cmd)
 			if !errors.Is(err, fs.ErrPermission) {
 				t.Fatalf("WorkerEnv: %v, want a refusal", err)
+			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("the error has more than one line: %v", err)
 			}
 			if cmd.Env != nil {
 				t.Errorf("the refused command has the environment %q", cmd.Env)
@@ -167,10 +279,20 @@ func TestWorkerEnvRefusesWhatOthersCanChange(t *testing.T) {
 			t.Log(err)
 		})
 	}
+	t.Run("cache writable by others", func(t *testing.T) {
+		p := ownPlaces(t)
+		if err := os.Chmod(p.cache, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if dir := workerPath(t); strings.HasPrefix(dir, p.cache) {
+			t.Errorf("the directory is %s", dir)
+		}
+	})
 }
 
 func TestWorkerEnvRefusesAColonInTMPDIR(t *testing.T) {
-	temp := filepath.Join(t.TempDir(), "a:b")
+	p := tempOnly(t)
+	temp := filepath.Join(p.temp, "a:b")
 	if err := os.Mkdir(temp, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -189,12 +311,48 @@ func TestWorkerEnvAcceptsSafeParents(t *testing.T) {
 		{"below a closed directory", 0o777, 0o700},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			temp := t.TempDir()
-			if err := errors.Join(os.Chmod(temp, test.parentMode), os.Chmod(filepath.Dir(temp), test.above)); err != nil {
+			p := tempOnly(t)
+			if err := errors.Join(os.Chmod(p.temp, test.parentMode), os.Chmod(p.top, test.above)); err != nil {
 				t.Fatal(err)
 			}
-			t.Setenv("TMPDIR", temp)
-			workerPath(t)
+			wantBelow(t, workerPath(t), p.temp)
 		})
+	}
+}
+
+// TestWorkerEnvRefusesFlags that make Python ignore what WorkerEnv does.
+func TestWorkerEnvRefusesFlags(t *testing.T) {
+	ownPlaces(t)
+	for _, test := range []struct {
+		command string
+		refused bool
+	}{
+		{"python3 worker.py", false},
+		{"python3 -I worker.py", true},
+		{"python3 -E worker.py", true},
+		{"python3 -S worker.py", true},
+		{"python3.13t -bEs worker.py", true},
+		{"/usr/bin/pypy3 -u -I -m worker", true},
+		{"python3 -Im worker", true},
+		{"python3 -mI", false},
+		{"python3 -sm worker -I", false},
+		{"python3 -c pass -E", false},
+		{"python3 worker.py -E", false},
+		{"python3 - -E", false},
+		{"python3 -- -E", false},
+		{"python3 -W E -X S worker.py", false},
+		{"python3 -WE -XI worker.py", false},
+		{"python3 -W error -E worker.py", true},
+		{"python3 --check-hash-based-pycs always -I worker.py", true},
+		{"python3 --help", false},
+		{"grep -E x", false},
+		{"python-config -E", false},
+	} {
+		words := strings.Fields(test.command)
+		cmd := exec.Command(words[0], words[1:]...)
+		err := pyshm.WorkerEnv(cmd)
+		if got := errors.Is(err, fs.ErrInvalid); got != test.refused || !got && err != nil {
+			t.Errorf("%s: %v", test.command, err)
+		}
 	}
 }

@@ -16,11 +16,21 @@ versions). The functions below attach without that:
     block.buf[:5] = b"hello"
     block.close()
 
-close() gives up this process's view; unlink() removes the name, if that is what
-you want. An attach that fails removes nothing either. Nothing is patched, so
+close() gives up this process's view. unlink() removes the name, if that is what
+you want; it raises FileNotFoundError if the name has passed to another segment
+meanwhile. An attach that fails removes nothing either. Nothing is patched, so
 threads and other users of shared memory in the process are not affected, and
 what these functions return can be sent to worker processes of any start method,
-where it attaches in the same way.
+where it attaches in the same way. As with multiprocessing's own, an attach starts
+the resource tracker: processes that are forked later share it.
+
+A numpy array over a block has to hold the block's buffer, as
+
+    samples = numpy.frombuffer(block.buf, "d")
+
+does: close() then raises BufferError while there is such an array. An array made by
+numpy.ndarray(..., buffer=block.buf) does not, and touching it after the block is
+closed or collected kills Python.
 
 Locks need no such care: a process that attaches to one does not register it. But
 multiprocessing has no function that attaches by name; these do:
@@ -36,6 +46,7 @@ to attach to.
 Names may be written with or without a leading slash. Python 3.8 or later, with
 nothing but its standard library. Copy this file to wherever you need it.
 """
+import errno
 import json
 import mmap
 import os
@@ -249,6 +260,13 @@ class SharedMemory(shared_memory.SharedMemory):
             super().__init__(name)
         else:
             self._attach(name)
+        if os.name != "nt":
+            stats = os.fstat(self._fd)
+            self._pyshm_identity = stats.st_dev, stats.st_ino
+            # As a registration would, so that processes forked later share the tracker.
+            # Otherwise each starts its own, which removes at the process's end what
+            # the process has created, although others use it.
+            resource_tracker.ensure_running()
 
     def _attach_untracked(self, name):
         # Where mmap fails, the constructor unlinks what it did not make.
@@ -271,9 +289,16 @@ class SharedMemory(shared_memory.SharedMemory):
         self._buf = memoryview(self._mmap)
 
     def unlink(self):
-        """Removes the name. The memory is there until the last process closes it."""
+        """Removes the name. The memory is there until the last process closes it.
+
+        FileNotFoundError if the name is gone or leads to another segment by now. (In
+        the microseconds between that look and the removal it can still pass to one.)
+        """
         if os.name == "nt":
             return
+        if _identity(self._name) not in (self._pyshm_identity, None):
+            reason = os.strerror(errno.ENOENT) + " (the name has passed to another segment)"
+            raise FileNotFoundError(errno.ENOENT, reason, self._name)
         _posixshmem.shm_unlink(self._name)
         # If this process and the one that made the segment belong to one family,
         # their tracker holds the name and must forget it. It complains about a
@@ -283,16 +308,32 @@ class SharedMemory(shared_memory.SharedMemory):
             resource_tracker.unregister(self._name, "shared_memory")
 
 
+def _identity(name):
+    """What has the name of shared memory: a device and an inode, or None."""
+    try:
+        if sys.platform == "linux":  # where opening is not needed, nor the right to
+            found = os.stat("/dev/shm/" + name.lstrip("/"), follow_symlinks=False)
+        else:
+            fd = _posixshmem.shm_open(name, os.O_RDONLY, mode=0)
+            try:
+                found = os.fstat(fd)
+            finally:
+                os.close(fd)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _is_trackable(name):
-    """Whether a tracker can hold the name. It is told in a line of ASCII, in fields
-    between colons; from 3.14 on the name may have some, too. From 3.15 on it may be
-    any of up to 255 bytes, the slash in front included.
+    """Whether a tracker can hold the name, with its leading slash.
+
+    A tracker until 3.13 reads lines of ASCII, in fields between colons. The one of
+    3.14 takes colons in the name, and JSON for a name with a newline; the one of 3.15
+    takes JSON for every name, of up to 255 bytes.
     """
-    if sys.version_info >= (3, 15):
+    if sys.version_info >= (3, 14) and ("\n" in name or sys.version_info >= (3, 15)):
         return len(name.encode("utf-8", "surrogateescape")) <= 255
-    if not name.isascii() or "\n" in name:
-        return False
-    return ":" not in name or sys.version_info >= (3, 14)
+    return name.isascii() and "\n" not in name and (":" not in name or sys.version_info >= (3, 14))
 
 
 def _list_block(name):

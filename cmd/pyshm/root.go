@@ -165,7 +165,7 @@ func explain(err error) string {
 	case errors.Is(err, syscall.EACCES) && strings.Contains(text, "ReadOnly"):
 		return fmt.Sprintf("%q can be read by this user, but not written: pyshm ls shows its owner and mode", name)
 	case errors.Is(err, fs.ErrExist):
-		return fmt.Sprintf("%q exists already: create --replace takes its place, pyshm rm removes it", name)
+		return fmt.Sprintf("%q exists already: create --replace takes its place (see create --help on Python), pyshm rm removes it", name)
 	case errors.Is(err, manager.ErrNotTracked):
 		return fmt.Sprintf("%q is not tracked by the manager: pyshm manager ls shows what is", name)
 	case errors.Is(err, manager.ErrOwned):

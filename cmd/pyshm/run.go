@@ -16,13 +16,19 @@ func newRun() *cobra.Command {
 		Long: `Runs COMMAND with an environment in which Python's resource tracker does not
 remove what a process only attached to. The program need not be changed, and
 its own processes inherit it. It does not reach a Python that ignores PYTHONPATH
-or sitecustomize (python3 -E, -I or -S), or one where another sitecustomize
-comes first on PYTHONPATH and does not run those behind it.
+or sitecustomize (python3 -E, -I or -S: refused if COMMAND is that), or one where
+another sitecustomize comes first on PYTHONPATH and does not run those behind it.
+So put it innermost, behind tools that bring their own.
+
+With PYSHM_VERBOSE=1 in the environment, every Python process that it reaches
+prints a line to standard error when it imports multiprocessing.shared_memory.
 
 The program takes the place of pyshm: it gets all signals, and its exit status
 is that of the command. If it cannot be started, the status is 126, or 127 if
 there is no such program, as in a shell.`,
-		Example: `  pyshm run -- python3 worker.py prices`,
+		Example: `  pyshm run -- python3 worker.py prices
+  opentelemetry-instrument pyshm run -- python3 worker.py prices
+  PYSHM_VERBOSE=1 pyshm run -- python3 worker.py prices`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return errors.New("COMMAND is missing")

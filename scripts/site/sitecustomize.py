@@ -1,20 +1,55 @@
 # Copyright (c) 2026 The pyshm Authors. SPDX-License-Identifier: BSD-3-Clause
-"""Keeps multiprocessing from removing shared memory that was only attached.
+"""Keeps multiprocessing from removing shared memory that it should leave alone.
 
 Python runs a sitecustomize that it finds on PYTHONPATH whenever it starts, so this
-one runs in each process of a worker's tree. It does nothing until the process imports
-multiprocessing.shared_memory. From then on the resource tracker does not hear of
-an attach and so removes nothing when the process ends, a failed attach does not
-unlink, and unlink() works as ever. What the process creates is tracked as ever.
+one runs in each process of a worker's tree, and in their resource tracker. It does
+nothing until the process imports multiprocessing.shared_memory or the tracker. Then
+
+- an attach starts the resource tracker as ever, but does not register the segment,
+  so that it stays when the process ends; and one that fails does not unlink;
+- what the process creates is registered as ever, together with its identity;
+- unlink(), the tracker and a manager remove a name as ever, unless it has passed to another
+  segment meanwhile. (In the microseconds between the look and the removal it still
+  can: no system call does both.)
 
 If this file hides other sitecustomizes, it runs the next one as well.
+
+With PYSHM_VERBOSE in the environment, each process in which this takes effect says
+so on standard error.
 """
 import os
 import sys
 
 
+def _identity(name):
+    """What has the name of shared memory: a device and an inode, or None."""
+    try:
+        if sys.platform == "linux":  # where opening is not needed, nor the right to
+            found = os.stat("/dev/shm/" + name.lstrip("/"), follow_symlinks=False)
+        else:
+            import _posixshmem
+
+            fd = _posixshmem.shm_open(name, os.O_RDONLY, mode=0)
+            try:
+                found = os.fstat(fd)
+            finally:
+                os.close(fd)
+    except (OSError, ValueError):  # ValueError for a NUL or a surrogate
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _identity_of_open(block):
+    """The same of a SharedMemory that is not closed."""
+    fd = getattr(block, "_fd", -1)
+    if fd < 0:
+        return None
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino
+
+
 def _change_tracker(tracker):
-    """Changes multiprocessing.resource_tracker.
+    """Changes multiprocessing.resource_tracker, in its users and in its own process.
 
     A segment that this thread is attaching to is not registered, and unregister
     forgets any name without complaint.
@@ -25,41 +60,249 @@ def _change_tracker(tracker):
     local = tracker._pyshm_local = threading.local()
 
     def register_unless_attaching(name, rtype):
-        if rtype != "shared_memory" or not getattr(local, "attaching", False):
+        if rtype != "shared_memory":
+            register(name, rtype)
+        elif getattr(local, "attaching", False):
+            # Processes that are forked later share the tracker that runs by then.
+            tracker.ensure_running()
+        else:
+            block = getattr(local, "block", None)
+            own = _identity_of_open(block) if getattr(block, "_name", None) == name else None
+            _send_identity(tracker, name, own or _identity(name))
             register(name, rtype)
 
     def quiet_unregister(name, rtype):
         if rtype == "shared_memory":
             # The tracker keeps a set, and prints a KeyError for what is not in it:
             # the name of a segment that this process has only attached to.
-            register(name, rtype)
+            try:
+                register(name, rtype)
+            except ValueError:  # this tracker cannot hold it: too long, or not ASCII
+                return
         unregister(name, rtype)
 
     tracker.register = register_unless_attaching
     tracker.unregister = quiet_unregister
+    _change_tracker_process(tracker)
+
+
+# The line that precedes a registration and has the identity of the segment: a probe,
+# which every version of the tracker reads and ignores. Device and inode in hexadecimal
+# digits, the name in base64.
+_IDENTITY_LINE = "PROBE:pyshm/%x/%x/%s:noop\n"
+
+
+def _send_identity(tracker, name, identity):
+    from base64 import urlsafe_b64encode
+
+    if identity is None:
+        return
+    try:
+        coded = urlsafe_b64encode(name.encode("utf-8", "surrogateescape")).decode()
+        line = (_IDENTITY_LINE % (identity + (coded,))).encode()
+        if len(line) <= 512:  # which a pipe takes as a whole
+            os.write(tracker.getfd(), line)
+    except Exception:
+        pass  # the tracker will look for itself
+
+
+def _change_tracker_process(tracker):
+    """Changes the tracker's main, so that it removes only what was registered.
+
+    Some in a tree of processes may not run this file. What they register without an
+    identity gets the one that the tracker finds when it reads the line.
+    """
+    main, shm_unlink = tracker.main, tracker._CLEANUP_FUNCS.get("shared_memory")
+    identities = {}  # for each registered name, a set
+    announced = {}  # for each name, how many of its identities precede a registration
+
+    def see(line):
+        command, rtype, name = _decode(tracker, line)
+        if command == "PROBE" and name.startswith("pyshm/"):
+            name, identity = _decode_identity(name)
+            identities.setdefault(name, set()).add(identity)
+            announced[name] = announced.get(name, 0) + 1
+        elif rtype != "shared_memory":
+            pass
+        elif command == "UNREGISTER":
+            identities.pop(name, None)
+        elif command == "REGISTER" and name not in announced:
+            identities.setdefault(name, set()).add(_identity(name))
+        elif command == "REGISTER":
+            announced[name] -= 1
+            if announced[name] == 0:
+                del announced[name]
+
+    def unlink_registered(name):
+        found = _identity(name)
+        if found is None or found in identities.get(name, (found,)):
+            shm_unlink(name)
+
+    def main_with_identities(fd):
+        tracker.open = lambda *args: _SeenLines(open(*args), see)
+        tracker._CLEANUP_FUNCS["shared_memory"] = unlink_registered
+        main(fd)
+
+    if shm_unlink is not None:
+        tracker.main = main_with_identities
+
+
+def _decode(tracker, line):
+    if hasattr(tracker, "_decode_message"):  # 3.14 and later, which know JSON, too
+        return tracker._decode_message(line)
+    command, name, rtype = line.strip().decode("ascii").split(":")
+    return command, rtype, name
+
+
+def _decode_identity(text):
+    from base64 import urlsafe_b64decode
+
+    _, device, inode, name = text.split("/")
+    name = urlsafe_b64decode(name).decode("utf-8", "surrogateescape")
+    return name, (int(device, 16), int(inode, 16))
+
+
+class _SeenLines:
+    """An open file that shows each line to a function before it gives it out."""
+
+    def __init__(self, file, see):
+        self.file = file
+        self.see = see
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.file.close()
+
+    def __iter__(self):
+        for line in self.file:
+            try:
+                self.see(line)
+            except Exception:
+                pass  # the tracker itself complains about what it cannot read
+            yield line
 
 
 def _change_shared_memory(shared_memory):
-    """Changes multiprocessing.shared_memory: it tells the tracker's local of an attach."""
+    """Changes multiprocessing.shared_memory: the tracker's local knows of an attach, and
+    unlink looks at what has the name.
+    """
+    import errno
     import functools
     from multiprocessing import resource_tracker as tracker
 
-    init = shared_memory.SharedMemory.__init__
+    init, unlink = shared_memory.SharedMemory.__init__, shared_memory.SharedMemory.unlink
 
     @functools.wraps(init)
     def init_quietly(self, name=None, create=False, size=0, **options):
         local = tracker._pyshm_local  # another one after a reload of the tracker
-        outer = getattr(local, "attaching", False)
-        local.attaching = not create
+        outer = getattr(local, "attaching", False), getattr(local, "block", None)
+        local.attaching, local.block = not create, self
         if not create:
-            self.unlink = lambda: None  # what a failing attach calls
+            # A failing attach calls it, and it would start the tracker.
+            tracked = options.get("track", True)
+            self.unlink = tracker.ensure_running if tracked else lambda: None
         try:
             init(self, name, create, size, **options)
+            self._pyshm_identity = _identity_of_open(self)
         finally:
-            local.attaching = outer
+            local.attaching, local.block = outer
             vars(self).pop("unlink", None)
 
+    @functools.wraps(unlink)
+    def unlink_own(self):
+        own = vars(self).get("_pyshm_identity") or _identity_of_open(self)
+        if own is not None and _identity(self._name) not in (own, None):
+            reason = os.strerror(errno.ENOENT) + " (the name has passed to another segment)"
+            raise FileNotFoundError(errno.ENOENT, reason, self._name)
+        unlink(self)
+
     shared_memory.SharedMemory.__init__ = init_quietly
+    shared_memory.SharedMemory.unlink = unlink_own
+    if os.environ.get("PYSHM_VERBOSE") and sys.stderr:
+        message = "pyshm: process %d leaves alone the shared memory that it attaches to\n"
+        sys.stderr.write(message % os.getpid())
+
+
+def _change_managers(managers):
+    """Changes multiprocessing.managers: a manager, too, removes only what it was asked
+    to track. What has the name by then it leaves alone.
+    """
+    tracker = getattr(managers, "_SharedMemoryTracker", None)
+    if tracker is None:
+        return
+    register_segment, destroy_segment = tracker.register_segment, tracker.destroy_segment
+
+    def register_with_identity(self, name):
+        vars(self).setdefault("_pyshm_identities", {})[name] = _identity(name)
+        register_segment(self, name)
+
+    def destroy_own(self, name):
+        own = vars(self).get("_pyshm_identities", {}).pop(name, None)
+        if own is not None and _identity(name) not in (own, None):
+            self.segment_names.remove(name)
+        else:
+            destroy_segment(self, name)
+
+    tracker.register_segment, tracker.destroy_segment = register_with_identity, destroy_own
+
+
+def _change_util(util):
+    """Changes multiprocessing.util: before a Python is started, this file is restored if
+    it is gone, as its folder may be for a cleaner's or a user's doing.
+    """
+    spawn, file = util.spawnv_passfds, os.path.abspath(__file__)
+    try:
+        with open(file, "rb") as opened:
+            content = opened.read()
+    except OSError:  # in a zip file, for one
+        return
+
+    def spawn_restoring(*args):
+        if not os.path.exists(file):
+            _restore(file, content)
+        return spawn(*args)
+
+    util.spawnv_passfds = spawn_restoring
+
+
+def _restore(file, content):
+    folder = os.path.dirname(file)
+    try:
+        missing = [os.path.join(folder, "__pycache__")]
+        while not os.path.isdir(os.path.dirname(missing[-1])):
+            missing.append(os.path.dirname(missing[-1]))
+        there = os.stat(os.path.dirname(missing[-1]))
+        if there.st_mode & 0o022 or there.st_uid != os.geteuid():
+            raise PermissionError("other users can write to " + os.path.dirname(missing[-1]))
+        for path in reversed(missing):
+            if not os.path.isdir(path):
+                os.mkdir(path, 0o755)
+        new = "%s.%d" % (file, os.getpid())
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        try:
+            os.write(fd, content)
+        finally:
+            os.close(fd)
+        os.rename(new, file)
+    except OSError as error:
+        if sys.stderr:
+            message = "pyshm: %s is gone (%s): what process %d starts removes shared memory that it attaches to\n"
+            sys.stderr.write(message % (file, error, os.getpid()))
+
+
+def _hold_folder():
+    """Keeps systemd-tmpfiles from removing this file, where it is in its reach."""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    if os.path.basename(folder).startswith("pyshm-"):
+        import fcntl
+
+        try:
+            sys._pyshm_folder = fd = os.open(folder, os.O_RDONLY)
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            pass
 
 
 class _ChangeAfterImport:
@@ -67,7 +310,9 @@ class _ChangeAfterImport:
 
     changes = {
         "multiprocessing.resource_tracker": _change_tracker,
+        "multiprocessing.managers": _change_managers,
         "multiprocessing.shared_memory": _change_shared_memory,
+        "multiprocessing.util": _change_util,
     }
 
     @classmethod
@@ -120,13 +365,39 @@ def _run_hidden_sitecustomize(ran):
         if entry in ran:
             continue
         ran.add(entry)
-        spec = _find_spec(sys.meta_path, "sitecustomize", [entry])
-        if spec is not None and spec.loader is not None:
-            from importlib.util import module_from_spec
-
-            sys.modules["sitecustomize"] = module = module_from_spec(spec)
-            spec.loader.exec_module(module)
+        if _run_sitecustomize_in(entry):
             return
+
+
+def _run_sitecustomize_in(entry):
+    """Runs the one in this entry of sys.path, and reports whether there is one."""
+    if sys.version_info < (3, 5):
+        return _run_sitecustomize_of_python_2(entry)
+    spec = _find_spec(sys.meta_path, "sitecustomize", [entry])
+    if spec is None or spec.loader is None:
+        return False
+    from importlib.util import module_from_spec
+
+    sys.modules["sitecustomize"] = module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return True
+
+
+def _run_sitecustomize_of_python_2(entry):
+    import imp
+
+    try:
+        found = imp.find_module("sitecustomize", [entry])
+    except ImportError:
+        return False
+    # Without a reference, Python 2 would clear the module that runs this.
+    sys._pyshm_module = sys.modules.pop("sitecustomize", None)
+    try:
+        imp.load_module("sitecustomize", *found)
+    finally:
+        if found[0]:
+            found[0].close()
+    return True
 
 
 def _install():
@@ -140,4 +411,5 @@ if not hasattr(sys, "_pyshm_ran"):  # the first of this file and its copies
     sys._pyshm_ran = set()
     if sys.version_info >= (3, 8):  # earlier ones have no shared memory
         _install()
+        _hold_folder()
 _run_hidden_sitecustomize(sys._pyshm_ran)
