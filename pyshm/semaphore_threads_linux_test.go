@@ -135,7 +135,8 @@ func TestLockInCrowd(t *testing.T) {
 	t.Run("closed during release", TestCloseDuringRelease)
 	t.Run("truncated", TestTruncatedLock)
 	t.Run("hostile", TestHostileSemaphore)
-	t.Run("wake passed on", TestWakeIsPassedOn)
+	// TestWakeIsPassedOn posts tokens without a wake. In a crowd, where every
+	// newcomer has the thread look at all words, another waiter may take them.
 }
 
 func manyName(prefix string, i int) string { return prefix + "_" + strconv.Itoa(i) }
