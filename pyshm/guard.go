@@ -65,18 +65,27 @@ func (m *SharedMemory) faultError(r any) error {
 // Guard sees faults in this segment, on this goroutine. Every other panic goes
 // on, and a fault on a goroutine that f starts is that of a Go program without
 // a guard: the process ends.
-func (m *SharedMemory) Guard(f func() error) error {
+func (m *SharedMemory) Guard(f func() error) error { return m.guard("guard", f) }
+
+// guard is Guard for an operation of any name.
+func (m *SharedMemory) guard(op string, f func() error) error {
 	if m.isClosed() {
-		return m.errClosed("guard")
+		return m.errClosed(op)
 	}
-	result, fault := m.guarded(f)
-	if fault != nil {
+	returned, result, fault := m.guarded(op, f)
+	switch {
+	case fault != nil:
 		return fault
+	case !returned:
+		// With GODEBUG=panicnil=1 f has called panic(nil), which recover does not
+		// tell from no panic.
+		panic(nil)
 	}
 	return result
 }
 
-func (m *SharedMemory) guarded(f func() error) (result, fault error) {
-	defer m.leave("guard", m.enter(), &fault)
-	return f(), nil
+func (m *SharedMemory) guarded(op string, f func() error) (returned bool, result, fault error) {
+	defer m.leave(op, m.enter(), &fault)
+	result = f()
+	return true, result, nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -131,6 +132,25 @@ func TestGuardLetsGoexitPass(t *testing.T) {
 		t.Error("Goexit returned")
 	}()
 	<-done
+}
+
+// With this setting, recover returns nil for panic(nil), as before Go 1.21.
+func TestGuardLetsNilPanicPass(t *testing.T) {
+	t.Setenv("GODEBUG", "panicnil=1")
+	l := createList(t, []any{1})
+	for what, call := range map[string]func(){
+		"Guard": func() { l.SharedMemory().Guard(func() error { panic(nil) }) },
+		"Batch": func() { l.Batch(func(*format.List) error { panic(nil) }) },
+	} {
+		done := make(chan bool)
+		go func() {
+			defer close(done)
+			defer func() { recover() }()
+			call()
+			t.Errorf("%s returned", what)
+		}()
+		<-done
+	}
 }
 
 // The guard leaves the goroutine as it was.
