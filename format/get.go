@@ -3,7 +3,6 @@ package format
 import (
 	"bytes"
 	"fmt"
-	"iter"
 	"math"
 	"slices"
 	"unicode/utf8"
@@ -183,32 +182,6 @@ func (l *List) RawBytes(i int) ([]byte, error) {
 		return nil, itemErr("get", i, err)
 	}
 	return bytes.Clone(l.slotBytes(at)), nil
-}
-
-// All yields the items in order, each read when its turn comes. An item that
-// cannot be read is yielded as its error; the iteration goes on.
-func (l *List) All() iter.Seq2[any, error] { return l.all("get") }
-
-func (l *List) all(op string) iter.Seq2[any, error] {
-	return func(yield func(any, error) bool) {
-		var w waiter
-		left := l.dataSize()
-		for i := range l.n {
-			// Slots that overlap would yield more text than there are bytes.
-			at, err := l.span(i)
-			if left -= at.size; err == nil && left < 0 {
-				err = &CorruptError{Field: "table", Index: i, Offset: tableStart + i*wordSize, Reason: "slots overlap"}
-			}
-			var v any
-			if err == nil {
-				w.next()
-				v, err = l.get(i, at, &w)
-			}
-			if !yield(v, itemErr(op, i, err)) {
-				return
-			}
-		}
-	}
 }
 
 // Values returns all the items, or the error of the first that cannot be read.

@@ -64,7 +64,7 @@ func (m *SharedMemory) faultError(r any) error {
 //
 // Guard sees faults in this segment, on this goroutine. Every other panic goes
 // on, and a fault on a goroutine that f starts is that of a Go program without
-// a guard: the process ends.
+// a guard: the process ends. [iter.Pull] starts one for its iterator.
 func (m *SharedMemory) Guard(f func() error) error { return m.guard("guard", f) }
 
 // guard is Guard for an operation of any name.

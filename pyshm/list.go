@@ -159,7 +159,8 @@ func (l *ShareableList) String() string {
 
 // Batch calls f with the list itself: many operations share the cost of one
 // [SharedMemory.Guard], which also says what happens on a fault. f must not
-// keep the list.
+// keep the list. The iterator that its All returns is guarded as well where
+// [iter.Pull] runs it.
 func (l *ShareableList) Batch(f func(*format.List) error) error {
 	return l.m.Guard(func() error { return f(l.list) })
 }

@@ -2,6 +2,7 @@ package pyshm
 
 import (
 	"errors"
+	"io/fs"
 	"iter"
 
 	"github.com/pyshm-go/pyshm/format"
@@ -41,7 +42,8 @@ func (l *ShareableList) Format() (formats string) {
 }
 
 // All yields the items in order, each read when its turn comes. An item that
-// cannot be read is yielded as its error. See [format.List.All].
+// cannot be read is yielded as its error. Close ends the iteration with an error.
+// See [format.List.All].
 func (l *ShareableList) All() iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
 		if l.m.isClosed() {
@@ -49,17 +51,20 @@ func (l *ShareableList) All() iter.Seq2[any, error] {
 			return
 		}
 		// Not around the whole loop: the guard is not for the caller's code.
-		reader := *l
-		for i := range l.Len() {
-			v, err := reader.Get(i)
-			if errors.Is(err, format.ErrBusy) || errors.Is(err, format.ErrCorrupt) {
-				reader.list = l.list.WithPatience(0) // waited long enough
-			}
-			if !yield(v, err) {
+		for c := format.NewCursor(l.list); c.More(); {
+			v, err := l.next(c)
+			if !yield(v, err) || errors.Is(err, fs.ErrClosed) {
 				return
 			}
 		}
 	}
+}
+
+// next leaves it to the guard to find out that the list is closed: the cursor has to
+// move on.
+func (l *ShareableList) next(c *format.Cursor) (v any, err error) {
+	defer l.m.leave("get", l.m.enter(), &err)
+	return c.Next()
 }
 
 // Get returns item i. See [format.List.Get].

@@ -333,6 +333,23 @@ func TestAppendStrToTruncated(t *testing.T) {
 	}
 }
 
+// All ends when the list is closed, and not without an error.
+func TestListAllIsClosed(t *testing.T) {
+	for _, layout := range []format.Layout{format.Offsets, format.Sizes} {
+		l := createList(t, everyKind, pyshm.Layout(layout))
+		var got []any
+		for v, err := range l.All() {
+			got = append(got, v, errors.Is(err, fs.ErrClosed))
+			if len(got) == 4 {
+				l.Close()
+			}
+		}
+		if diff := cmp.Diff([]any{int64(-2), false, 1.5, false, nil, true}, got); diff != "" {
+			t.Errorf("%v: %s", layout, diff)
+		}
+	}
+}
+
 // All waits for one broken item to settle, and not for each.
 func TestListAllOfBrokenItems(t *testing.T) {
 	for word, want := range map[string]error{"zz": format.ErrCorrupt, " ": format.ErrBusy} {

@@ -108,16 +108,18 @@ type row struct {
 }
 
 // eachRow reads the items one after the other. One that cannot be read is
-// passed on as well and makes eachRow fail in the end.
+// passed on as well and makes eachRow fail in the end. The values come from All,
+// which hands out no more than there is, however the slots overlap.
 func eachRow(l *pyshm.ShareableList, print func(row) error) error {
 	unreadable := 0
-	for i := range l.Len() {
-		slot, err := l.Slot(i)
-		r := row{item: item{Index: i, Kind: slot.Kind.String()}}
-		var v any
+	i := -1
+	for v, err := range l.All() {
+		i++
+		slot, errSlot := l.Slot(i)
 		if err == nil {
-			v, err = l.Get(i)
+			err = errSlot
 		}
+		r := row{item: item{Index: i, Kind: slot.Kind.String()}}
 		var ofItem *format.Error
 		switch {
 		case err == nil:
