@@ -47,6 +47,35 @@ func TestFullMemory(t *testing.T) {
 	}
 }
 
+// Where /dev/shm has no limit, the memory there is is the limit: the kernel would
+// kill processes otherwise.
+func TestMemoryWithoutLimit(t *testing.T) {
+	if !inPrivateShm(t, 0) {
+		return
+	}
+	// Should it not be refused, this keeps it from filling the memory.
+	limit := syscall.Rlimit{Cur: 64 << 20, Max: 64 << 20}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	var info syscall.Sysinfo_t
+	if err := syscall.Sysinfo(&info); err != nil {
+		t.Fatal(err)
+	}
+	all := (uint64(info.Totalram) + uint64(info.Totalswap)) * uint64(info.Unit)
+	if all > math.MaxInt {
+		t.Skipf("no int is as large as %d bytes of memory", all)
+	}
+	for _, size := range []int{int(all), math.MaxInt} {
+		_, err := pyshm.Create(prefix+"big", size)
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("Create of %d bytes: %v", size, err)
+		}
+	}
+	wantNames(t)
+	write(t, create(t, 4<<20), "fits", 0)
+}
+
 // A handle needs no descriptor for what is left to do with it.
 func TestOutOfDescriptors(t *testing.T) {
 	m := create(t, 64)

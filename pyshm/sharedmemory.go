@@ -44,7 +44,8 @@ var (
 // The name appears when the segment is complete, and nothing is left when
 // Create fails. A name that is taken is [fs.ErrExist]. The memory is reserved:
 // a full /dev/shm is syscall.ENOSPC here and nowhere later, unless [Sparse] is
-// given.
+// given. Where /dev/shm has no limit, so is a size beyond the memory and swap
+// that the machine has to spare.
 //
 // The segment lives until its name is unlinked and the last process detaches
 // from it, whatever becomes of this one.

@@ -161,11 +161,17 @@ func (f *File) reserve(size int64, fallocate func(fd int, mode uint32, off, n in
 	if err := unix.Fstatfs(f.fd, &st); err != nil {
 		return err
 	}
-	if st.Blocks > 0 && uint64(size-1)/uint64(st.Bsize) >= st.Bavail {
+	unlimited := st.Blocks == 0
+	if !unlimited && uint64(size-1)/uint64(st.Bsize) >= st.Bavail {
 		return unix.ENOSPC
 	}
 	step := int64(reserveStep)
 	for off := int64(0); off < size; {
+		// Without a limit the kernel would go on until it kills processes. Others
+		// take memory too, so that each step looks anew.
+		if unlimited && uint64(size-off) > spareMemory() {
+			return unix.ENOSPC
+		}
 		n := min(step, size-off)
 		err := fallocate(f.fd, 0, off, n)
 		switch {

@@ -246,6 +246,27 @@ func TestReserveTooMuch(t *testing.T) {
 	}
 }
 
+func TestParseAvailable(t *testing.T) {
+	for _, test := range []struct {
+		meminfo string
+		want    uint64
+	}{
+		{"MemTotal:  9 kB\nMemAvailable:    4000 kB\nSwapTotal: 5 kB\nSwapFree:          24 kB\nDirty: 1 kB\n", 4024 << 10},
+		{"MemTotal:  9 kB\nMemAvailable: 1 kB\nSwapFree: 0 kB", 1 << 10},
+		{"MemTotal:  9 kB\nMemFree: 4000 kB\nSwapFree: 24 kB\n", 0}, // before Linux 3.14
+		{"MemTotal:  9 kB\nMemAvailable:", 0},
+		{"", 0},
+	} {
+		got, err := parseAvailable([]byte(test.meminfo))
+		if got != test.want || (err == nil) != (test.want > 0) {
+			t.Errorf("%q: %d, %v", test.meminfo, got, err)
+		}
+	}
+	if _, err := availableMemory(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTruncateTakesNoMemory(t *testing.T) {
 	f := built(t, newUnnamed, "")
 	defer f.Close()
