@@ -50,8 +50,8 @@
 // slices that share their elements. Changing it in one place changes it in all,
 // like in Python. Marshal in turn writes once what is the same in memory: pointers,
 // maps, and slices with the same start and length. Values that contain themselves
-// are refused in both directions ([ErrRecursive]), since package fmt and most other
-// code never returns from them.
+// are refused in both directions ([ErrRecursive]): package fmt, for one, ends the
+// process when it prints them.
 //
 // [Dict] and [Set] find keys as Python does; [Equal] compares as Python does.
 //
@@ -59,12 +59,11 @@
 //
 // Pickles come from other processes, and Unmarshal takes them for hostile: whatever
 // the bytes are, it does not panic, and takes time and memory in proportion to their
-// length: at most about 300 bytes for each byte, which takes a pickle made for the
-// purpose; real ones take 10 to 30. [Limits] has further bounds, the most important of which is on
-// the size of the value as a program sees it that walks through it. Every value
-// that Unmarshal returns can be given to Marshal, Equal and the String methods at a
-// cost in proportion to its pickle. Decimal digits of an int are limited to 4300, as
-// in Python.
+// length. Real pickles take 10 to 30 bytes of memory for each byte, one made for the
+// purpose about 250. [Limits] has further bounds; the most important one is on the
+// size of the value as a walk through it meets it. Every value that Unmarshal returns
+// can be given to Marshal, Equal and the String methods at a cost in proportion to
+// its pickle. Decimal digits of an int are limited to 4300, as in Python.
 //
 // These opcodes are refused with [ErrUnsupported], since they need something
 // besides the bytes: PERSID and BINPERSID (a function of the reader), EXT1, EXT2 and

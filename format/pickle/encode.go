@@ -384,7 +384,7 @@ func typeName(v any) string {
 	case ByteArray:
 		return "bytearray"
 	case Tuple:
-		return "a tuple that contains such a one, or is nested too deeply"
+		return "a tuple with an unhashable item, or nested too deeply"
 	}
 	return fmt.Sprintf("%T", v)
 }

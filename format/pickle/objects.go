@@ -57,18 +57,15 @@ func (m *machine) make(form Form, callee, args, keywords any) error {
 		return syntaxf("a call with arguments that are no tuple")
 	}
 	if c, ok := callee.(Class); ok && form == Call {
-		if v, err := m.plain(c, items); v != nil || err != nil {
-			return errOr(err, m, v)
+		v, err := m.plain(c, items)
+		if err != nil {
+			return err
+		}
+		if v != nil {
+			return m.push(v)
 		}
 	}
 	return m.push(&node{kind: objectNode, at: m.at, draft: &draft{form: form, callee: callee, args: args, keywords: keywords}})
-}
-
-func errOr(err error, m *machine, v any) error {
-	if err != nil {
-		return err
-	}
-	return m.push(v)
 }
 
 func (m *machine) reduce() error {

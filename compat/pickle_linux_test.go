@@ -238,3 +238,86 @@ func TestPickleEquality(t *testing.T) {
 		}
 	})
 }
+
+// rewriteSource is what Python needs to compare arrays.
+const rewriteSource = `
+import pickle
+
+def same(a, b):
+    return type(a) is type(b) and a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes() and a.flags.f_contiguous == b.flags.f_contiguous
+`
+
+// rewrite has Python pickle the value of an expression. It gives what Python reads
+// of that to the variable "value", and what it reads of what Go has read and written
+// again to "back".
+func rewrite(t *testing.T, p *compat.Peer, expression string, protocol int) (value any) {
+	t.Helper()
+	check(t, p.Exec(fmt.Sprintf("dumped = pickle.dumps(%s, %d)\nvalue = pickle.loads(dumped)", expression, protocol)))
+	b := must(p.Eval("dumped"))(t).([]byte)
+	value, err := pickle.Unmarshal(b, nil)
+	if err != nil {
+		t.Fatalf("%s: %v\n%x", expression, err, b)
+	}
+	again := must(pickle.Marshal(value))(t)
+	check(t, p.Exec(fmt.Sprintf("back = pickle.loads(bytes.fromhex('%x'))", again)))
+	return value
+}
+
+func TestPicklesOfNumpy(t *testing.T) {
+	tested := false
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		if !py.HasNumpy {
+			t.Skip("this interpreter has no numpy")
+		}
+		tested = true
+		p := start(t, py)
+		check(t, p.Exec(rewriteSource+"import numpy as np"))
+		for _, expression := range []string{
+			"np.int64(7)", "np.float32(1.5)", "np.bool_(True)", "np.datetime64('2024-02-29T12:00', 'us')",
+			"np.arange(6, dtype='>i2').reshape(2, 3)", "np.asfortranarray(np.ones((2, 3)))", "np.arange(10)[::3]",
+			"np.zeros(0)", "np.array(['a', 'bcd'])", "np.array([(1, 2.5)], dtype=[('n', 'i4'), ('x', 'f8')])",
+		} {
+			for protocol := range 6 {
+				rewrite(t, p, expression, protocol)
+				if must(p.Eval("same(value, back)"))(t) != true {
+					t.Errorf("protocol %d: %s came back as %v", protocol, expression, must(p.Eval("repr(back)"))(t))
+				}
+			}
+		}
+		// What every numpy reads, with public names alone.
+		b := must(pickle.Marshal(&pickle.Object{
+			Class: pickle.Class{Module: "numpy", Name: "ndarray"},
+			Args:  pickle.Tuple{pickle.Tuple{1, 2}, "<f8", pickle.ByteArray("\x00\x00\x00\x00\x00\x00\xf8?\x00\x00\x00\x00\x00\x00\x00\x40")},
+		}))(t)
+		if got := must(p.Eval(fmt.Sprintf("repr(pickle.loads(bytes.fromhex('%x')))", b)))(t); got != "array([[1.5, 2. ]])" {
+			t.Errorf("an array of Go's is %v", got)
+		}
+	})
+	if !tested {
+		t.Log("no interpreter here has numpy")
+	}
+}
+
+// A proxy that has been through Go still leads to its object, one inside of a list
+// too; and Go sees what it is about.
+func TestPicklesOfProxies(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
+		p := start(t, py, compat.Timeout(time.Minute))
+		check(t, p.Exec(rewriteSource+"from multiprocessing import managers\nmanager = managers.SyncManager(authkey=multiprocessing.current_process().authkey)\nmanager.start()\nshared, queue = manager.list([1]), manager.Queue()"))
+		defer func() { check(t, p.Exec("manager.shutdown()")) }()
+		list := rewrite(t, p, "[shared, shared, queue]", 4).([]any)
+		proxy := list[0].(*pickle.Object)
+		if proxy.Class.String() != "multiprocessing.managers.RebuildProxy" || len(proxy.Args) != 4 || list[1] != list[0] {
+			t.Errorf("a proxy is %v", proxy)
+		}
+		token := proxy.Args[1].(*pickle.Object)
+		if state := token.State.(pickle.Tuple); token.Class.Name != "Token" || token.Form != pickle.New || state[0] != "list" {
+			t.Errorf("a token is %v", token)
+		}
+		got := must(p.Eval("(back[0].append(2), back[2].put('x'), list(shared), queue.get(), back[0] is back[1])"))(t)
+		if fmt.Sprint(got) != "[<nil> <nil> [1 2] x true]" {
+			t.Errorf("by way of Go, %v", got)
+		}
+	})
+}
