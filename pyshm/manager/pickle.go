@@ -1,12 +1,13 @@
 package manager
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/big"
 
-	ogórek "github.com/kisielk/og-rek"
+	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/format/pickle"
 )
 
 // What travels after the handshake are pickles. A request is
@@ -18,8 +19,8 @@ import (
 //	(kind, value)
 //
 // They are written here byte for byte as CPython's pickler writes them in
-// protocol 4, which every version reads. og-rek's encoder would leave out the
-// frames and memo entries.
+// protocol 4, which every version reads; package pickle leaves out the frames and
+// memo entries, which readers can do without. It reads what comes.
 const (
 	kindReturn    = "#RETURN"
 	kindTraceback = "#TRACEBACK"
@@ -111,7 +112,7 @@ func framed(body []byte) []byte {
 // A request is what a client asks for.
 type request struct {
 	method string
-	args   []any // of kinds that og-rek makes; they may be huge, or contain themselves
+	args   []any // of the types that package pickle reads
 }
 
 // segment returns the segment that the request is about, or "".
@@ -125,10 +126,10 @@ func (r request) segment() string {
 
 // decodeRequest reads a request of any client. The error is an exception, the
 // one that CPython's server would raise.
-func decodeRequest(pickle []byte) (request, error) {
-	value, err := decode(pickle, requestOpcodes)
+func decodeRequest(payload []byte) (request, error) {
+	value, err := decode(payload, requestOpcodes)
 	if err != nil {
-		return request{}, exceptionf("_pickle.UnpicklingError", "%v", err)
+		return request{}, unpicklingError(err, payload)
 	}
 	fields, ok := sequence(value)
 	switch {
@@ -141,7 +142,7 @@ func decodeRequest(pickle []byte) (request, error) {
 	}
 	method, isStr := fields[1].(string)
 	args, isSequence := sequence(fields[2])
-	keywords, isDict := fields[3].(map[any]any)
+	keywords, isDict := fields[3].(*pickle.Dict)
 	switch {
 	case !isStr:
 		return request{}, exceptionf("TypeError", "the method is %s, not str", pythonType(fields[1]))
@@ -149,20 +150,34 @@ func decodeRequest(pickle []byte) (request, error) {
 		return request{}, exceptionf("TypeError", "Value after * must be an iterable, not %s", pythonType(fields[2]))
 	case !isDict:
 		return request{}, exceptionf("TypeError", "argument after ** must be a mapping, not %s", pythonType(fields[3]))
-	case len(keywords) > 0:
+	case keywords.Len() > 0:
 		return request{}, exceptionf("TypeError", "keyword arguments are not supported")
 	}
 	return request{method, args}, nil
 }
 
+// unpicklingError returns the exception for a pickle that cannot be read, in
+// CPython's words where it is nothing that CPython could read.
+func unpicklingError(err error, payload []byte) error {
+	const exception = "_pickle.UnpicklingError"
+	var at *pickle.Error
+	switch {
+	case errors.Is(err, pickle.ErrTruncated):
+		return exceptionf(exception, "pickle data was truncated")
+	case errors.Is(err, pickle.ErrOpcode) && errors.As(err, &at):
+		return exceptionf(exception, "invalid load key, %s.", format.Repr(payload[at.Offset : at.Offset+1])[1:])
+	}
+	return exceptionf(exception, "%v", err)
+}
+
 // decodeReply reads a reply and returns its value. One that tells of an
 // exception in the server is a *RemoteError.
-func decodeReply(pickle []byte) (any, error) {
-	value, err := decode(pickle, replyOpcodes)
+func decodeReply(payload []byte) (any, error) {
+	value, err := decode(payload, replyOpcodes)
 	if err != nil {
 		return nil, fmt.Errorf("unreadable reply: %w", err)
 	}
-	fields, ok := value.(ogórek.Tuple)
+	fields, ok := value.(pickle.Tuple)
 	if !ok || len(fields) != 2 {
 		return nil, fmt.Errorf("unreadable reply: not a pair")
 	}
@@ -194,7 +209,7 @@ func strs(value any) ([]string, error) {
 
 func sequence(value any) (items []any, ok bool) {
 	switch v := value.(type) {
-	case ogórek.Tuple:
+	case pickle.Tuple:
 		return v, true
 	case []any:
 		return v, true
@@ -202,35 +217,39 @@ func sequence(value any) (items []any, ok bool) {
 	return nil, false
 }
 
+// pythonType names the type of a value in a message.
 func pythonType(value any) string {
-	switch value.(type) {
-	case ogórek.None:
+	switch v := value.(type) {
+	case nil:
 		return "NoneType"
-	case string:
+	case string, pickle.Surrogates:
 		return "str"
 	case bool:
 		return "bool"
-	case ogórek.Tuple:
+	case int64, *big.Int:
+		return "int"
+	case float64:
+		return "float"
+	case []byte:
+		return "bytes"
+	case pickle.Tuple:
 		return "tuple"
 	case []any:
 		return "list"
-	case map[any]any:
+	case *pickle.Dict:
 		return "dict"
+	case *pickle.Object:
+		return v.Class.String()
 	}
-	return "int"
+	return "an object"
 }
 
-// decode reads a pickle that [inspect] lets pass. What it returns are None,
-// strings, ints, bools, tuples, lists and dicts; nothing is ever called.
-func decode(pickle []byte, maxOpcodes int) (value any, err error) {
-	if err := inspect(pickle, maxOpcodes); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = errors.New("the decoder failed")
-		}
-	}()
-	decoder := ogórek.NewDecoderWithConfig(bytes.NewReader(pickle), &ogórek.DecoderConfig{StrictUnicode: true})
-	return decoder.Decode()
+// The limits on the pickles of others. An opcode can take some 300 bytes of memory.
+const (
+	requestOpcodes = 255     // a request takes some 20
+	replyOpcodes   = 1 << 18 // a reply lists what is tracked, with 2 opcodes a name: 130,000 names
+)
+
+func decode(payload []byte, maxOpcodes int) (any, error) {
+	return pickle.Unmarshal(payload, &pickle.Limits{Opcodes: maxOpcodes})
 }

@@ -1,0 +1,265 @@
+package pickle
+
+import (
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+// The calls by which Python pickles plain data that has no opcode of its own.
+var (
+	classBytearray = Class{"builtins", "bytearray"}
+	classBytes     = Class{"builtins", "bytes"}
+	classComplex   = Class{"builtins", "complex"}
+	classSet       = Class{"builtins", "set"}
+	classFrozenSet = Class{"builtins", "frozenset"}
+	classGetattr   = Class{"builtins", "getattr"}
+	classEncode    = Class{"_codecs", "encode"}
+	classDate      = Class{"datetime", "date"}
+	classTime      = Class{"datetime", "time"}
+	classDateTime  = Class{"datetime", "datetime"}
+	classTimeDelta = Class{"datetime", "timedelta"}
+	classTimezone  = Class{"datetime", "timezone"}
+	classDecimal   = Class{"decimal", "Decimal"}
+	classNewObjEx  = Class{"copyreg", "__newobj_ex__"}
+)
+
+// plain returns the plain value that a call results in, or nil if it is no such
+// call, or has arguments with which Python does not write it. Those stay a call.
+func (m *machine) plain(c Class, args []any) (any, error) {
+	switch c {
+	case classBytearray, classBytes, classEncode:
+		return m.plainBytes(c, args)
+	case classSet, classFrozenSet:
+		return m.plainSet(c, args)
+	case classGetattr:
+		return nestedClass(args), nil
+	case classComplex:
+		return plainComplex(args), nil
+	case classDecimal:
+		return plainDecimal(args), nil
+	case classDate:
+		return plainDate(args), nil
+	case classTime, classDateTime:
+		return m.plainTime(c, args), nil
+	case classTimeDelta:
+		return plainDelta(args), nil
+	}
+	return nil, nil
+}
+
+// plainBytes knows these, of which the first and the last one are also what
+// protocols 0 to 2 have:
+//
+//	bytes()  bytearray()  bytearray(b"...")
+//	_codecs.encode("...", "latin1")  bytearray("...", "latin-1")
+func (m *machine) plainBytes(c Class, args []any) (any, error) {
+	switch {
+	case len(args) == 0 && c == classBytes:
+		return []byte{}, nil
+	case len(args) == 0 && c == classBytearray:
+		return newByteArray(""), nil
+	case len(args) == 1 && c == classBytearray:
+		if b, ok := args[0].([]byte); ok {
+			return newByteArray(b), m.charge(len(b))
+		}
+	case len(args) == 2 && c != classBytes && (args[1] == any("latin1") || args[1] == any("latin-1")):
+		s, ok := args[0].(string)
+		if !ok {
+			return nil, nil
+		}
+		if err := m.charge(len(s) / 2); err != nil { // protocol 0 has a byte for each character
+			return nil, err
+		}
+		b, ok := latin1(s)
+		switch {
+		case ok && c == classBytearray:
+			return newByteArray(b), nil
+		case ok:
+			return b, nil
+		}
+	}
+	return nil, nil
+}
+
+// latin1 encodes a str whose characters are all below 256.
+func latin1(s string) ([]byte, bool) {
+	b := make([]byte, 0, utf8.RuneCountInString(s))
+	for _, r := range s {
+		if r > 0xff {
+			return nil, false
+		}
+		b = append(b, byte(r))
+	}
+	return b, true
+}
+
+// plainSet knows set([...]) and frozenset([...]) of protocols 0 to 3.
+func (m *machine) plainSet(c Class, args []any) (any, error) {
+	n := &node{kind: setNode, at: m.at}
+	if c == classFrozenSet {
+		n.kind = frozenSetNode
+	}
+	switch len(args) {
+	case 0:
+		return n, nil
+	case 1:
+		if list := kindOf(args[0], listNode); list != nil {
+			n.items = slices.Clone(list.items)
+			return n, m.charge(len(n.items))
+		}
+	}
+	return nil, nil
+}
+
+// maxName bounds what names of nested classes grow to, since each attribute may be
+// the same long text.
+const maxName = 1024
+
+// nestedClass knows getattr(Outer, "Inner"), by which protocols 2 and 3 name a
+// nested class.
+func nestedClass(args []any) any {
+	if len(args) != 2 {
+		return nil
+	}
+	outer, ok := args[0].(Class)
+	inner, also := args[1].(string)
+	if !ok || !also || inner == "" || len(outer.Name)+len(inner) > maxName {
+		return nil
+	}
+	return Class{outer.Module, outer.Name + "." + inner}
+}
+
+func plainComplex(args []any) any {
+	if len(args) != 2 {
+		return nil
+	}
+	re, ok := args[0].(float64)
+	im, also := args[1].(float64)
+	if !ok || !also {
+		return nil
+	}
+	return complex(re, im)
+}
+
+func plainDecimal(args []any) any {
+	if len(args) != 1 {
+		return nil
+	}
+	s, ok := args[0].(string)
+	if !ok {
+		return nil
+	}
+	if _, ok := parseDecimal(s); !ok {
+		return nil
+	}
+	return Decimal(s)
+}
+
+// payload returns the bytes that are the first argument of date, time and
+// datetime. From Python 2 they may be a str.
+func payload(args []any) []byte {
+	if len(args) == 0 {
+		return nil
+	}
+	switch b := args[0].(type) {
+	case []byte:
+		return b
+	case string:
+		return []byte(b[:min(len(b), 11)]) // no valid one is longer than 10
+	}
+	return nil
+}
+
+func plainDate(args []any) any {
+	if d, ok := dateOf(payload(args)); ok && len(args) == 1 {
+		return d
+	}
+	return nil
+}
+
+func plainDelta(args []any) any {
+	if len(args) != 3 {
+		return nil
+	}
+	var fields [3]int
+	for i, arg := range args {
+		n, ok := arg.(int64)
+		if !ok || n < -maxDays || n > maxDays {
+			return nil
+		}
+		fields[i] = int(n)
+	}
+	d := TimeDelta{fields[0], fields[1], fields[2]}
+	if !d.valid() {
+		return nil
+	}
+	return deltaValue(d)
+}
+
+// plainTime returns a time or datetime, naive or with a tzinfo.
+func (m *machine) plainTime(c Class, args []any) any {
+	var moment any
+	var ok bool
+	if c == classTime {
+		moment, ok = timeOf(payload(args))
+	} else {
+		moment, ok = dateTimeOf(payload(args))
+	}
+	switch {
+	case !ok || len(args) > 2:
+		return nil
+	case len(args) == 1:
+		return moment
+	}
+	zone := kindOf(args[1], objectNode)
+	if zone == nil {
+		return nil
+	}
+	if t, ok := moment.(DateTime); ok && t.Fold == 0 {
+		if loc := m.location(zone); loc != nil {
+			return t.Time(loc)
+		}
+	}
+	return &node{kind: zonedNode, at: m.at, moment: moment, items: []any{zone}}
+}
+
+// location returns the location of a datetime.timezone of whole seconds, and nil
+// for any other tzinfo.
+func (m *machine) location(zone *node) *time.Location {
+	if loc, ok := m.locations[zone]; ok {
+		return loc
+	}
+	loc := fixedZone(zone)
+	if m.locations == nil {
+		m.locations = map[*node]*time.Location{}
+	}
+	m.locations[zone] = loc
+	return loc
+}
+
+func fixedZone(zone *node) *time.Location {
+	args, _ := tupleItems(zone.draft.args)
+	d := zone.draft
+	if d.callee != any(classTimezone) || d.form != Call || d.state != nil || d.pairs != nil || zone.items != nil || len(args) < 1 || len(args) > 2 {
+		return nil
+	}
+	offset, ok := args[0].(time.Duration)
+	if !ok || offset%time.Second != 0 || offset <= -24*time.Hour || offset >= 24*time.Hour {
+		return nil
+	}
+	if len(args) == 2 {
+		name, ok := args[1].(string)
+		if !ok || name == "" || len(name) > maxZoneName {
+			return nil
+		}
+		return time.FixedZone(name, int(offset/time.Second))
+	}
+	if offset == 0 {
+		return time.UTC
+	}
+	return time.FixedZone("", int(offset/time.Second))
+}
+
+// maxZoneName bounds what is written again for each time with a zone.
+const maxZoneName = 64

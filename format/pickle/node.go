@@ -1,0 +1,59 @@
+package pickle
+
+// A node is a value that has items, while the pickle is being executed.
+type node struct {
+	kind   nodeKind
+	state  buildState
+	stored bool   // in the memo
+	at     int    // where in the pickle it began
+	height int    // how deep its items lie in one another, once built
+	size   int64  // as for Limits.Total, once built
+	items  []any  // a dict's are keys and values in turn
+	draft  *draft // of an object
+	moment any    // the TimeOfDay or DateTime of a zoned; the zone is its only item
+	final  any    // what it is built into
+}
+
+type nodeKind uint8
+
+const (
+	listNode nodeKind = iota
+	tupleNode
+	dictNode
+	setNode
+	frozenSetNode
+	objectNode
+	zonedNode
+)
+
+// A draft is what becomes an Object. Items are those of the node.
+type draft struct {
+	form     Form
+	callee   any   // a Class or a *node
+	args     any   // a tuple
+	keywords any   // a dict, if there is one
+	pairs    []any // keys and values in turn
+	state    any
+	setter   any // a Class or a *node
+}
+
+func (m *machine) pushNode(kind nodeKind, items []any) error {
+	return m.push(&node{kind: kind, at: m.at, items: items})
+}
+
+// kindOf returns the node of a kind that a value is, or nil.
+func kindOf(v any, kind nodeKind) *node {
+	if n, ok := v.(*node); ok && n.kind == kind {
+		return n
+	}
+	return nil
+}
+
+// tupleItems returns the items of a tuple, of which the empty one is no node.
+func tupleItems(v any) (items []any, ok bool) {
+	if n := kindOf(v, tupleNode); n != nil {
+		return n.items, true
+	}
+	t, ok := v.(Tuple)
+	return t, ok
+}

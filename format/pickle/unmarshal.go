@@ -1,0 +1,87 @@
+package pickle
+
+import (
+	"fmt"
+	"math"
+)
+
+// Limits bound what [Unmarshal] accepts. The zero value of a field, and a nil
+// *Limits, stand for the default.
+type Limits struct {
+	// Bytes is the length of the pickle: 1 GiB.
+	Bytes int
+	// Opcodes is how many opcodes are executed: no default but Bytes. Besides the
+	// texts in the pickle, it is opcodes that take memory.
+	Opcodes int
+	// Depth is how deep values lie in one another: 10,000.
+	Depth int
+	// Memo is how many values the pickle may store for later reference: 16,777,216.
+	Memo int
+	// Total is the size of the value when a walk through it visits what occurs
+	// twice twice: 16 for each value, and the bytes of texts and large integers.
+	// The default is 64 MiB and 64 for each byte of the pickle. A few bytes can
+	// make lists of lists of lists with more items than any program can visit, in
+	// little memory; this is the limit against them.
+	Total int
+}
+
+const (
+	defaultBytes = 1 << 30
+	defaultDepth = 10_000
+	defaultMemo  = 1 << 24
+	defaultTotal = 64 << 20 // and so many times the pickle:
+	totalPerByte = 64
+)
+
+// or returns a limit or its default.
+func or(limit, byDefault int) int {
+	if limit > 0 {
+		return limit
+	}
+	return byDefault
+}
+
+// withDefaults fills in what is missing, for a pickle of so many bytes.
+func (o *Limits) withDefaults(length int) Limits {
+	l := Limits{}
+	if o != nil {
+		l = *o
+	}
+	total := int(min(int64(defaultTotal)+totalPerByte*int64(length), math.MaxInt))
+	return Limits{
+		Bytes:   or(l.Bytes, defaultBytes),
+		Opcodes: or(l.Opcodes, math.MaxInt),
+		Depth:   or(l.Depth, defaultDepth),
+		Memo:    or(l.Memo, defaultMemo),
+		Total:   or(l.Total, total),
+	}
+}
+
+// Unmarshal reads a pickle of protocol 0 to 5 and returns its value, in the types
+// that the package documentation lists. As in Python, bytes behind the end of the
+// pickle are ignored. Nothing is imported or called. The value shares no memory
+// with b.
+//
+// The error is an [*Error]; there is no value then.
+func Unmarshal(b []byte, o *Limits) (any, error) {
+	limits := o.withDefaults(len(b))
+	if len(b) > limits.Bytes {
+		return nil, &Error{Op: "unmarshal", Offset: -1, Err: limitf("%d bytes, at most %d", len(b), limits.Bytes)}
+	}
+	m := &machine{data: b, limits: limits}
+	top, err := m.run()
+	if err != nil {
+		e := &Error{Op: "unmarshal", Offset: m.at, Err: err}
+		if m.at < len(b) {
+			if e.Opcode = operations[b[m.at]].name; e.Opcode == "" {
+				e.Opcode = fmt.Sprintf("%#02x", b[m.at])
+			}
+		}
+		return nil, e
+	}
+	value, err := (&builder{limits: limits}).build(top)
+	if err != nil {
+		return nil, err
+	}
+	return value, nil
+}

@@ -1,0 +1,84 @@
+package pickle
+
+import (
+	"unicode/utf8"
+)
+
+// A Tuple is a Python tuple.
+type Tuple []any
+
+// A ByteArray is a Python bytearray.
+type ByteArray []byte
+
+// Surrogates is a str with lone surrogates, which UTF-8 does not have: what
+// os.fsdecode makes of a file name that is no UTF-8, for example. It holds the
+// text as Python pickles it, with three bytes for each surrogate ("\xed\xb3\xbf"
+// for '\udcff').
+type Surrogates string
+
+// valid reports whether s is UTF-8, except that it may contain surrogates.
+func (s Surrogates) valid() bool {
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(string(s))
+		if r == utf8.RuneError && n <= 1 {
+			if !startsWithSurrogate(string(s)) {
+				return false
+			}
+			n = 3
+		}
+		s = s[n:]
+	}
+	return true
+}
+
+func startsWithSurrogate(s string) bool {
+	return len(s) >= 3 && s[0] == 0xed && 0xa0 <= s[1] && s[1] <= 0xbf && 0x80 <= s[2] && s[2] <= 0xbf
+}
+
+// text returns a str as the Go value that holds it.
+func text(s string) (any, error) {
+	switch {
+	case utf8.ValidString(s):
+		return s, nil
+	case Surrogates(s).valid():
+		return Surrogates(s), nil
+	}
+	return nil, ErrUTF8
+}
+
+// A Class names a class, function or constant of a Python module. As a value it
+// is a reference to that; nothing is imported.
+type Class struct {
+	Module string
+	Name   string // qualified: "Outer.Inner"
+}
+
+// String returns "module.name".
+func (c Class) String() string { return c.Module + "." + c.Name }
+
+// A Form is how an [Object] comes into being when Python reads it.
+type Form uint8
+
+const (
+	Call     Form = iota // Class(*Args); opcode REDUCE
+	New                  // Class.__new__(Class, *Args, **Keywords); NEWOBJ or NEWOBJ_EX
+	Instance             // as Python 2 makes instances of its old classes; OBJ or INST
+)
+
+// An Object is anything that is not plain data: an instance of some class, or
+// the result of a function. It says what Python would do to make it, and is
+// written back as it came. The fields are in the order in which Python uses
+// them.
+type Object struct {
+	Class    Class   // what is called
+	Callee   *Object // what is called instead of Class, if that is the zero Class
+	Form     Form
+	Args     Tuple
+	Keywords *Dict // with Form New only; nil if there are none
+	Items    []any // appended, as to a list
+	Pairs    *Dict // set, as in a dict
+	State    any   // given to __setstate__ or put into __dict__; nil if there is none
+	// Setter, if it is not nil, is called with the object and State instead. It is
+	// a Class or an *Object.
+	Setter any
+}

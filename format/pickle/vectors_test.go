@@ -1,0 +1,94 @@
+package pickle_test
+
+import (
+	"encoding/hex"
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/pyshm-go/pyshm/format/pickle"
+)
+
+// vectors are what real Pythons pickled.
+var vectors = []struct{ name, hex, want string }{
+	{"None", "80044e2e", "None"},
+	{"None, 3.14", "80054e2e", "None"},
+	{"256", "80049504000000000000004d00012e", "256"},
+	{"2**63", "8004950c000000000000008a090000000000000080002e", "9223372036854775808"},
+	{"-10**30", "80049510000000000000008a0d000000c015128bb92f63d360f32e", "-1000000000000000000000000000000"},
+	{"1.5", "8004950a00000000000000473ff80000000000002e", "1.5"},
+	{"'hé'", "80049507000000000000008c0368c3a9942e", "'hé'"},
+	{"['heyhey', same]", "80049510000000000000005d94288c06686579686579946801652e", "['heyhey', 'heyhey']"},
+	{"dict", "8004950e000000000000007d94288c0161944b014b024e752e", "{'a': 1, 2: None}"},
+	{"{1}", "80049507000000000000008f94284b01902e", "{1}"},
+	{"frozenset({1})", "8004950600000000000000284b0191942e", "frozenset({1})"},
+	{"bytearray, 3.13", "80049523000000000000008c086275696c74696e73948c096279746561727261799493944302616294859452942e", "bytearray(b'ab')"},
+	{"bytearray, 3.14", "8005950d000000000000009602000000000000006162942e", "bytearray(b'ab')"},
+	{"1+2j", "8004952e000000000000008c086275696c74696e73948c07636f6d706c6578949394473ff0000000000000474000000000000000869452942e", "(1+2j)"},
+	{"datetime", "8004952a000000000000008c086461746574696d65948c086461746574696d65949394430a07e8021d0c223800031594859452942e", "2024-02-29T12:34:56.000789"},
+	{"datetime, utc", "80049557000000000000008c086461746574696d65948c086461746574696d65949394430a07e8021d0c22380003159468008c0874696d657a6f6e6594939468008c0974696d6564656c74619493944b004b004b008794529485945294869452942e", "2024-02-29T12:34:56.000789Z"},
+	{"Decimal", "80049522000000000000008c07646563696d616c948c07446563696d616c9493948c04312e353094859452942e", "Decimal('1.50')"},
+	{"dataclass", "80049528000000000000008c085f5f6d61696e5f5f948c01449493942981947d94288c0161944b018c0162948c01789475622e", "<__main__.D() state={'a': 1, 'b': 'x'}>"},
+	{"np.int64(7)", "8004956a000000000000008c166e756d70792e5f636f72652e6d756c74696172726179948c067363616c61729493948c056e756d7079948c0564747970659493948c02693894898887945294284b038c013c944e4e4e4affffffff4affffffff4b007494624308070000000000000094869452942e",
+		`<numpy._core.multiarray.scalar(<numpy.dtype('i8', False, True) state=(3, '<', None, None, None, -1, -1, 0)>, b'\x07\x00\x00\x00\x00\x00\x00\x00')>`},
+	{"np.array, 3.14", "8005957c000000000000008c136e756d70792e5f636f72652e6e756d65726963948c0b5f66726f6d627566666572949394289608000000000000000100000002000000948c056e756d7079948c0564747970659493948c02693494898887945294284b038c013c944e4e4e4affffffff4affffffff4b007494624b0285948c014394749452942e",
+		`<numpy._core.numeric._frombuffer(bytearray(b'\x01\x00\x00\x00\x02\x00\x00\x00'), <numpy.dtype('i4', False, True) state=(3, '<', None, None, None, -1, -1, 0)>, (2,), 'C')>`},
+	{"request dummy, 3.14", "8005951000000000000000284e8c0564756d6d7994297d9474942e", "(None, 'dummy', (), {})"},
+	{"request create", "8004951e00000000000000284e8c06637265617465948c096765745f71756575659485947d9474942e", "(None, 'create', ('get_queue',), {})"},
+	{"request create dict", "8004952200000000000000284e8c06637265617465948c0464696374947d948c0161944b017386947d9474942e", "(None, 'create', ('dict', {'a': 1}), {})"},
+	{"session: put(None)", "8004951e00000000000000288c0c376662396562323537616430948c03707574944e85947d9474942e", "('7fb9eb257ad0', 'put', (None,), {})"},
+	{"foreign reply None", "8004288c072352455455524e4e742e", "('#RETURN', None)"},
+	{"reply create Event", "8004953f000000000000008c072352455455524e948c0c37663363663066386231303094288c0669735f736574948c03736574948c05636c656172948c0477616974947494869486942e", "('#RETURN', ('7f3cf0f8b100', ('is_set', 'set', 'clear', 'wait')))"},
+	{"reply Full", "80049520000000000000008c06234552524f52948c057175657565948c0446756c6c94939429529486942e", "('#ERROR', <queue.Full()>)"},
+	{"reply Empty", "80049522000000000000008c06234552524f52948c065f7175657565948c05456d70747994939429529486942e", "('#ERROR', <_queue.Empty()>)"},
+	{"reply KeyError", "8004952d000000000000008c06234552524f52948c086275696c74696e73948c084b65794572726f729493948c027a7a948594529486942e", "('#ERROR', <builtins.KeyError('zz')>)"},
+	{"reply #PROXY", "80049583000000000000008c062350524f585994288c085f5f6e6578745f5f948c0473656e64948c057468726f77948c05636c6f73659474948c186d756c746970726f63657373696e672e6d616e6167657273948c05546f6b656e9493942981948c084974657261746f72948c082f746d702f683576948c0c37663363663066356637653094879462869486942e",
+		"('#PROXY', (('__next__', 'send', 'throw', 'close'), <multiprocessing.managers.Token() state=('Iterator', '/tmp/h5v', '7f3cf0f5f7e0')>))"},
+}
+
+func decodeHex(t testing.TB, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// show prints a value as its String method would, whatever it is.
+func show(v any) string {
+	switch v := v.(type) {
+	case time.Time:
+		return v.Format(time.RFC3339Nano)
+	case *big.Int:
+		return v.String()
+	case DateTime:
+		return v.String()
+	}
+	s := fmt.Sprint(Tuple{v})
+	return s[1 : len(s)-2]
+}
+
+func TestVectors(t *testing.T) {
+	for _, v := range vectors {
+		value, err := Unmarshal(decodeHex(t, v.hex), nil)
+		if err != nil {
+			t.Errorf("%s: %v", v.name, err)
+			continue
+		}
+		if got := show(value); got != v.want {
+			t.Errorf("%s: read as %s, want %s", v.name, got, v.want)
+		}
+		again, err := Marshal(value)
+		if err != nil {
+			t.Errorf("%s: %v", v.name, err)
+			continue
+		}
+		back, err := Unmarshal(again, nil)
+		if err != nil || !Equal(back, value) {
+			t.Errorf("%s: read again as %v, %v", v.name, back, err)
+		}
+	}
+}
