@@ -5,8 +5,8 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/pyshm-go/pyshm/pyshm/internal/futex"
 	"github.com/pyshm-go/pyshm/internal/words"
+	"github.com/pyshm-go/pyshm/pyshm/internal/futex"
 )
 
 // A Sem32 is the semaphore of a 32-bit glibc, which cannot change its value and

@@ -6,8 +6,8 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/pyshm-go/pyshm/pyshm/internal/futex"
 	"github.com/pyshm-go/pyshm/internal/words"
+	"github.com/pyshm-go/pyshm/pyshm/internal/futex"
 )
 
 // A Sem64 is the semaphore of a 64-bit glibc, which has its value and its
