@@ -84,7 +84,7 @@ func (w *waiter) come() (c *crowd, first bool) {
 // ring wakes the thread, or keeps it from going to sleep.
 func (c *crowd) ring() {
 	atomic.AddUint32(&c.bell, 1)
-	wake(&c.bell, opWake|private, 1)
+	_, _ = wake(&c.bell, opWake|private, 1) // of memory that is always there
 }
 
 // run is the crowd's goroutine. It ends when the last waiter has left.
