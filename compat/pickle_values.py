@@ -404,7 +404,7 @@ def same(a, b):
     KEEP.clear()
 
 
-KEEP = []  # what is compared must live on, so that no id occurs twice
+KEEP = []  # keeps compared values alive, so that no id occurs twice
 
 # ---- what Go asks for ----
 

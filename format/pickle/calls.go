@@ -261,5 +261,5 @@ func fixedZone(zone *node) *time.Location {
 	return time.FixedZone("", int(offset/time.Second))
 }
 
-// maxZoneName bounds what is written again for each time with a zone.
+// maxZoneName bounds the name of a zone, which is written again for each time in it.
 const maxZoneName = 64

@@ -58,7 +58,7 @@ func (m *machine) extend(items []any) error {
 			return unsupportedf("items that are appended to an object after it has pairs or a state")
 		}
 	default:
-		return unsupportedf("to append to what is no list and no object")
+		return unsupportedf("items appended to a value that is not a list or an object")
 	}
 	n.items = append(n.items, items...)
 	return nil
@@ -109,7 +109,7 @@ func (m *machine) setPairs(pairs []any) error {
 	case ok && n.kind == objectNode:
 		return unsupportedf("keys of an object that are set after its state")
 	default:
-		return unsupportedf("to set keys of what is no dict and no object")
+		return unsupportedf("keys set in a value that is not a dict or an object")
 	}
 	return nil
 }
@@ -125,7 +125,7 @@ func (m *machine) addItems() error {
 	}
 	n := kindOf(v, setNode)
 	if n == nil {
-		return unsupportedf("to add to what is no set")
+		return unsupportedf("items added to a value that is not a set")
 	}
 	n.items = append(n.items, items...)
 	return nil

@@ -1,6 +1,7 @@
 // Package pickle reads and writes Python's pickles of plain data. Nothing is
-// imported or called: what is not plain data becomes an inert [Object], which says
-// what Python would call, and is written back as it came.
+// imported or called: a value that is not plain data becomes an inert [Object],
+// which names the class or function that Python would call, and is written back as it
+// came.
 //
 // [Unmarshal] reads protocols 0 to 5. [Marshal] writes protocol 4, which every
 // Python from 3.4 on reads; [Append] also writes protocol 2.
@@ -39,17 +40,17 @@
 // empty dict. Named types (type Color int), arrays, structs and pointers are not
 // accepted, except those in the table.
 //
-// What would be changed by writing it is refused: nanoseconds, years that Python
+// A value that writing would change is refused: nanoseconds, years that Python
 // does not have, strings that are no UTF-8 ([ErrValue], [ErrUTF8]). str and bytes
-// of Python 2 are read as string if they are ASCII and as []byte otherwise. Names
-// in pickles of protocol 0 to 2 are those of Python 3, as Python 3 reads them.
+// of Python 2 are read as string if they are ASCII and as []byte otherwise. Python 2's
+// names of modules and classes, in protocols 0 to 2, become Python 3's.
 //
 // # Identity
 //
 // What a pickle refers to several times is one value in Go: the same pointer, or
 // slices that share their elements. Changing it in one place changes it in all,
-// like in Python. Marshal in turn writes once what is the same in memory: pointers,
-// maps, and slices with the same start and length. Values that contain themselves
+// like in Python. Marshal in turn writes once a value that is the same in memory:
+// pointers, maps, and slices with the same start and length. Values that contain themselves
 // are refused in both directions ([ErrRecursive]): package fmt, for one, ends the
 // process when it prints them.
 //
@@ -72,6 +73,6 @@
 // a second state, items that come after the state, a call whose result is thrown
 // away.
 //
-// The functions may be called from several goroutines at once. Values are like
-// those of Go: several goroutines may read them, as long as none changes them.
+// The functions may be called from several goroutines at once. Several
+// goroutines may read one value, as long as none changes it.
 package pickle

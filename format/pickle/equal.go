@@ -13,8 +13,8 @@ import (
 // of their items, aware datetimes at the same instant. NaN is not equal to itself.
 // Objects are equal if all their fields are; those that are keys, or inside of
 // keys, are found only at the same place of the other dict or set. Both values are
-// of the types that [Unmarshal] returns, or of Go's other integers and floats;
-// those of other types are equal to nothing.
+// of the types that [Unmarshal] returns, or of Go's other integers and floats; a
+// value of another type is equal to nothing.
 func Equal(a, b any) bool {
 	return (&comparison{}).equal(a, b)
 }

@@ -34,8 +34,8 @@ const (
 )
 
 // FuzzUnmarshal: whatever the bytes, there is no panic and no memory out of
-// proportion, and what is read can be shown, compared and written; what is written
-// is read as an equal value.
+// proportion. A value that is read can be shown, compared and written, and the
+// pickle written is read as an equal value.
 func FuzzUnmarshal(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -57,7 +57,7 @@ func TestMarshalBytes(t *testing.T) {
 
 type color int
 
-// What is not written says where it is and why.
+// An error names the part of the value that cannot be written, and why.
 func TestMarshalErrors(t *testing.T) {
 	huge, _ := NewDict(Pair{"key", []any{0, struct{}{}}})
 	for _, c := range []struct {

@@ -26,7 +26,7 @@ const (
 	zonedNode
 )
 
-// A draft is what becomes an Object. Items are those of the node.
+// A draft becomes an Object. The items of the object are in the node.
 type draft struct {
 	form     Form
 	callee   any   // a Class or a *node

@@ -50,7 +50,7 @@ func isCallee(v any) bool {
 // make pushes what a call, or the making of an instance, results in.
 func (m *machine) make(form Form, callee, args, keywords any) error {
 	if !isCallee(callee) {
-		return syntaxf("a call of what is no class")
+		return syntaxf("a call of a value that is not a class")
 	}
 	items, ok := tupleItems(args)
 	if !ok {
@@ -139,7 +139,7 @@ func (m *machine) build() error {
 	n := kindOf(v, objectNode)
 	switch {
 	case n == nil:
-		return unsupportedf("a state of what is no object")
+		return unsupportedf("a state of a value that is not an object")
 	case state == nil:
 		return unsupportedf("a state that is None")
 	case n.draft.state != nil:

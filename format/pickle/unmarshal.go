@@ -41,7 +41,7 @@ func or(limit, byDefault int) int {
 	return byDefault
 }
 
-// withDefaults fills in what is missing, for a pickle of so many bytes.
+// withDefaults returns the limits with their defaults, for a pickle of so many bytes.
 func (o *Limits) withDefaults(length int) Limits {
 	l := Limits{}
 	if o != nil {

@@ -70,8 +70,8 @@ const (
 // written back as it came. The fields are in the order in which Python uses
 // them.
 type Object struct {
-	Class    Class   // what is called
-	Callee   *Object // what is called instead of Class, if that is the zero Class
+	Class    Class   // the class or function that is called
+	Callee   *Object // called instead of Class, if Class is zero
 	Form     Form
 	Args     Tuple
 	Keywords *Dict // with Form New only; nil if there are none
