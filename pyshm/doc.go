@@ -24,8 +24,9 @@
 // segment outlives the process that made it: somebody has to unlink it.
 //
 // [SharedMemory.ReadAt] and [SharedMemory.WriteAt] are the default way to
-// touch a block. [SharedMemory.Bytes] and [View] give its memory out without a
-// copy and without protection.
+// touch a block. [SharedMemory.WithBytes] and [WithView] lend its memory to a
+// function, without a copy and with faults as errors. [SharedMemory.Bytes] and
+// [View] give it out without a copy and without protection.
 //
 // # Locks
 //
@@ -104,13 +105,30 @@
 //
 // Lifetime of slices. What Bytes and View return is valid until Close. After
 // that it faults when touched, and never shows memory that belongs to somebody
-// else: its addresses stay reserved. Close may be called while others are
-// reading; late readers get [fs.ErrClosed].
+// else: its addresses stay reserved, for the life of the process. Close may be
+// called while others are reading; late readers get [fs.ErrClosed]. What WithBytes
+// and WithView lend is valid until the function returns.
+//
+// Addresses. An attached handle takes as many addresses as the segment has bytes,
+// and one mapping. The addresses of a closed handle are used again when the garbage
+// collector has found that no method is under way on it. Close starts a collection
+// when closed handles have 32 GiB of addresses (256 MiB in a 32-bit program, and an
+// eighth of RLIMIT_AS if that is less), or 8191 of them are left. Attach and Create
+// start one and try again when the system refuses for want of room. So a program that holds one segment at a time may attach and close for
+// ever, unless it calls Bytes, View, ViewInts or ViewFloats each time: those
+// addresses are never used again.
+//
+// Number of segments. Linux allows a process 65530 mappings (vm.max_map_count), and
+// the Go runtime ends the process when it gets none. Attach, Create and the functions
+// for lists and locks leave the last sixteenth to it: when all code of the process
+// together has more than the rest, 61435 by default, the error is syscall.ENOMEM.
+// Other code that maps memory may still take the last ones. A lock takes one mapping,
+// an event five.
 //
 // The garbage collector. A handle that becomes unreachable without Close is
-// unmapped, unless Bytes or View was ever called on it: the collector does not
-// follow slices of shared memory, so that such a mapping lasts as long as the
-// process.
+// unmapped some time later, unless Bytes or View was ever called on it: the collector
+// does not follow slices of shared memory, so that such a mapping lasts as long as
+// the process.
 //
 // Signals. SIGINT and SIGTERM end a Go program without running its defers: the
 // names that it made stay, and a lock that it holds stays held. A program that

@@ -396,16 +396,13 @@ func TestOutOfAddressSpace(t *testing.T) {
 }
 
 // addressSpace returns how many bytes of address space this process uses.
-func addressSpace(t *testing.T) (bytes uint64) {
+func addressSpace(t *testing.T) uint64 {
 	t.Helper()
-	statm, err := os.ReadFile("/proc/self/statm")
+	bytes, err := usedAddresses()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fmt.Sscan(string(statm), &bytes); err != nil {
-		t.Fatal(err)
-	}
-	return bytes * uint64(os.Getpagesize())
+	return bytes
 }
 
 // Sizes beyond all memory and all address space are refused at once, and before

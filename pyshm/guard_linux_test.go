@@ -205,3 +205,52 @@ func TestClosedWithinGuard(t *testing.T) {
 		t.Errorf("Guard = %v", err)
 	}
 }
+
+// scopedWrites write the last byte of a segment of pages through each scoped form,
+// after f.
+var scopedWrites = map[string]func(m *pyshm.SharedMemory, f func() error) error{
+	"WithBytes": func(m *pyshm.SharedMemory, f func() error) error {
+		return m.WithBytes(func(b []byte) error {
+			err := f()
+			b[len(b)-1] = 7
+			return err
+		})
+	},
+	"WithView": func(m *pyshm.SharedMemory, f func() error) error {
+		return pyshm.WithView(m, 8, m.Size()/8-1, func(v []uint64) error {
+			err := f()
+			v[len(v)-1] = ^uint64(0)
+			return err
+		})
+	},
+}
+
+func TestScopedMemory(t *testing.T) {
+	boom := errors.New("boom")
+	nothing := func() error { return nil }
+	for what, write := range scopedWrites {
+		m := create(t, 2*os.Getpagesize())
+		if err := write(m, nothing); err != nil || m.Bytes()[m.Size()-1] == 0 {
+			t.Errorf("%s: %v, the last byte is %d", what, err, m.Bytes()[m.Size()-1])
+		}
+		if err := write(m, func() error { return boom }); err != boom {
+			t.Errorf("%s: %v", what, err)
+		}
+		if err := write(m, m.Close); !errors.Is(err, fs.ErrClosed) {
+			t.Errorf("%s, closed meanwhile: %v", what, err)
+		}
+		called := false
+		if err := write(m, func() error { called = true; return nil }); !errors.Is(err, fs.ErrClosed) || called {
+			t.Errorf("%s, closed: %v, called: %v", what, err, called)
+		}
+		readOnly := attach(t, m.Name(), pyshm.ReadOnly())
+		if err := write(readOnly, nothing); !errors.Is(err, pyshm.ErrFault) {
+			t.Errorf("%s, read-only: %v", what, err)
+		}
+		cut := attach(t, m.Name())
+		err := write(cut, func() error { return os.Truncate(pathOf(m.Name()), 0) })
+		if !errors.Is(err, pyshm.ErrFault) || !strings.Contains(err.Error(), m.Name()) {
+			t.Errorf("%s, truncated: %v", what, err)
+		}
+	}
+}

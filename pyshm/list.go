@@ -168,6 +168,8 @@ func (l *ShareableList) Batch(f func(*format.List) error) error {
 // ViewInts returns the items as a slice of the memory itself, which must all be
 // ints: [format.ErrKind] tells the first that is not. What [View] says of its
 // slice holds for this one. A later change of an item's kind does not show.
+// Programs that attach again and again use [ShareableList.Batch] instead, or
+// [WithView] on the list's [SharedMemory].
 func (l *ShareableList) ViewInts() ([]int64, error) {
 	return viewItems[int64](l, "view ints", format.Int)
 }

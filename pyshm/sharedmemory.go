@@ -281,7 +281,9 @@ func (m *SharedMemory) errClosed(op string) error {
 // [fs.ErrClosed], and slices from [SharedMemory.Bytes] and [View] fault when
 // they are touched. They never show memory that belongs to somebody else,
 // because their addresses stay reserved; that costs address space but no
-// memory.
+// memory. Without such slices, the addresses are used again when the garbage
+// collector has found that no method is under way any more. Close starts a
+// collection when many addresses are reserved, and may then wait for it.
 //
 // Close does not unlink. Calling it again does nothing, unless it has failed: a
 // process that has as many mappings as the kernel allows gets syscall.ENOMEM, and
@@ -372,7 +374,8 @@ func (m *SharedMemory) guardedCopy(op string, dst, src []byte) (n int, err error
 // fault ends the process unless [SharedMemory.Guard] is around it, and a
 // [ReadOnly] segment faults on writing. The slice does not keep the handle
 // alive, nor does it need it: once Bytes has been called, the memory stays
-// mapped until Close.
+// mapped until Close, and its addresses stay reserved for the life of the
+// process. [SharedMemory.WithBytes] is for programs that attach again and again.
 func (m *SharedMemory) Bytes() []byte {
 	if m.isClosed() {
 		return nil
@@ -381,6 +384,16 @@ func (m *SharedMemory) Bytes() []byte {
 	b := m.mem.Bytes()
 	runtime.KeepAlive(m)
 	return b
+}
+
+// WithBytes calls f with the memory of the segment itself, under a
+// [SharedMemory.Guard], and returns what f returns. Writing to a [ReadOnly]
+// segment is [ErrFault].
+//
+// f must not keep the slice: after Close its addresses are used again, for
+// whatever memory, as they are not after [SharedMemory.Bytes].
+func (m *SharedMemory) WithBytes(f func(b []byte) error) error {
+	return m.guard("with bytes", func() error { return f(m.mem.Bytes()) })
 }
 
 // Alias gives the segment a second name and returns it. The name is a hard

@@ -26,26 +26,49 @@ type Element interface {
 // Python when it is touched after the block is closed or collected.
 //
 // What is said of the slice that [SharedMemory.Bytes] returns is true of this
-// one.
+// one. [WithView] is for programs that attach again and again.
 func View[T Element](m *SharedMemory, offset, n int) ([]T, error) {
 	const op = "view"
-	size := int(unsafe.Sizeof(*new(T)))
-	align := int(unsafe.Alignof(*new(T)))
-	switch total := m.Size(); {
-	case m.isClosed():
-		return nil, m.errClosed(op)
-	case offset < 0 || offset > total || n < 0 || n > (total-offset)/size:
-		return nil, wrap(op, m.name, invalid("%d elements of %d bytes at offset %d exceed the size of %d", n, size, offset, total))
-	case offset%align != 0:
-		return nil, wrap(op, m.name, &reason{
-			text: fmt.Sprintf("offset %d is not a multiple of %d", offset, align),
-			kind: format.ErrUnaligned,
-		})
+	if err := checkView[T](op, m, offset, n); err != nil {
+		return nil, err
 	}
 	memory := m.Bytes()
 	if memory == nil { // closed since
 		return nil, m.errClosed(op)
 	}
-	// Mappings begin at a page, so what the offset is aligned to, the address is.
-	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(memory[offset:]))), n), nil
+	return elements[T](memory, offset, n), nil
+}
+
+// WithView calls f with the slice that [View] would return. What
+// [SharedMemory.WithBytes] says of its slice is true of this one.
+func WithView[T Element](m *SharedMemory, offset, n int, f func(v []T) error) error {
+	const op = "with view"
+	if err := checkView[T](op, m, offset, n); err != nil {
+		return err
+	}
+	return m.guard(op, func() error { return f(elements[T](m.mem.Bytes(), offset, n)) })
+}
+
+// checkView returns what keeps n elements at an offset from being viewed.
+func checkView[T Element](op string, m *SharedMemory, offset, n int) error {
+	size := int(unsafe.Sizeof(*new(T)))
+	align := int(unsafe.Alignof(*new(T)))
+	switch total := m.Size(); {
+	case m.isClosed():
+		return m.errClosed(op)
+	case offset < 0 || offset > total || n < 0 || n > (total-offset)/size:
+		return wrap(op, m.name, invalid("%d elements of %d bytes at offset %d exceed the size of %d", n, size, offset, total))
+	case offset%align != 0:
+		return wrap(op, m.name, &reason{
+			text: fmt.Sprintf("offset %d is not a multiple of %d", offset, align),
+			kind: format.ErrUnaligned,
+		})
+	}
+	return nil
+}
+
+// elements returns what checkView allows. Mappings begin at a page, so what the
+// offset is aligned to, the address is.
+func elements[T Element](memory []byte, offset, n int) []T {
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(memory[offset:]))), n)
 }

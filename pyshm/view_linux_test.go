@@ -70,6 +70,10 @@ func TestViewRefuses(t *testing.T) {
 		if v != nil || !errors.Is(err, tc.want) {
 			t.Errorf("%d elements at %d: %v, %v; want %v", tc.n, tc.offset, v, err, tc.want)
 		}
+		err = pyshm.WithView(m, tc.offset, tc.n, func([]int64) error { t.Error("called"); return nil })
+		if !errors.Is(err, tc.want) {
+			t.Errorf("%d elements at %d, lent: %v; want %v", tc.n, tc.offset, err, tc.want)
+		}
 	}
 	// A refused view does not count as raw memory given out; see
 	// TestForgottenHandle.

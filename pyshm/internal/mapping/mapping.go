@@ -15,6 +15,7 @@ type Mapping struct {
 	size   int            // bytes of the file that are mapped
 	length uintptr        // bytes of the range: size in whole pages
 	pinned atomic.Bool
+	empty  atomic.Bool // Revoke has succeeded, and counted the range as one to be released
 }
 
 // Bytes returns the memory. Its addresses are valid until Release; touching

@@ -2,18 +2,30 @@ package mapping
 
 import (
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 // Map maps the first size bytes (at least 1) of a file, shared with all who
 // map it. The descriptor is not needed afterwards.
+//
+// Without room in the address space, or when the process has nearly as many
+// mappings as it may have, the error is ENOMEM. Before, Map has the garbage
+// collector release what nobody uses any more.
 func Map(fd, size int, readOnly bool) (*Mapping, error) {
 	prot := unix.PROT_READ | unix.PROT_WRITE
 	if readOnly {
 		prot = unix.PROT_READ
 	}
-	addr, err := unix.MmapPtr(fd, 0, nil, uintptr(size), prot, unix.MAP_SHARED)
+	var addr unsafe.Pointer
+	err := reserved.retry(func() error {
+		err := entries.take()
+		if err == nil {
+			addr, err = unix.MmapPtr(fd, 0, nil, uintptr(size), prot, unix.MAP_SHARED)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -30,15 +42,25 @@ func (m *Mapping) Freeze() error { return unix.Mprotect(m.Bytes(), unix.PROT_REA
 // and never meets memory that belongs to somebody else.
 func (m *Mapping) Revoke() error {
 	const flags = unix.MAP_FIXED | unix.MAP_PRIVATE | unix.MAP_ANONYMOUS | unix.MAP_NORESERVE
-	_, err := unix.MmapPtr(-1, 0, m.addr, m.length, unix.PROT_NONE, flags)
+	err := reserved.retry(func() error {
+		_, err := unix.MmapPtr(-1, 0, m.addr, m.length, unix.PROT_NONE, flags)
+		return err
+	})
+	if err == nil && !m.pinned.Load() && !m.empty.Swap(true) {
+		reserved.add(m.length)
+	}
 	return err
 }
 
 // Release gives the range of addresses back, unless it is pinned. The Mapping
 // must not be used any more.
 func (m *Mapping) Release() error {
+	defer reserved.remove(m.length, m.empty.Load())
 	if m.pinned.Load() {
 		return nil
+	}
+	if m.empty.Load() {
+		entries.part()
 	}
 	return unix.MunmapPtr(m.addr, m.length)
 }

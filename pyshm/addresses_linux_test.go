@@ -1,0 +1,117 @@
+package pyshm_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+	"os"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+// A cycle attaches to the segment of a name, uses it and closes it.
+var cycles = map[string]func(name string) error{
+	"ReadAt": onBlock(func(m *pyshm.SharedMemory) error {
+		_, err := m.ReadAt(make([]byte, 8), 0)
+		return err
+	}),
+	"WithBytes": onBlock(func(m *pyshm.SharedMemory) error {
+		return m.WithBytes(func(b []byte) error { b[len(b)-1]++; return nil })
+	}),
+	"WithView": onBlock(func(m *pyshm.SharedMemory) error {
+		return pyshm.WithView(m, 8, m.Size()/8-1, func(v []int64) error { v[len(v)-1]++; return nil })
+	}),
+	"list": func(name string) error {
+		l, err := pyshm.AttachList(name)
+		if err != nil {
+			return err
+		}
+		_, err = l.Values()
+		errBatch := l.Batch(func(l *format.List) error { return l.SetInt(0, 2) })
+		return errors.Join(err, errBatch, l.Close())
+	},
+	"lock": func(name string) error {
+		l, err := pyshm.CreateLock("")
+		if err != nil {
+			return err
+		}
+		_, err = l.TryAcquire()
+		return errors.Join(err, l.Release(), l.Close(), l.Unlink())
+	},
+	"Create": func(name string) error {
+		return gone(pyshm.Create(name+"_new", cycleSize, pyshm.Sparse()))
+	},
+	"no Close": func(name string) error {
+		_, err := pyshm.Attach(name)
+		return err
+	},
+}
+
+func onBlock(use func(m *pyshm.SharedMemory) error) func(name string) error {
+	return func(name string) error {
+		m, err := pyshm.Attach(name)
+		if err != nil {
+			return err
+		}
+		return errors.Join(use(m), m.Close())
+	}
+}
+
+const cycleSize = 33 << 20
+
+func init() {
+	// Garbage is collected when the library wants that, and not otherwise.
+	roles["cycles"] = func(args []string, _ <-chan struct{}) error {
+		debug.SetGCPercent(-1)
+		name, kind := args[0], args[1]
+		if bits.UintSize == 64 { // else the addresses are few already
+			used, err := usedAddresses()
+			if err != nil {
+				return err
+			}
+			limit := syscall.Rlimit{Cur: used + 1<<30, Max: math.MaxUint64}
+			if err := syscall.Setrlimit(syscall.RLIMIT_AS, &limit); err != nil {
+				return err
+			}
+		}
+		for n := range 2000 {
+			if err := cycles[kind](name); err != nil {
+				return fmt.Errorf("cycle %d: %w", n, err)
+			}
+		}
+		maps, err := os.ReadFile("/proc/self/maps")
+		fmt.Println(strings.Count(string(maps), "\n"))
+		return err
+	}
+}
+
+// TestCyclesRunForever attaches and closes more often than there are addresses for.
+func TestCyclesRunForever(t *testing.T) {
+	m := create(t, cycleSize, pyshm.Sparse())
+	list, err := format.Encode([]any{1, "two"}, nil)
+	noError(t, err)
+	write(t, m, string(list), 0)
+	for kind := range cycles {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			entries := 0
+			if _, err := fmt.Sscan(startChild(t, "cycles", m.Name(), kind).end(t), &entries); err != nil || entries > 300 {
+				t.Errorf("%d entries in the map at the end, %v", entries, err)
+			}
+		})
+	}
+}
+
+func usedAddresses() (bytes uint64, err error) {
+	statm, err := os.ReadFile("/proc/self/statm")
+	if err == nil {
+		_, err = fmt.Sscan(string(statm), &bytes)
+	}
+	return bytes * uint64(os.Getpagesize()), err
+}
