@@ -38,6 +38,9 @@ func TestReplacedByGo(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		for _, how := range compat.Exits() {
 			for _, protected := range []bool{true, false} {
+				if !protected && how != compat.ExitNormal && how != compat.ExitSIGKILL {
+					continue
+				}
 				t.Run(fmt.Sprintf("%s/protected=%v", how, protected), func(t *testing.T) {
 					t.Parallel()
 					var options []compat.PeerOption
@@ -54,7 +57,7 @@ func TestReplacedByGo(t *testing.T) {
 					}
 					must(p.Exit(how))(t)
 					for what, list := range successors {
-						wantCurrent(t, what, list, protected || how == compat.ExitKillGroup)
+						wantCurrent(t, what, list, protected)
 					}
 					if !protected {
 						return

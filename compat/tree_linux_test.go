@@ -23,7 +23,11 @@ func TestTreesLiveAsEver(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		for _, method := range startMethods {
-			for _, attaches := range []string{"nothing", "parent before start", "parent after start", "worker", "parent fails"} {
+			order := []string{"parent before start", "worker"}
+			if method == "fork" { // the others start the tracker in any case
+				order = append(order, "nothing", "parent after start", "parent fails")
+			}
+			for _, attaches := range order {
 				t.Run(method+"/"+attaches, func(t *testing.T) {
 					t.Parallel()
 					plain := protection{"unmodified", func(*testing.T) compat.PeerOption { return compat.Env() }, "", "ShareableList(name=%q)"}
