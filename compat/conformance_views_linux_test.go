@@ -44,12 +44,19 @@ type elements interface {
 
 type elementsOf[T pyshm.Element] []T
 
-func (e elementsOf[T]) areIn(t *testing.T, m *pyshm.SharedMemory) bool {
-	return slices.Equal(must(pyshm.View[T](m, viewOffset, len(e)))(t), e)
+func (e elementsOf[T]) areIn(t *testing.T, m *pyshm.SharedMemory) (are bool) {
+	check(t, pyshm.WithView(m, viewOffset, len(e), func(v []T) error {
+		are = slices.Equal(v, e)
+		return nil
+	}))
+	return are && slices.Equal(must(pyshm.View[T](m, viewOffset, len(e)))(t), e)
 }
 
 func (e elementsOf[T]) put(t *testing.T, m *pyshm.SharedMemory) {
-	copy(must(pyshm.View[T](m, viewOffset, len(e)))(t), e)
+	check(t, pyshm.WithView(m, viewOffset, len(e), func(v []T) error {
+		copy(v, e)
+		return nil
+	}))
 }
 
 func testStruct(t *testing.T, p *compat.Peer) {

@@ -112,11 +112,11 @@
 // Addresses. An attached handle takes as many addresses as the segment has bytes,
 // and one mapping. The addresses of a closed handle are used again when the garbage
 // collector has found that no method is under way on it. Close starts a collection
-// when closed handles have 32 GiB of addresses (256 MiB in a 32-bit program, and an
-// eighth of RLIMIT_AS if that is less), or 8191 of them are left. Attach and Create
-// start one and try again when the system refuses for want of room. So a program that holds one segment at a time may attach and close for
-// ever, unless it calls Bytes, View, ViewInts or ViewFloats each time: those
-// addresses are never used again.
+// when closed handles have an eighth of the addresses that there are (of RLIMIT_AS,
+// if that is less), or 8191 of them are left. Attach and Create start one and try
+// again when the system refuses for want of room. So a program that holds one
+// segment at a time may attach and close for ever, unless it calls Bytes, View,
+// ViewInts or ViewFloats each time: those addresses are never used again.
 //
 // Number of segments. Linux allows a process 65530 mappings (vm.max_map_count), and
 // the Go runtime ends the process when it gets none. Attach, Create and the functions

@@ -44,8 +44,11 @@ type futility struct {
 // addresses and of the map's entries, of which there are 65530 by default.
 func allowed() amount {
 	space := uint64(1) << 38 // RISC-V's, the least of 64-bit systems
-	if bits.UintSize == 32 {
+	switch {
+	case bits.UintSize == 32:
 		space = 1 << 31
+	case runtime.GOARCH == "amd64":
+		space = 1 << 47
 	}
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_AS, &limit) == nil {
@@ -54,16 +57,16 @@ func allowed() amount {
 	return amount{space / 8, min(maxEntries()/8, 1<<13)}
 }
 
-// add notes that a range has become empty. If a collection is due it starts one,
-// and waits for it where twice as much is held as is allowed: the heap needs
+// add notes that a range has become empty. If the others are more than is allowed it
+// starts a collection, and waits for it where they are twice as many: the heap needs
 // addresses too, and Go ends the process when it gets none.
 func (r *reservation) add(length uintptr) {
 	limit := allowed()
 	r.mu.Lock()
+	bytes, ranges := r.held.bytes-r.kept.bytes, r.held.ranges-r.kept.ranges
 	r.revoked++
 	r.held.bytes += uint64(length)
 	r.held.ranges++
-	bytes, ranges := r.held.bytes-r.kept.bytes, r.held.ranges-r.kept.ranges
 	if r.running == nil && (bytes > limit.bytes || ranges > limit.ranges) {
 		r.running = make(chan struct{})
 		go r.collect()
