@@ -47,10 +47,6 @@ var cycles = map[string]func(name string) error{
 	"Create": func(name string) error {
 		return gone(pyshm.Create(name+"_new", cycleSize, pyshm.Sparse()))
 	},
-	"no Close": func(name string) error {
-		_, err := pyshm.Attach(name)
-		return err
-	},
 }
 
 func onBlock(use func(m *pyshm.SharedMemory) error) func(name string) error {
