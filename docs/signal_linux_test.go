@@ -47,7 +47,7 @@ func TestSignalsLeaveNothing(t *testing.T) {
 func testSignal(t *testing.T, dir string, sig syscall.Signal) {
 	example := exec.CommandContext(t.Context(), filepath.Join(dir, "go-lock"))
 	example.Dir = ".."
-	example.Env = append(os.Environ(), "PYTHONPATH=scripts", "PATH="+dir+":"+os.Getenv("PATH"))
+	example.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
 	stderr, err := example.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

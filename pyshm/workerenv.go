@@ -26,9 +26,15 @@ import (
 // remove a name as always, unless the name has passed to another segment, as by
 // [Replace]: then it stays, and unlink raises FileNotFoundError.
 //
-// How: it puts a directory in front of PYTHONPATH which holds a sitecustomize.py
-// that changes multiprocessing.shared_memory when a process imports it. An
-// existing PYTHONPATH stays, and a sitecustomize that this one hides is run. It
+// Each of these processes can also import pyshm_attach, which attaches to locks by
+// name, without a copy of pyshm_attach.py: it gets the one of this library. Python
+// looks beside the program first, so that a pyshm_attach.py there is imported
+// instead. One that is installed, or further down on PYTHONPATH, is not.
+//
+// How: it puts a directory in front of PYTHONPATH which holds pyshm_attach.py and a
+// sitecustomize.py that changes multiprocessing.shared_memory when a process
+// imports it. An existing PYTHONPATH stays, and a sitecustomize that this one hides
+// is run. It
 // takes each Python 0.5 ms to start with it, or 4 ms where Python does not keep
 // bytecode. Set cmd.Env and cmd.Dir before the call, not after it.
 //

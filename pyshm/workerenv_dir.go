@@ -16,9 +16,17 @@ import (
 // every user can read it, and systemd-tmpfiles removes nothing there for its age.
 var runDir = "/run"
 
-var siteHash = fmt.Sprintf("%x", sha256.Sum256([]byte(scripts.SiteCustomize)))[:12]
+// A siteFile is a file in the directory that [WorkerEnv] puts on PYTHONPATH.
+type siteFile struct{ name, content string }
 
-// siteDir returns a directory that holds sitecustomize.py, and makes it if need be.
+var siteFiles = []siteFile{
+	{"sitecustomize.py", scripts.SiteCustomize},
+	{"pyshm_attach.py", scripts.AttachHelper},
+}
+
+var siteHash = fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%q", siteFiles)))[:12]
+
+// siteDir returns a directory that holds siteFiles, and makes it if need be.
 // [WorkerEnv] says where.
 func siteDir() (dir string, err error) {
 	places := []func() (string, error){cacheSite, tempSite}
@@ -116,7 +124,12 @@ func fillSite(dir string) error {
 			return err
 		}
 	}
-	return provideFile(filepath.Join(dir, "sitecustomize.py"), scripts.SiteCustomize)
+	for _, file := range siteFiles {
+		if err := provideFile(filepath.Join(dir, file.name), file.content); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkReadable returns an error if another user cannot get to what is in dir.

@@ -41,13 +41,24 @@ func workerPath(t *testing.T, env ...string) string {
 	return path
 }
 
+// wantSiteFiles checks what WorkerEnv has put into its directory.
+func wantSiteFiles(t *testing.T, dir string) {
+	t.Helper()
+	for name, want := range map[string]string{
+		"sitecustomize.py": scripts.SiteCustomize,
+		"pyshm_attach.py":  scripts.AttachHelper,
+	} {
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || string(content) != want {
+			t.Errorf("%s in %s holds %.40q, %v", name, dir, content, err)
+		}
+	}
+}
+
 func TestWorkerEnv(t *testing.T) {
 	ownPlaces(t)
 	dir := workerPath(t, "A=1")
-	content, err := os.ReadFile(filepath.Join(dir, "sitecustomize.py"))
-	if err != nil || string(content) != scripts.SiteCustomize {
-		t.Fatalf("sitecustomize.py in %s holds %.40q, %v", dir, content, err)
-	}
+	wantSiteFiles(t, dir)
 	for _, test := range []struct{ env, want string }{
 		{"PYTHONPATH=", dir},
 		{"PYTHONPATH=/a:/b", dir + ":/a:/b"},
@@ -86,11 +97,13 @@ func TestWorkerEnvInherits(t *testing.T) {
 func TestWorkerEnvMends(t *testing.T) {
 	ownPlaces(t)
 	dir := workerPath(t)
-	file := filepath.Join(dir, "sitecustomize.py")
+	file, helper := filepath.Join(dir, "sitecustomize.py"), filepath.Join(dir, "pyshm_attach.py")
 	cache := filepath.Join(dir, "__pycache__")
 	for _, damage := range []func() error{
 		func() error { return os.WriteFile(file, []byte("half"), 0o644) },
 		func() error { return os.Remove(file) },
+		func() error { return os.WriteFile(helper, []byte("other"), 0o666) },
+		func() error { return os.Remove(helper) },
 		func() error { return os.Remove(cache) },
 		func() error { return errors.Join(os.Chmod(cache, 0o700), os.Chmod(dir, 0o700)) },
 		func() error { return os.RemoveAll(dir) },
@@ -99,11 +112,8 @@ func TestWorkerEnvMends(t *testing.T) {
 			t.Fatal(err)
 		}
 		workerPath(t)
-		content, err := os.ReadFile(file)
-		if err != nil || string(content) != scripts.SiteCustomize {
-			t.Errorf("sitecustomize.py holds %.40q, %v", content, err)
-		}
-		for path, want := range map[string]fs.FileMode{dir: 0o755, cache: 0o755, file: 0o644} {
+		wantSiteFiles(t, dir)
+		for path, want := range map[string]fs.FileMode{dir: 0o755, cache: 0o755, file: 0o644, helper: 0o644} {
 			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
 				t.Errorf("%s: %v, %v, want mode %v", path, info.Mode(), err, want)
 			}
@@ -239,10 +249,7 @@ func TestWorkerEnvWithNameTaken(t *testing.T) {
 			if again := workerPath(t); again != dir {
 				t.Errorf("the next call makes %s", again)
 			}
-			content, err := os.ReadFile(filepath.Join(dir, "sitecustomize.py"))
-			if err != nil || string(content) != scripts.SiteCustomize {
-				t.Errorf("sitecustomize.py holds %.40q, %v", content, err)
-			}
+			wantSiteFiles(t, dir)
 		})
 	}
 }

@@ -15,7 +15,11 @@ func newRun() *cobra.Command {
 		Short: "Run a Python program that leaves alone what it attaches to",
 		Long: `Runs COMMAND with an environment in which Python's resource tracker does not
 remove what a process only attached to. The program need not be changed, and
-its own processes inherit it. It does not reach a Python that ignores PYTHONPATH
+its own processes inherit it. All of them can import pyshm_attach (see pyshm
+helper), whose functions attach to locks by name. A pyshm_attach.py beside the
+program comes before this one; an installed one does not.
+
+It does not reach a Python that ignores PYTHONPATH
 or sitecustomize (python3 -E, -I or -S: refused if COMMAND is that), or one where
 another sitecustomize comes first on PYTHONPATH and does not run those behind it.
 So put it innermost, behind tools that bring their own.

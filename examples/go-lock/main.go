@@ -40,6 +40,9 @@ func run(ctx context.Context) error {
 
 	worker := exec.CommandContext(ctx, "python3", "examples/go-lock/worker.py", list.Name(), lock.Name())
 	worker.Stderr = os.Stderr
+	if err := pyshm.WorkerEnv(worker); err != nil { // for pyshm_attach
+		return err
+	}
 	if err := worker.Start(); err != nil {
 		return err
 	}

@@ -249,26 +249,36 @@ def _change_managers(managers):
 
 
 def _change_util(util):
-    """Changes multiprocessing.util: before a Python is started, this file is restored if
-    it is gone, as its folder may be for a cleaner's or a user's doing.
+    """Changes multiprocessing.util: before a Python is started, the files of this folder
+    are restored if they are gone, as they may be for a cleaner's or a user's doing.
     """
-    spawn, file = util.spawnv_passfds, os.path.abspath(__file__)
-    try:
-        with open(file, "rb") as opened:
-            content = opened.read()
-    except OSError:  # in a zip file, for one
-        return
+    spawn, files = util.spawnv_passfds, {}
+    for name in _FILES:
+        try:
+            file = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
+            with open(file, "rb") as opened:
+                files[file] = opened.read()
+        except OSError:  # in a zip file, for one
+            pass
 
     def spawn_restoring(*args):
-        if not os.path.exists(file):
-            _restore(file, content)
+        for file, content in files.items():
+            if not os.path.exists(file):
+                _restore(file, content)
         return spawn(*args)
 
     util.spawnv_passfds = spawn_restoring
 
 
+# The files of this folder, and what becomes of a Python that is started without.
+_FILES = {
+    "sitecustomize.py": "removes shared memory that it attaches to",
+    "pyshm_attach.py": "cannot import it",
+}
+
+
 def _restore(file, content):
-    folder = os.path.dirname(file)
+    folder, name = os.path.split(file)
     try:
         missing = [os.path.join(folder, "__pycache__")]
         while not os.path.isdir(os.path.dirname(missing[-1])):
@@ -288,8 +298,8 @@ def _restore(file, content):
         os.rename(new, file)
     except OSError as error:
         if sys.stderr:
-            message = "pyshm: %s is gone (%s): what process %d starts removes shared memory that it attaches to\n"
-            sys.stderr.write(message % (file, error, os.getpid()))
+            message = "pyshm: %s is gone (%s): what process %d starts %s\n"
+            sys.stderr.write(message % (file, error, os.getpid(), _FILES[name]))
 
 
 def _hold_folder():
