@@ -40,12 +40,16 @@ multiprocessing has no function that attaches by name; these do:
         items[0] += 1
 
 and so do attach_rlock, attach_semaphore, attach_condition and attach_event. The
-other way round, parts(lock) tells the names of what Python has made, for others
+other way round, parts(lock) returns the names of what Python has made, for others
 to attach to.
 
 Names may be written with or without a leading slash. Python 3.8 or later, with
-nothing but its standard library. Copy this file to wherever you need it.
+nothing but its standard library. Under pyshm run and WorkerEnv every process can
+import this module. Elsewhere, install it, or copy this file to wherever you need it.
 """
+
+from __future__ import annotations
+
 import errno
 import json
 import mmap
@@ -56,14 +60,20 @@ import sys
 import time
 import types
 from multiprocessing import resource_tracker, shared_memory, util
+from typing import TYPE_CHECKING, Any, Callable, TypeVar, cast
 
 try:
     from multiprocessing import synchronize
 except ImportError:  # a platform without semaphores
-    synchronize = None
+    synchronize = None  # type: ignore[assignment]
 
-if os.name != "nt":
-    import _posixshmem
+if sys.platform != "win32":
+    import _posixshmem  # type: ignore[import-not-found]
+
+if TYPE_CHECKING:
+    _ListBase = shared_memory.ShareableList[Any]
+else:  # which 3.8 cannot subscript
+    _ListBase = shared_memory.ShareableList
 
 __all__ = [
     "attach_block",
@@ -76,20 +86,24 @@ __all__ = [
     "parts",
 ]
 
+__version__ = "0.1.0.dev0"
+
 _PYTHON_3_8 = sys.version_info < (3, 9)
+_T = TypeVar("_T")
+_synchronize: Any = synchronize  # with the constants that typeshed leaves out
 
 
-def attach_block(name):
-    """Attaches to the shared memory called name: a multiprocessing SharedMemory.
+def attach_block(name: str) -> shared_memory.SharedMemory:
+    """Attach to the shared memory called name: a multiprocessing SharedMemory.
 
-    FileNotFoundError if there is none, ValueError if it is empty (whoever makes
-    it has not yet given it a size) or if name cannot be one.
+    FileNotFoundError if there is none, ValueError if it is empty (its maker has not
+    yet given it a size) or if name cannot be one.
     """
     return SharedMemory(name)
 
 
-def attach_list(name):
-    """Attaches to the list called name: a multiprocessing ShareableList.
+def attach_list(name: str) -> shared_memory.ShareableList[Any]:
+    """Attach to the list called name: a multiprocessing ShareableList.
 
     FileNotFoundError if there is none. ValueError if the memory holds no list, a
     list that is still being made, or one in the layout of the other versions of
@@ -99,55 +113,60 @@ def attach_list(name):
     return ShareableList(name=name)
 
 
-def attach_lock(name):
-    """Attaches to the lock called name: a multiprocessing Lock.
+def attach_lock(name: str) -> synchronize.Lock:
+    """Attach to the lock called name: a multiprocessing Lock.
 
     FileNotFoundError if there is none, ValueError if what is there is no semaphore
     that this Python could use.
     """
-    return _semaphore(synchronize.Lock, synchronize.SEMAPHORE, 1, name)
+    return _semaphore(synchronize.Lock, _synchronize.SEMAPHORE, 1, name)
 
 
-def attach_rlock(name):
-    """Attaches to the lock called name: a multiprocessing RLock.
+def attach_rlock(name: str) -> synchronize.RLock:
+    """Attach to the lock called name: a multiprocessing RLock.
 
     Recursion is Python's own affair: to others, it is the same as a Lock. Two RLocks
     attached to one name in one process do not know of each other.
     """
-    return _semaphore(synchronize.RLock, synchronize.RECURSIVE_MUTEX, 1, name)
+    return _semaphore(synchronize.RLock, _synchronize.RECURSIVE_MUTEX, 1, name)
 
 
-def attach_semaphore(name, bound=None):
-    """Attaches to the semaphore called name: a multiprocessing Semaphore, or a
-    BoundedSemaphore with the value that release() must not exceed.
+def attach_semaphore(name: str, bound: int | None = None) -> synchronize.Semaphore:
+    """Attach to the semaphore called name: a multiprocessing Semaphore.
+
+    With a bound, which release() must not exceed, it is a BoundedSemaphore.
     """
     if bound is None:
-        return _semaphore(synchronize.Semaphore, synchronize.SEMAPHORE, synchronize.SEM_VALUE_MAX, name)
+        return _semaphore(synchronize.Semaphore, _synchronize.SEMAPHORE, _synchronize.SEM_VALUE_MAX, name)
     if bound < 1:
         raise ValueError("the bound is %d, but it must be at least 1" % bound)
-    return _semaphore(synchronize.BoundedSemaphore, synchronize.SEMAPHORE, bound, name)
+    return _semaphore(synchronize.BoundedSemaphore, _synchronize.SEMAPHORE, bound, name)
 
 
-def attach_condition(name):
-    """Attaches to the condition called name: a multiprocessing Condition, with an
-    RLock as Python's own have. It consists of the semaphores NAME.lock,
+def attach_condition(name: str) -> synchronize.Condition:
+    """Attach to the condition called name: a multiprocessing Condition.
+
+    It has an RLock, as Python's own have, and consists of the semaphores NAME.lock,
     NAME.sleeping, NAME.woken and NAME.wait.
     """
     return _condition(attach_rlock, name)
 
 
-def attach_event(name):
-    """Attaches to the event called name: a multiprocessing Event. It consists of a
-    condition of that name and the semaphore NAME.flag.
+def attach_event(name: str) -> synchronize.Event:
+    """Attach to the event called name: a multiprocessing Event.
+
+    It consists of a condition of that name and the semaphore NAME.flag.
     """
-    event = synchronize.Event.__new__(synchronize.Event)
+    event: Any = synchronize.Event.__new__(synchronize.Event)
     event._cond = _condition(attach_lock, name)
     event._flag = attach_semaphore(_bare(name) + ".flag")
-    return event
+    return cast(synchronize.Event, event)
 
 
-def parts(made):
-    """The names of a Lock, RLock, Semaphore, Condition or Event, as JSON.
+def parts(
+    made: synchronize.Lock | synchronize.RLock | synchronize.Semaphore | synchronize.Condition | synchronize.Event,
+) -> str:
+    """Return the names of a Lock, RLock, Semaphore, Condition or Event, as JSON.
 
     {"lock": NAME}                                         of a Lock or an RLock
     {"semaphore": NAME, "bound": N}                        of a Semaphore; N is 2147483647
@@ -163,25 +182,25 @@ def parts(made):
     return json.dumps(_parts(made))
 
 
-def _parts(made):
-    if isinstance(made, synchronize.Event):
+def _parts(made: Any) -> dict[str, str | int]:
+    if isinstance(made, _synchronize.Event):
         return dict(_parts(made._cond), flag=_name(made._flag))
-    if isinstance(made, synchronize.Condition):
+    if isinstance(made, _synchronize.Condition):
         return {
             "lock": _name(made._lock),
             "sleeping": _name(made._sleeping_count),
             "woken": _name(made._woken_count),
             "wait": _name(made._wait_semaphore),
         }
-    if isinstance(made, synchronize.Semaphore):
+    if isinstance(made, _synchronize.Semaphore):
         return {"semaphore": _name(made), "bound": made._semlock.maxvalue}
-    if isinstance(made, (synchronize.Lock, synchronize.RLock)):
+    if isinstance(made, (_synchronize.Lock, _synchronize.RLock)):
         return {"lock": _name(made)}
     raise TypeError("%s is not made of named semaphores" % type(made).__name__)
 
 
-def _name(semaphore):
-    name = semaphore._semlock.name
+def _name(semaphore: Any) -> str:
+    name: str | None = semaphore._semlock.name
     if name is None:
         raise ValueError(
             "%r has no name: those of the context fork and those on Windows have none; "
@@ -190,34 +209,36 @@ def _name(semaphore):
     return name[1:]
 
 
-def _condition(attach, name):
+def _condition(attach: Callable[[str], object], name: str) -> synchronize.Condition:
     name = _bare(name)
-    condition = synchronize.Condition.__new__(synchronize.Condition)
-    condition.__setstate__(
-        (attach(name + ".lock"),)
-        + tuple(attach_semaphore(name + part) for part in (".sleeping", ".woken", ".wait"))
-    )
-    return condition
+    lock = attach(name + ".lock")
+    counts = (attach_semaphore(name + part) for part in (".sleeping", ".woken", ".wait"))
+    return _unpickle(synchronize.Condition, (lock, *counts))
 
 
-def _semaphore(kind_class, kind, maximum, name):
-    """An object of multiprocessing.synchronize, as unpickling makes it."""
-    if os.name == "nt":
+def _semaphore(kind_class: type[_T], kind: int, maximum: int, name: str) -> _T:
+    if sys.platform == "win32":
         raise NotImplementedError("multiprocessing's semaphores have no names on Windows")
     name = _bare(name)
     _check_semaphore(name)
-    semaphore = kind_class.__new__(kind_class)
     try:
-        semaphore.__setstate__((0, kind, maximum, "/" + name))
+        semaphore = _unpickle(kind_class, (0, kind, maximum, "/" + name))
     except OSError as error:
         raise OSError(error.errno, error.strerror, name) from None
     # As after making one: what the parent holds at a fork, the child does not.
-    util.register_after_fork(semaphore, lambda semaphore: semaphore._semlock._after_fork())
+    util.register_after_fork(cast(Any, semaphore), lambda semaphore: semaphore._semlock._after_fork())
     return semaphore
 
 
-def _check_semaphore(name):
-    """Raises ValueError for a file that is not a semaphore of this Python's libc.
+def _unpickle(kind_class: type[_T], state: tuple[object, ...]) -> _T:
+    """Make an object of multiprocessing.synchronize as unpickling does."""
+    made: Any = kind_class.__new__(kind_class)
+    made.__setstate__(state)
+    return cast(_T, made)
+
+
+def _check_semaphore(name: str) -> None:
+    """Raise ValueError for a file that is not a semaphore of this Python's libc.
 
     With an empty one Python would crash, with one that is not shared it would sleep
     for ever, and musl would take shared memory for one and write to it. Other systems
@@ -226,7 +247,7 @@ def _check_semaphore(name):
     glibc  /dev/shm/sem.NAME  value | waiters | 128 if shared     32-bit: value | 128 | ...
     musl   /dev/shm/NAME      value | waiters | 0 if shared
     """
-    size = 32 if sys.maxsize > 2 ** 32 else 16
+    size = 32 if sys.maxsize > 2**32 else 16
     prefix, offset, shared = ("sem.", size // 4, 128) if _has_glibc() else ("", 8, 0)
     try:
         fd = os.open("/dev/shm/" + prefix + name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -240,7 +261,7 @@ def _check_semaphore(name):
         raise ValueError("%r is not a semaphore that this Python can use" % name)
 
 
-def _has_glibc():
+def _has_glibc() -> bool:
     try:
         return bool(os.confstr("CS_GNU_LIBC_VERSION"))
     except (OSError, ValueError):
@@ -250,17 +271,29 @@ def _has_glibc():
 class SharedMemory(shared_memory.SharedMemory):
     """SharedMemory attached to a name without telling the resource tracker."""
 
-    def __init__(self, name, create=False, size=0):  # as pickle calls it
+    _name: str
+    _fd: int
+    _mmap: mmap.mmap
+    _buf: memoryview
+    _size: int
+    _pyshm_identity: tuple[int, int]
+
+    def __init__(self, name: str, create: bool = False, size: int = 0) -> None:  # as pickle calls it
         if create:
             raise ValueError("pyshm_attach only attaches")
         name = _bare(name)
         if sys.version_info >= (3, 13):
-            self._attach_untracked(name)
-        elif os.name == "nt":  # where there is no tracker
+            # Where mmap fails, the constructor unlinks what it did not make.
+            vars(self)["unlink"] = lambda: None
+            try:
+                super().__init__(name, track=False)
+            finally:
+                vars(self).pop("unlink", None)
+        elif sys.platform == "win32":  # where there is no tracker
             super().__init__(name)
         else:
             self._attach(name)
-        if os.name != "nt":
+        if sys.platform != "win32":
             stats = os.fstat(self._fd)
             self._pyshm_identity = stats.st_dev, stats.st_ino
             # As a registration would, so that processes forked later share the tracker.
@@ -268,16 +301,8 @@ class SharedMemory(shared_memory.SharedMemory):
             # the process has created, although others use it.
             resource_tracker.ensure_running()
 
-    def _attach_untracked(self, name):
-        # Where mmap fails, the constructor unlinks what it did not make.
-        self.unlink = lambda: None
-        try:
-            super().__init__(name, track=False)
-        finally:
-            vars(self).pop("unlink", None)
-
-    def _attach(self, name):
-        """What the constructor of 3.8 to 3.12 does, without registering."""
+    def _attach(self, name: str) -> None:
+        """Do what the constructor of 3.8 to 3.12 does, without registering."""
         self._name = "/" + name
         self._fd = _posixshmem.shm_open(self._name, os.O_RDWR, mode=0o600)
         try:
@@ -288,13 +313,13 @@ class SharedMemory(shared_memory.SharedMemory):
             raise
         self._buf = memoryview(self._mmap)
 
-    def unlink(self):
-        """Removes the name. The memory is there until the last process closes it.
+    def unlink(self) -> None:
+        """Remove the name. The memory is there until the last process closes it.
 
         FileNotFoundError if the name is gone or leads to another segment by now. (In
         the microseconds between that look and the removal it can still pass to one.)
         """
-        if os.name == "nt":
+        if sys.platform == "win32":
             return
         if _identity(self._name) not in (self._pyshm_identity, None):
             reason = os.strerror(errno.ENOENT) + " (the name has passed to another segment)"
@@ -308,8 +333,8 @@ class SharedMemory(shared_memory.SharedMemory):
             resource_tracker.unregister(self._name, "shared_memory")
 
 
-def _identity(name):
-    """What has the name of shared memory: a device and an inode, or None."""
+def _identity(name: str) -> tuple[int, int] | None:
+    """Return the device and inode of the segment that has the name, or None."""
     try:
         if sys.platform == "linux":  # where opening is not needed, nor the right to
             found = os.stat("/dev/shm/" + name.lstrip("/"), follow_symlinks=False)
@@ -324,8 +349,8 @@ def _identity(name):
     return found.st_dev, found.st_ino
 
 
-def _is_trackable(name):
-    """Whether a tracker can hold the name, with its leading slash.
+def _is_trackable(name: str) -> bool:
+    """Report whether a tracker can hold the name, with its leading slash.
 
     A tracker until 3.13 reads lines of ASCII, in fields between colons. The one of
     3.14 takes colons in the name, and JSON for a name with a newline; the one of 3.15
@@ -336,7 +361,7 @@ def _is_trackable(name):
     return name.isascii() and "\n" not in name and (":" not in name or sys.version_info >= (3, 14))
 
 
-def _list_block(name):
+def _list_block(name: str) -> SharedMemory:
     block = SharedMemory(name)
     try:
         _check_list(block)
@@ -348,7 +373,7 @@ def _list_block(name):
 
 # ShareableList's constructor makes its own SharedMemory and takes no other. This
 # is that constructor, for which the name SharedMemory stands for _list_block.
-_init = shared_memory.ShareableList.__init__
+_init: Any = shared_memory.ShareableList.__init__
 _init_list = types.FunctionType(
     _init.__code__,
     dict(vars(shared_memory), SharedMemory=_list_block),
@@ -358,15 +383,15 @@ _init_list = types.FunctionType(
 _init_list.__kwdefaults__ = _init.__kwdefaults__
 
 
-class ShareableList(shared_memory.ShareableList):
+class ShareableList(_ListBase):
     """ShareableList attached to a name without telling the resource tracker."""
 
-    def __init__(self, *, name):
+    def __init__(self, *, name: str) -> None:
         _init_list(self, name=_bare(name))  # whose own None would make a list
 
 
-def _check_list(block):
-    """Raises ValueError unless block holds a list in the layout of this Python.
+def _check_list(block: SharedMemory) -> None:
+    """Raise ValueError unless block holds a list in the layout of this Python.
 
     3.8     count | size of slot 0       | ... | size of slot n-1 | slots ...
     3.9 on  count | offset of slot 0 = 0 | ... | offset of slot n | slots ...
@@ -392,26 +417,27 @@ def _check_list(block):
         header, sizes = 8 + 8 * count, _int64s(block, 8, count)
     else:
         header, offsets = 16 + 8 * count, _int64s(block, 8, count + 1)
-        sizes = [end - start for start, end in zip(offsets, offsets[1:])]
+        sizes = tuple(end - start for start, end in zip(offsets, offsets[1:]))
     formats = header + sum(sizes)
     if any(size < 8 or size % 8 for size in sizes) or formats + 9 * count > block.size:
         raise _no_list(block)
     _check_formats(block, formats, count)
 
 
-def _check_formats(block, formats, count):
-    """Raises ValueError if none of the first formats and codes is written, as before a
-    list is complete. Setting an item clears its format for a moment.
+def _check_formats(block: SharedMemory, formats: int, count: int) -> None:
+    """Raise ValueError if none of the first formats and codes is written.
+
+    That is so before a list is complete. Setting an item clears its format for a moment.
     """
     codes, first = formats + 8 * count, min(count, 64)
     for _ in range(50):
-        if any(_int64s(block, formats, first)) or any(block.buf[codes + i] for i in range(first)):
+        if any(_int64s(block, formats, first)) or any(block._buf[codes + i] for i in range(first)):
             return
         time.sleep(0.0001)
     raise _no_list(block)
 
 
-def _check_empty_list(block):
+def _check_empty_list(block: SharedMemory) -> None:
     if block.size == 8 and not _PYTHON_3_8:
         raise _other_layout(block, "3.8")
     # The count is 0 until it is written. Other systems round sizes up to whole pages.
@@ -419,23 +445,23 @@ def _check_empty_list(block):
         raise _no_list(block)
 
 
-def _no_list(block):
+def _no_list(block: SharedMemory) -> ValueError:
     return ValueError("%r holds no list, or one that is still being made" % block.name)
 
 
-def _other_layout(block, versions):
+def _other_layout(block: SharedMemory, versions: str) -> ValueError:
     return ValueError(
         "%r holds a list in the layout of Python %s; this is Python %d.%d, which would destroy it"
-        % ((block.name, versions) + sys.version_info[:2])
+        % (block.name, versions, *sys.version_info[:2])
     )
 
 
-def _int64s(block, offset, count):
-    return struct.unpack_from("%dq" % count, block.buf, offset)
+def _int64s(block: SharedMemory, offset: int, count: int) -> tuple[int, ...]:
+    return struct.unpack_from("%dq" % count, block._buf, offset)
 
 
-def _bare(name):
-    """The name without a leading slash."""
+def _bare(name: str) -> str:
+    """Return the name without a leading slash, if it can be a name."""
     if not isinstance(name, str):
         raise TypeError("a name is a str, not %s" % type(name).__name__)
     bare = name[1:] if name.startswith("/") else name
