@@ -16,7 +16,9 @@ func newHelper() *cobra.Command {
 library only). They attach with it without Python's resource tracker removing
 the name when they end, and to locks. A program that cannot be changed can be
 started with pyshm run instead. What is started so can import pyshm_attach, too,
-without a copy.`,
+without a copy. Elsewhere, pip installs it:
+
+  pip install "git+https://github.com/pyshm-go/pyshm#subdirectory=scripts"`,
 		Example: `  pyshm helper >pyshm_attach.py
   python3 -c 'from pyshm_attach import attach_list; print(attach_list("prices")[0])'`,
 		Args: exactly(),

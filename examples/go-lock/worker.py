@@ -1,4 +1,5 @@
 import sys
+
 from pyshm_attach import attach_list, attach_lock
 
 sl, lock = attach_list(sys.argv[1]), attach_lock(sys.argv[2])

@@ -1,6 +1,7 @@
 import multiprocessing
 import subprocess
 from multiprocessing.shared_memory import ShareableList
+
 from pyshm_attach import parts
 
 sl = ShareableList([0])
