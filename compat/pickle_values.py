@@ -199,17 +199,35 @@ class Generator:
 
     def float(self):
         r = self.random
-        return r.choice((
-            0.0, -0.0, 1.5, r.random(), float(r.randrange(1000)), float("inf"), float("-inf"), float("nan"),
-            struct.unpack("<d", struct.pack("<Q", r.getrandbits(64)))[0],
-        ))
+        return r.choice(
+            (
+                0.0,
+                -0.0,
+                1.5,
+                r.random(),
+                float(r.randrange(1000)),
+                float("inf"),
+                float("-inf"),
+                float("nan"),
+                struct.unpack("<d", struct.pack("<Q", r.getrandbits(64)))[0],
+            )
+        )
 
     def complex(self):
         return complex(self.random.choice((0.0, -0.0, 2.0, 0.5)), self.random.choice((0.0, -0.0, 1.25)))
 
     def str(self):
         r = self.random
-        alphabet = r.choice(("abc", "a'\"\\\n\r\t\0\x1a\x7f", "\u00e9\u00df\xa0", "\u20ac\u6f22", "\U0001f600\U0010ffff", "a\udc80\udfff\ud800"))
+        alphabet = r.choice(
+            (
+                "abc",
+                "a'\"\\\n\r\t\0\x1a\x7f",
+                "\u00e9\u00df\xa0",
+                "\u20ac\u6f22",
+                "\U0001f600\U0010ffff",
+                "a\udc80\udfff\ud800",
+            )
+        )
         return "".join(r.choice(alphabet) for _ in range(self.length()))
 
     def bytes(self):
@@ -224,10 +242,24 @@ class Generator:
 
     def decimal(self):
         r = self.random
-        return decimal.Decimal(r.choice((
-            "0", "-0", "1.50", "1", "NaN", "-Infinity", "sNaN12", "1E+30", "-1E-7", "12345678901234567890.5", "0E-10",
-            "%d.%d" % (r.randrange(100), r.randrange(100)),
-        )[: 4 if r.random() < 0.5 else None]))
+        return decimal.Decimal(
+            r.choice(
+                (
+                    "0",
+                    "-0",
+                    "1.50",
+                    "1",
+                    "NaN",
+                    "-Infinity",
+                    "sNaN12",
+                    "1E+30",
+                    "-1E-7",
+                    "12345678901234567890.5",
+                    "0E-10",
+                    "%d.%d" % (r.randrange(100), r.randrange(100)),
+                )[: 4 if r.random() < 0.5 else None]
+            )
+        )
 
     def date(self):
         return datetime.date.fromordinal(self.random.randint(1, datetime.date.max.toordinal()))
@@ -235,14 +267,28 @@ class Generator:
     def zone(self):
         r = self.random
         offset = datetime.timedelta(seconds=r.choice((0, 3600, -18000, 19800, 1, 86399, -86399)))
-        return r.choice((
-            None, None, datetime.timezone.utc, datetime.timezone(offset), datetime.timezone(offset, "X"), datetime.timezone(offset, ""),
-            datetime.timezone(datetime.timedelta(microseconds=r.randrange(10**9))),
-        ))
+        return r.choice(
+            (
+                None,
+                None,
+                datetime.timezone.utc,
+                datetime.timezone(offset),
+                datetime.timezone(offset, "X"),
+                datetime.timezone(offset, ""),
+                datetime.timezone(datetime.timedelta(microseconds=r.randrange(10**9))),
+            )
+        )
 
     def time(self):
         r = self.random
-        return datetime.time(r.randrange(24), r.randrange(60), r.randrange(60), r.choice((0, 1, 999999)), self.zone(), fold=r.randrange(2))
+        return datetime.time(
+            r.randrange(24),
+            r.randrange(60),
+            r.randrange(60),
+            r.choice((0, 1, 999999)),
+            self.zone(),
+            fold=r.randrange(2),
+        )
 
     def datetime(self):
         t = self.time()
@@ -355,7 +401,7 @@ def same(a, b):
             return check(str(a) == str(b), a, b)
         if kind in (datetime.timezone, datetime.timedelta):
             return check(repr(a) == repr(b), a, b)  # no matter how often it is written
-        if isinstance(a, type) or callable(a) and kind is not functools.partial:
+        if isinstance(a, type) or (callable(a) and kind is not functools.partial):
             return check(a is b, a, b)
         if kind not in (tuple, frozenset, datetime.date, datetime.time, datetime.datetime):
             if id(a) in twins:
@@ -368,8 +414,8 @@ def same(a, b):
                 compare(x, y)
         elif kind is dict:
             check(len(a) == len(b), a, b)
-            for (k, x), (l, y) in zip(a.items(), b.items()):
-                compare(k, l)
+            for (k, x), (m, y) in zip(a.items(), b.items()):
+                compare(k, m)
                 compare(x, y)
         elif kind in (set, frozenset):
             check(a == b, a, b)
@@ -443,7 +489,10 @@ def verify(*returned):
 
 def repeat(*dumped):
     """Return each of some pickles in every protocol of this Python's own."""
-    return [[pickle.dumps(value, protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)] for value in map(pickle.loads, dumped)]
+    return [
+        [pickle.dumps(value, protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
+        for value in map(pickle.loads, dumped)
+    ]
 
 
 def comparisons(seed, count):
@@ -467,7 +516,9 @@ def comparisons(seed, count):
 
 def number(r):
     """Return a number that others of these are likely to equal."""
-    n = r.choice((0, 1, 2, 3, -1, 2**53, 2**53 + 1, 2**63, 2**63 - 1, -(2**63), 2**64, 10**22, 10**30, -(10**30), 10**400))
+    n = r.choice(
+        (0, 1, 2, 3, -1, 2**53, 2**53 + 1, 2**63, 2**63 - 1, -(2**63), 2**64, 10**22, 10**30, -(10**30), 10**400)
+    )
     kind = r.randrange(7)
     if kind == 0:
         return n
@@ -480,5 +531,7 @@ def number(r):
     if kind == 4:
         return decimal.Decimal(float(min(n, 2**1000)) * r.choice((1.0, 0.5, 0.1)))
     if kind == 5:
-        return decimal.Decimal(r.choice(("1.0", "1.00", "10E-1", "0.5", "-0.0", "1E+22", "Infinity", "1E+999999", "0.1")))
+        return decimal.Decimal(
+            r.choice(("1.0", "1.00", "10E-1", "0.5", "-0.0", "1E+22", "Infinity", "1E+999999", "0.1"))
+        )
     return r.choice((True, False, float("inf"), -0.0, 0.5, 0.1))

@@ -16,6 +16,9 @@
 # every part is built aside and renamed, so an interrupted run can be repeated.
 #
 # Prints one line per part. The exit status is 1 when one could not be had.
+#
+# provide calls functions by their names:
+# shellcheck disable=SC2329
 set -euo pipefail
 
 readonly python_module=github.com/kluctl/go-embed-python@v0.0.0-3.14.6-20260610-1
@@ -192,8 +195,10 @@ debian_mirror() {
 		echo "no apt-get here; list a CPython 3.15 in PYSHM_PYTHONS" >&2
 		return 1
 	fi
+	# shellcheck source=/dev/null
 	id=$(. /etc/os-release && echo "$ID ${VERSION_CODENAME:-}")
 	for release in "${id#* }" testing unstable sid; do
+		# shellcheck disable=SC2016 # apt-get expands it
 		mirror=$(apt-get indextargets --format '$(REPO_URI)' "Release: $release" 'Component: main' 'Created-By: Packages' | head -n 1)
 		if [ "${id% *}" = debian ] && [ -n "$mirror" ]; then
 			echo "$mirror"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # Copyright (c) 2026 The pyshm Authors. SPDX-License-Identifier: BSD-3-Clause
-"""Records what this Python's ShareableList makes of a set of values.
+"""Record what this Python's ShareableList makes of a set of values.
 
     py_fixtures.py OUTDIR              writes OUTDIR/manifest.json and OUTDIR/*.bin
     py_fixtures.py --check TESTDATA    makes them anew and compares them with
@@ -9,6 +9,7 @@
 Any Python from 3.8 will do, with nothing but its standard library. The output
 is the same on each run. testdata/README.md describes the manifest.
 """
+
 import argparse
 import array
 import contextlib
@@ -214,7 +215,7 @@ class Number(enum.IntEnum):
 
 
 def bits(digits):
-    """The float with these IEEE 754 bits, most significant digit first."""
+    """Return the float with these IEEE 754 bits, most significant digit first."""
     return struct.unpack(">d", bytes.fromhex(digits))[0]
 
 
@@ -238,7 +239,7 @@ BIGGEST_FILE = 1 << 16  # a longer list is recorded by the SHA-256 of its bytes
 
 
 def spell(value):
-    """Spells a value as JSON; None if a ShareableList cannot hold it."""
+    """Spell a value as JSON, or return None if a ShareableList cannot hold it."""
     kind = type(value)
     if kind is int and -(2**63) <= value < 2**63:
         return {"int": str(value)}
@@ -256,12 +257,12 @@ def spell(value):
 
 
 def is_utf8(text):
-    """Whether UTF-8 can spell it: it has no lone surrogates."""
+    """Report whether UTF-8 can spell text, which then has no lone surrogates."""
     return text.encode("utf-8", "ignore").decode() == text
 
 
 def spell_list(values):
-    """What an entry says of a list's values; nothing if one cannot be spelled.
+    """Return what an entry says of a list's values: nothing if one cannot be spelled.
 
     One long text is spelled by the character that it repeats.
     """
@@ -279,7 +280,7 @@ def exception_name(error):
 
 
 def read_item(items, index):
-    """What Python reads at index: a spelled value, or the exception it gets."""
+    """Return what Python reads at index: a spelled value, or the exception it gets."""
     try:
         return spell(items[index])
     except Exception as error:
@@ -333,7 +334,7 @@ class Segments:
 
     @contextlib.contextmanager
     def new_list(self, arguments, namespace):
-        """The list that the expression ShareableList(arguments) makes."""
+        """Return the list that the expression ShareableList(arguments) makes."""
         self.made += 1
 
         def make(*sequence, **options):
@@ -349,7 +350,7 @@ class Segments:
             items.shm.unlink()
 
     def take_left_behind(self):
-        """The bytes that a failed new_list left in its segment, now removed, or None."""
+        """Remove the segment that a failed new_list left, and return its bytes, or None."""
         try:
             memory = SharedMemory(self.name())
         except FileNotFoundError:
@@ -361,7 +362,7 @@ class Segments:
 
     @contextlib.contextmanager
     def list_of(self, data):
-        """A list attached to a segment that holds data."""
+        """Yield a list attached to a segment that holds data."""
         self.made += 1
         memory = SharedMemory(self.name(), create=True, size=len(data))
         try:
@@ -473,7 +474,7 @@ class Recorder:
         self.manifest["patches"].append(entry)
 
     def describe_item(self, entry, items):
-        """Adds the bytes as they are now and, if there is such an item, its state."""
+        """Add the bytes as they are now and, if there is such an item, its state."""
         index = entry["index"]
         data = bytes(items.shm.buf)
         layout = Layout(self.layout, data)
@@ -518,7 +519,7 @@ def write_manifest(folder, manifest):
 
 
 def json_member(key, value):
-    """A line, or a list with a line for each of its items."""
+    """Return a line, or a list with a line for each of its items."""
     if isinstance(value, list):
         return "%s: [\n%s\n]" % (json.dumps(key), ",\n".join(to_json(item) for item in value))
     return "%s: %s" % (json.dumps(key), to_json(value))
@@ -536,7 +537,7 @@ def read_manifest(folder):
 
 
 def check(testdata):
-    """Compares what this Python makes with what another one made; the exit status."""
+    """Compare what this Python makes with what another one made; return the exit status."""
     with tempfile.TemporaryDirectory(prefix="pyshm_fx_") as temporary:
         made_in = pathlib.Path(temporary)
         Recorder(made_in).record()
@@ -572,7 +573,7 @@ def compare(folder, made_in):
 
 
 def lines_of(manifest, folder, bytes_too):
-    """What must be equal, one line a case and a file."""
+    """Return what must be equal, one line a case and a file."""
     ignored = () if bytes_too else ("after", "sha256")
     # Where floats pass through the x87 registers, no signalling NaN survives.
     left_out = () if spell(bits("7ff0000000000001"))["float"] == "7ff0000000000001" else ("nans-signalling",)
@@ -589,7 +590,7 @@ def lines_of(manifest, folder, bytes_too):
 
 
 def expect_pypy(manifest, folder):
-    """Puts into a manifest of CPython the one thing that PyPy does differently.
+    """Put into a manifest of CPython the one thing that PyPy does differently.
 
     When struct refuses an int, the item has already become one: CPython has also
     zeroed the slot, PyPy has left in it what was there.

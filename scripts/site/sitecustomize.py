@@ -1,5 +1,5 @@
 # Copyright (c) 2026 The pyshm Authors. SPDX-License-Identifier: BSD-3-Clause
-"""Keeps multiprocessing from removing shared memory that it should leave alone.
+"""Keep multiprocessing from removing shared memory that it should leave alone.
 
 Python runs a sitecustomize that it finds on PYTHONPATH whenever it starts, so this
 one runs in each process of a worker's tree, and in their resource tracker. It does
@@ -17,12 +17,13 @@ If this file hides other sitecustomizes, it runs the next one as well.
 With PYSHM_VERBOSE in the environment, each process in which this takes effect says
 so on standard error.
 """
+
 import os
 import sys
 
 
 def _identity(name):
-    """What has the name of shared memory: a device and an inode, or None."""
+    """Return the device and inode of the segment that has the name, or None."""
     try:
         if sys.platform == "linux":  # where opening is not needed, nor the right to
             found = os.stat("/dev/shm/" + name.lstrip("/"), follow_symlinks=False)
@@ -40,7 +41,7 @@ def _identity(name):
 
 
 def _identity_of_open(block):
-    """The same of a SharedMemory that is not closed."""
+    """Return the device and inode of a SharedMemory, or None if it is closed."""
     fd = getattr(block, "_fd", -1)
     if fd < 0:
         return None
@@ -49,7 +50,7 @@ def _identity_of_open(block):
 
 
 def _change_tracker(tracker):
-    """Changes multiprocessing.resource_tracker, in its users and in its own process.
+    """Change multiprocessing.resource_tracker, in its users and in its own process.
 
     A segment that this thread is attaching to is not registered, and unregister
     forgets any name without complaint.
@@ -107,7 +108,7 @@ def _send_identity(tracker, name, identity):
 
 
 def _change_tracker_process(tracker):
-    """Changes the tracker's main, so that it removes only what was registered.
+    """Change the tracker's main, so that it removes only what was registered.
 
     Some in a tree of processes may not run this file. What they register without an
     identity gets the one that the tracker finds when it reads the line.
@@ -185,8 +186,9 @@ class _SeenLines:
 
 
 def _change_shared_memory(shared_memory):
-    """Changes multiprocessing.shared_memory: the tracker's local knows of an attach, and
-    unlink looks at what has the name.
+    """Change multiprocessing.shared_memory.
+
+    The tracker's local knows of an attach, and unlink looks at what has the name.
     """
     import errno
     import functools
@@ -226,8 +228,10 @@ def _change_shared_memory(shared_memory):
 
 
 def _change_managers(managers):
-    """Changes multiprocessing.managers: a manager, too, removes only what it was asked
-    to track. What has the name by then it leaves alone.
+    """Change multiprocessing.managers.
+
+    A manager, too, removes only what it was asked to track. What has the name by then it
+    leaves alone.
     """
     tracker = getattr(managers, "_SharedMemoryTracker", None)
     if tracker is None:
@@ -249,8 +253,10 @@ def _change_managers(managers):
 
 
 def _change_util(util):
-    """Changes multiprocessing.util: before a Python is started, the files of this folder
-    are restored if they are gone, as they may be for a cleaner's or a user's doing.
+    """Change multiprocessing.util.
+
+    Before a Python is started, the files of this folder are restored if they are gone, as
+    they may be for a cleaner's or a user's doing.
     """
     spawn, files = util.spawnv_passfds, {}
     for name in _FILES:
@@ -303,7 +309,7 @@ def _restore(file, content):
 
 
 def _hold_folder():
-    """Keeps systemd-tmpfiles from removing this file, where it is in its reach."""
+    """Keep systemd-tmpfiles from removing this file, where it is in its reach."""
     folder = os.path.dirname(os.path.abspath(__file__))
     if os.path.basename(folder).startswith("pyshm-"):
         import fcntl
@@ -352,7 +358,7 @@ class _ChangingLoader:
 
 
 def _behind(item, items):
-    """What comes behind item in a list; nothing if it is not there."""
+    """Return what comes behind item in a list: nothing if it is not there."""
     return items[items.index(item) + 1 :] if item in items else []
 
 
@@ -366,7 +372,7 @@ def _find_spec(finders, name, path, target=None):
 
 
 def _run_hidden_sitecustomize(ran):
-    """Runs the next sitecustomize on sys.path behind this one.
+    """Run the next sitecustomize on sys.path behind this one.
 
     What it runs may do the same and so come back to this file, or to a copy of it.
     Each run takes one entry of sys.path, and ran has those already taken.
@@ -380,7 +386,7 @@ def _run_hidden_sitecustomize(ran):
 
 
 def _run_sitecustomize_in(entry):
-    """Runs the one in this entry of sys.path, and reports whether there is one."""
+    """Run the one in this entry of sys.path, and report whether there is one."""
     if sys.version_info < (3, 5):
         return _run_sitecustomize_of_python_2(entry)
     spec = _find_spec(sys.meta_path, "sitecustomize", [entry])
