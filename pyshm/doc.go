@@ -47,7 +47,8 @@
 // parts(lock) tells it. What Go has made Python attaches to with
 // attach_lock("frames.lock") and its like. These functions are in the module
 // pyshm_attach, which a Python that [WorkerEnv] has prepared can import. Others
-// install it, or copy the file, which the command pyshm helper prints. Other libraries, such as musl, have other semaphores, which are refused.
+// install it, or copy the file, which the command pyshm helper prints. Other
+// libraries, such as musl, have other semaphores, which are refused.
 //
 // Goroutines wait by the thousand in few threads, until their context is done or
 // the handle is closed. However many wait for one lock, one of them waits in the

@@ -34,9 +34,8 @@ import (
 // How: it puts a directory in front of PYTHONPATH which holds pyshm_attach.py and a
 // sitecustomize.py that changes multiprocessing.shared_memory when a process
 // imports it. An existing PYTHONPATH stays, and a sitecustomize that this one hides
-// is run. It
-// takes each Python 0.5 ms to start with it, or 4 ms where Python does not keep
-// bytecode. Set cmd.Env and cmd.Dir before the call, not after it.
+// is run. It takes each Python 0.5 ms to start with it, or 4 ms where Python does
+// not keep bytecode. Set cmd.Env and cmd.Dir before the call, not after it.
 //
 // It does not reach a Python that ignores PYTHONPATH or sitecustomize (python3
 // -E, -I or -S: an error that is [fs.ErrInvalid] if cmd is such a Python itself),

@@ -19,10 +19,10 @@ its own processes inherit it. All of them can import pyshm_attach (see pyshm
 helper), whose functions attach to locks by name. A pyshm_attach.py beside the
 program comes before this one; an installed one does not.
 
-It does not reach a Python that ignores PYTHONPATH
-or sitecustomize (python3 -E, -I or -S: refused if COMMAND is that), or one where
-another sitecustomize comes first on PYTHONPATH and does not run those behind it.
-So put it innermost, behind tools that bring their own.
+It does not reach a Python that ignores PYTHONPATH or sitecustomize (python3 -E,
+-I or -S: refused if COMMAND is that), or one where another sitecustomize comes
+first on PYTHONPATH and does not run those behind it. So put it innermost, behind
+tools that bring their own.
 
 With PYSHM_VERBOSE=1 in the environment, every Python process that it reaches
 prints a line to standard error when it imports multiprocessing.shared_memory.
