@@ -15,7 +15,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// A cycle attaches to the segment of a name, uses it and closes it.
+// A cycle attaches to the segment of a name, and uses it and closes it or forgets it.
 var cycles = map[string]func(name string) error{
 	"ReadAt": onBlock(func(m *pyshm.SharedMemory) error {
 		_, err := m.ReadAt(make([]byte, 8), 0)
@@ -47,6 +47,10 @@ var cycles = map[string]func(name string) error{
 	"Create": func(name string) error {
 		return gone(pyshm.Create(name+"_new", cycleSize, pyshm.Sparse()))
 	},
+	"no Close": func(name string) error {
+		_, err := pyshm.Attach(name)
+		return err
+	},
 }
 
 func onBlock(use func(m *pyshm.SharedMemory) error) func(name string) error {
@@ -67,6 +71,11 @@ func init() {
 		debug.SetGCPercent(-1)
 		name, kind := args[0], args[1]
 		if bits.UintSize == 64 { // else the addresses are few already
+			// What is free is little beside what other code of the process has taken.
+			const flags = syscall.MAP_PRIVATE | syscall.MAP_ANON | syscall.MAP_NORESERVE
+			if _, err := syscall.Mmap(-1, 0, 1<<(bits.UintSize/2+4), syscall.PROT_NONE, flags); err != nil {
+				return err
+			}
 			used, err := usedAddresses()
 			if err != nil {
 				return err
@@ -87,7 +96,8 @@ func init() {
 	}
 }
 
-// TestCyclesRunForever attaches and closes more often than there are addresses for.
+// TestCyclesRunForever attaches more often than there are addresses for, and closes or
+// forgets the handle.
 func TestCyclesRunForever(t *testing.T) {
 	m := create(t, cycleSize, pyshm.Sparse())
 	list, err := format.Encode([]any{1, "two"}, nil)

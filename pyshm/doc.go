@@ -111,13 +111,16 @@
 // and WithView lend is valid until the function returns.
 //
 // Addresses. An attached handle takes as many addresses as the segment has bytes,
-// and one mapping. The addresses of a closed handle are used again when the garbage
-// collector has found that no method is under way on it. Close starts a collection
-// when closed handles have an eighth of the addresses that there are (of RLIMIT_AS,
-// if that is less), or 8191 of them are left. Attach and Create start one and try
-// again when the system refuses for want of room. So a program that holds one
-// segment at a time may attach and close for ever, unless it calls Bytes, View,
-// ViewInts or ViewFloats each time: those addresses are never used again.
+// and one mapping. These are used again when the garbage collector has found that the
+// handle is unreachable and no method is under way on it. Attach, Create and Close
+// start a collection when the handles that were attached or closed since the last one
+// have an eighth of the addresses that there are (of what the process has left of
+// RLIMIT_AS, if that is less), or number 8191, and may wait for it. Attach and Create
+// also start one and try again when the system refuses for want of room. So a program
+// that holds one segment at a time may attach for ever, and close or forget the handle,
+// unless it calls Bytes, View, ViewInts or ViewFloats each time: those addresses are
+// never used again. A program that holds many pays for eight collections at most until
+// there is no more room.
 //
 // Number of segments. Linux allows a process 65530 mappings (vm.max_map_count), and
 // the Go runtime ends the process when it gets none. Attach, Create and the functions

@@ -283,7 +283,8 @@ func (m *SharedMemory) errClosed(op string) error {
 // because their addresses stay reserved; that costs address space but no
 // memory. Without such slices, the addresses are used again when the garbage
 // collector has found that no method is under way any more. Close starts a
-// collection when many addresses are reserved, and may then wait for it.
+// collection when many addresses have been attached to or closed since the last, and
+// may then wait for it.
 //
 // Close does not unlink. Calling it again does nothing, unless it has failed: a
 // process that has as many mappings as the kernel allows gets syscall.ENOMEM, and

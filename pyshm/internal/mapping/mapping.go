@@ -15,7 +15,8 @@ type Mapping struct {
 	size   int            // bytes of the file that are mapped
 	length uintptr        // bytes of the range: size in whole pages
 	pinned atomic.Bool
-	empty  atomic.Bool // Revoke has succeeded, and counted the range as one to be released
+	empty  atomic.Bool // Revoke has succeeded
+	place  place       // the reservation's
 }
 
 // Bytes returns the memory. Its addresses are valid until Release; touching
@@ -29,7 +30,3 @@ func (m *Mapping) Len() int { return m.size }
 func (m *Mapping) Contains(addr uintptr) bool {
 	return addr-uintptr(m.addr) < m.length
 }
-
-// Pin makes Release do nothing from now on. It has to be called before the
-// memory is given to anyone whose reach the garbage collector cannot follow.
-func (m *Mapping) Pin() { m.pinned.Store(true) }

@@ -11,8 +11,8 @@ import (
 // map it. The descriptor is not needed afterwards.
 //
 // Without room in the address space, or when the process has nearly as many
-// mappings as it may have, the error is ENOMEM. Before, Map has the garbage
-// collector release what nobody uses any more.
+// mappings as it may have, the error is ENOMEM. Before, and when much has been mapped
+// since the last time, Map has the garbage collector release what is not used any more.
 func Map(fd, size int, readOnly bool) (*Mapping, error) {
 	prot := unix.PROT_READ | unix.PROT_WRITE
 	if readOnly {
@@ -30,7 +30,17 @@ func Map(fd, size int, readOnly bool) (*Mapping, error) {
 		return nil, err
 	}
 	page := uintptr(os.Getpagesize())
-	return &Mapping{addr: addr, size: size, length: (uintptr(size) + page - 1) &^ (page - 1)}, nil
+	m := &Mapping{addr: addr, size: size, length: (uintptr(size) + page - 1) &^ (page - 1)}
+	reserved.add(m)
+	return m, nil
+}
+
+// Pin makes Release do nothing from now on. It has to be called before the
+// memory is given to anyone whose reach the garbage collector cannot follow.
+func (m *Mapping) Pin() {
+	if !m.pinned.Swap(true) {
+		reserved.pinned(m)
+	}
 }
 
 // Freeze takes away the right to write: after it, nobody's write to the range
@@ -47,7 +57,7 @@ func (m *Mapping) Revoke() error {
 		return err
 	})
 	if err == nil && !m.pinned.Load() && !m.empty.Swap(true) {
-		reserved.add(m.length)
+		reserved.add(m)
 	}
 	return err
 }
@@ -55,10 +65,10 @@ func (m *Mapping) Revoke() error {
 // Release gives the range of addresses back, unless it is pinned. The Mapping
 // must not be used any more.
 func (m *Mapping) Release() error {
-	defer reserved.remove(m.length, m.empty.Load())
 	if m.pinned.Load() {
 		return nil
 	}
+	defer reserved.remove(m)
 	if m.empty.Load() {
 		entries.part()
 	}

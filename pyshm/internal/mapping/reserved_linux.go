@@ -3,29 +3,40 @@ package mapping
 import (
 	"errors"
 	"math/bits"
+	"os"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// A range that Revoke has emptied keeps its addresses until the garbage collector
-// has found that nothing uses the handle any more. The collector goes by the heap,
-// in which a handle of gigabytes is some hundred bytes. This file has it run when
-// such ranges have become many, and when the kernel refuses to map more.
+// A range keeps its addresses until the garbage collector has found that nothing uses
+// the handle any more: also a range that Revoke has emptied, or one of a handle that is
+// forgotten without Close. The collector goes by the heap, in which a handle of
+// gigabytes is some hundred bytes. This file has it run when ranges have become many,
+// and when the kernel refuses to map more.
 
-// reserved has the ranges that are empty and not released.
+// reserved has the ranges that can be released.
 var reserved reservation
 
 type reservation struct {
 	mu       sync.Mutex
-	held     amount        // empty, not released, and not pinned
-	kept     amount        // of these, what the last collection has left
+	held     amount        // mapped or empty, not released, and not pinned
+	kept     amount        // of these, what was there before the last collection began
+	begun    uint64        // collections ever begun
 	running  chan struct{} // closed when the collection that is running ends; else nil
-	revoked  uint64        // ranges ever added
-	released uint64        // ranges ever released, empty or not
+	revoked  uint64        // ranges ever emptied
+	released uint64        // ranges ever released
 	futile   futility
+}
+
+// A place in the accounts is what a reservation notes about a range.
+type place struct {
+	held  bool   // it is part of what is held
+	begun uint64 // as it was when the range was mapped or emptied; if it still is, the range is not part of what is kept
 }
 
 // An amount of ranges of addresses.
@@ -34,15 +45,22 @@ type amount struct {
 	ranges int
 }
 
+func (a amount) plus(b amount) amount  { return amount{a.bytes + b.bytes, a.ranges + b.ranges} }
+func (a amount) minus(b amount) amount { return amount{a.bytes - b.bytes, a.ranges - b.ranges} }
+
+// exceeds reports whether a is more than b in one respect.
+func (a amount) exceeds(b amount) bool { return a.bytes > b.bytes || a.ranges > b.ranges }
+
 // futility describes the last collection that made no room for a mapping.
 type futility struct {
 	when    time.Time
 	revoked uint64 // as it was then
 }
 
-// allowed returns how much may be held before a collection is due: an eighth of the
-// addresses and of the map's entries, of which there are 65530 by default.
-func allowed() amount {
+// allowed returns how much may be new before a collection is due, when so many bytes are
+// held: an eighth of the addresses and of the map's entries, of which there are 65530 by
+// default. What the rest of the process has taken of limited addresses does not count.
+func allowed(held uint64) amount {
 	space := uint64(1) << 38 // RISC-V's, the least of 64-bit systems
 	switch {
 	case bits.UintSize == 32:
@@ -51,65 +69,106 @@ func allowed() amount {
 		space = 1 << 47
 	}
 	var limit unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_AS, &limit) == nil {
-		space = min(space, limit.Cur)
+	if unix.Getrlimit(unix.RLIMIT_AS, &limit) == nil && limit.Cur < space {
+		others := max(usedAddresses(), held) - held
+		space = max(limit.Cur, others) - others
 	}
 	return amount{space / 8, min(maxEntries()/8, 1<<13)}
 }
 
-// add notes that a range has become empty. If the others are more than is allowed it
-// starts a collection, and waits for it where they are twice as many: the heap needs
-// addresses too, and Go ends the process when it gets none.
-func (r *reservation) add(length uintptr) {
-	limit := allowed()
+// usedAddresses returns how many bytes of addresses the process uses, 0 if it cannot be
+// found out.
+func usedAddresses() uint64 {
+	text, err := os.ReadFile("/proc/thread-self/statm")
+	if err != nil {
+		return 0
+	}
+	pages, _, _ := strings.Cut(string(text), " ")
+	n, err := strconv.ParseUint(pages, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n * uint64(os.Getpagesize())
+}
+
+// add notes that a range has been mapped, or become empty. If the others that are new
+// since the last collection are more than is allowed it starts another. It waits for it
+// where they are twice as many: the heap needs addresses too, and Go ends the process
+// when it gets none.
+//
+// What a collection leaves is in use, and no reason for another. A range that is emptied
+// counts as new once more, because its handle is likely to go.
+func (r *reservation) add(m *Mapping) {
 	r.mu.Lock()
-	bytes, ranges := r.held.bytes-r.kept.bytes, r.held.ranges-r.kept.ranges
-	r.revoked++
-	r.held.bytes += uint64(length)
-	r.held.ranges++
-	if r.running == nil && (bytes > limit.bytes || ranges > limit.ranges) {
+	r.drop(m)
+	limit := allowed(r.held.bytes)
+	others := r.held.minus(r.kept)
+	due := others.exceeds(limit)
+	wait := due && (r.running != nil || others.exceeds(limit.plus(limit)))
+	if due && r.running == nil {
+		go r.collect(r.kept.ranges)
+		r.kept = r.held
+		r.begun++
 		r.running = make(chan struct{})
-		go r.collect()
+	}
+	if m.empty.Load() {
+		r.revoked++
+	}
+	if !m.pinned.Load() {
+		m.place = place{true, r.begun}
+		r.held = r.held.plus(m.amount())
 	}
 	running := r.running
 	r.mu.Unlock()
-	if running != nil && (bytes > 2*limit.bytes || ranges > 2*limit.ranges) {
+	if wait {
 		<-running
 	}
 }
 
-// remove notes that a range has been released, or never will be. It is one that add
-// has been told of, if it is empty.
-func (r *reservation) remove(length uintptr, empty bool) {
+// pinned notes that a range will never be released.
+func (r *reservation) pinned(m *Mapping) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.released++
-	if empty {
-		r.held.bytes -= uint64(length)
-		r.held.ranges--
-		r.kept = amount{min(r.kept.bytes, r.held.bytes), min(r.kept.ranges, r.held.ranges)}
-	}
+	r.drop(m)
 }
 
-// collect has the garbage collector release what it can. What is left after that is
-// held by handles that are still in use, which another collection would leave too.
-func (r *reservation) collect() {
-	const patience = 10 * time.Millisecond
+// remove notes that a range has been released.
+func (r *reservation) remove(m *Mapping) {
 	r.mu.Lock()
-	seen := r.released
-	all := seen + uint64(r.held.ranges) - 1 // the one that is being closed is in use
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	r.drop(m)
+	r.released++
+}
+
+// drop takes a range out of the accounts, if it is there.
+func (r *reservation) drop(m *Mapping) {
+	if !m.place.held {
+		return
+	}
+	r.held = r.held.minus(m.amount())
+	if m.place.begun != r.begun {
+		r.kept = r.kept.minus(m.amount())
+	}
+	m.place.held = false
+}
+
+func (m *Mapping) amount() amount { return amount{uint64(m.length), 1} }
+
+// collect has the garbage collector release what it can. It is done when no more ranges
+// are left than the collection before has left, or nothing more is released.
+func (r *reservation) collect(before int) {
+	const patience = 10 * time.Millisecond
 	runtime.GC()
-	for seen < all {
-		now := r.awaitRelease(seen, patience)
-		if now == seen {
+	for {
+		r.mu.Lock()
+		seen, left := r.released, r.kept.ranges
+		r.mu.Unlock()
+		if left <= before || r.awaitRelease(seen, patience) == seen {
 			break
 		}
-		seen = now
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.kept = r.held
 	close(r.running)
 	r.running = nil
 }
