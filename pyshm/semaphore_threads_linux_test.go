@@ -135,8 +135,7 @@ func TestLockInCrowd(t *testing.T) {
 	t.Run("closed during release", TestCloseDuringRelease)
 	t.Run("truncated", TestTruncatedLock)
 	t.Run("hostile", TestHostileSemaphore)
-	// TestWakeIsPassedOn posts tokens without a wake. In a crowd, where every
-	// newcomer has the thread look at all words, another waiter may take them.
+	t.Run("wake passed on", TestWakeIsPassedOn)
 }
 
 func manyName(prefix string, i int) string { return prefix + "_" + strconv.Itoa(i) }

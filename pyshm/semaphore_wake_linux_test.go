@@ -3,6 +3,8 @@ package pyshm_test
 import (
 	"context"
 	"errors"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,38 +12,55 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
 
-// Here strangers sleep in the kernel, as other processes do, and nobody but the
-// one under test wakes them: they get a token before they give up, or do not.
+// Here strangers sleep in a process of their own, and only the process under test
+// wakes them: they get a token before they give up, or do not. In the same process
+// they could share a thread with the waiter under test, and the thread looks at
+// their word whenever that waiter comes.
 const wakeTimeout = 5 * time.Second
 
-// asleep starts n strangers that wait for a token. Whether they get one arrives
-// on the channel.
-func asleep(t *testing.T, s *pyshm.Semaphore, n int) <-chan bool {
+// asleep starts a process with n strangers that wait for a token.
+func asleep(t *testing.T, s *pyshm.Semaphore, n int) *child {
 	t.Helper()
-	got := make(chan bool, n)
-	for range n {
-		stranger := attachStranger(t, s.Name())
-		go func() { got <- stranger.acquire(wakeTimeout) }()
-	}
+	c := startChild(t, "strangers", s.Name(), strconv.Itoa(n))
 	wantState(t, s, 0, n)
 	time.Sleep(20 * time.Millisecond) // from being counted to being asleep
-	return got
+	return c
 }
 
-func wantWoken(t *testing.T, got <-chan bool) {
-	t.Helper()
-	for range cap(got) {
-		if !<-got {
-			t.Error("there was a token, and a waiter that nobody has woken")
-		}
+func init() { roles["strangers"] = sleepAsStrangers }
+
+// sleepAsStrangers reports an error if a stranger has not got a token.
+func sleepAsStrangers(args []string, _ <-chan struct{}) error {
+	m, err := pyshm.Attach("sem." + args[0])
+	if err != nil {
+		return err
 	}
+	s, err := sem.At(m.Bytes())
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	errs := make([]error, n)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			if !(stranger{s}).acquire(wakeTimeout) {
+				errs[i] = errors.New("there was a token, and a waiter that no process has woken")
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 func TestResetWakesAll(t *testing.T) {
 	s := createSemaphore(t, 0, pyshm.Bound(3))
-	got := asleep(t, s, 3)
+	strangers := asleep(t, s, 3)
 	noError(t, s.Reset())
-	wantWoken(t, got)
+	strangers.end(t)
 }
 
 // A Release that Close overtakes has put its token back, and woken nobody.
@@ -49,37 +68,49 @@ func TestCloseWakesForTokens(t *testing.T) {
 	s := createSemaphore(t, 0)
 	handle, err := pyshm.AttachSemaphore(s.Name())
 	noError(t, err)
-	got := asleep(t, s, 1)
+	strangers := asleep(t, s, 1)
 	attachStranger(t, s.Name()).Post(1, sem.MaxValue)
 	noError(t, handle.Close())
-	wantWoken(t, got)
+	strangers.end(t)
 }
 
 // The wake that a waiter has got, and does not use because it rests, is passed on.
 func TestWakeIsPassedOn(t *testing.T) {
+	for range 10 {
+		if testWakeIsPassedOn(t) {
+			return
+		}
+	}
+	t.Error("the stranger takes tokens without being woken")
+}
+
+// testWakeIsPassedOn returns false if the stranger was late to sleep and took a
+// token of another's wake.
+func testWakeIsPassedOn(t *testing.T) (tested bool) {
 	const denied = 64 // times that a waiter is denied its sleep before it rests
 	s := createSemaphore(t, 0)
-	stranger := attachStranger(t, s.Name())
-	got := asleep(t, s, 1)
+	words := attachStranger(t, s.Name())
+	other := asleep(t, s, 1)
 	looks := 0
 	ctx := &overtaken{Context: t.Context(), overtake: func() bool {
-		if looks == 0 && stranger.Waiters() < 2 {
+		if looks == 0 && words.Waiters() < 2 {
 			return false
 		}
 		switch looks++; { // it looks before it tries, and before it sleeps
 		case looks > 2*denied: // it rests
-			wantWoken(t, got)
-			return true
+			other.end(t)
+			tested = true
 		case looks%2 == 0:
-			stranger.Post(1, sem.MaxValue) // and the wake of it goes to the one that is denied
-		default:
-			stranger.Take()
+			words.Post(1, sem.MaxValue) // and the wake of it goes to the one that is denied
+		case looks > 1:
+			return !words.Take()
 		}
-		return false
+		return tested
 	}}
 	if err := s.Acquire(ctx); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
+	return tested
 }
 
 // An overtaken context is done from the moment that overtake returns true.
