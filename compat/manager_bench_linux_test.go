@@ -27,7 +27,7 @@ func BenchmarkTrackRelease(b *testing.B) {
 				python := startPythonServer(b, py, "None")
 				var inGo, inPython measured
 				for b.Loop() {
-					inGo.trackRelease(b, manager.Dial(m.Address(), authkey), clients)
+					inGo.trackRelease(b, manager.NewClient(m.Address(), authkey), clients)
 					inPython.trackRelease(b, python.client, clients)
 				}
 				b.ReportMetric(0, "ns/op") // of both together

@@ -148,7 +148,7 @@ func TestOneManagerOwnsWhatPythonMade(t *testing.T) {
 		check(t, p.Exec(fmt.Sprintf(`
 conn = manager._Client(manager.address, authkey=%s)
 dispatch(conn, None, "track_segment", (%s,))`, format.Repr(authkey), format.Repr(name))))
-		if err := manager.Dial(other.Address(), authkey).Release(t.Context(), name); !errors.Is(err, manager.ErrOwned) {
+		if err := manager.NewClient(other.Address(), authkey).Release(t.Context(), name); !errors.Is(err, manager.ErrOwned) {
 			t.Errorf("released by another: %v", err)
 		}
 		check(t, p.Exec("block.unlink()"))

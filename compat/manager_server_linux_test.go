@@ -37,7 +37,7 @@ func startPythonServer(t testing.TB, py compat.Interpreter, address string) *pyt
 	s := &pythonServer{
 		Peer:    p,
 		address: must(p.Eval("repr(server.address)"))(t).(string),
-		client:  manager.Dial(goAddress(t, p, "server.address"), authkey),
+		client:  manager.NewClient(goAddress(t, p, "server.address"), authkey),
 		ended:   make(chan error, 1),
 	}
 	go func() { s.ended <- p.Exec("server.serve_forever()") }()
@@ -81,7 +81,7 @@ func forEachPythonServer(t *testing.T, f func(t *testing.T, client *manager.Clie
 			connectTo(t, p, "None", authkey)
 			check(t, p.Exec("manager.start()"))
 			pid := int(must(p.Eval("manager._process.pid"))(t).(int64))
-			client := manager.Dial(goAddress(t, p, "manager.address"), authkey)
+			client := manager.NewClient(goAddress(t, p, "manager.address"), authkey)
 			f(t, client, reader, func() bool { return state(pid) == "" || state(pid) == "Z" })
 		})
 	})
@@ -100,7 +100,7 @@ func state(pid int) string {
 func TestGoClientOfPythonServer(t *testing.T) {
 	forEachPythonServer(t, func(t *testing.T, client *manager.Client, reader *compat.Peer, ended func() bool) {
 		ctx := t.Context()
-		other := manager.Dial(client.Address(), []byte("another key"))
+		other := manager.NewClient(client.Address(), []byte("another key"))
 		if _, err := other.Create(ctx, 64); !errors.Is(err, manager.ErrAuth) {
 			t.Errorf("create with another key: %v", err)
 		}
@@ -179,7 +179,7 @@ def track_segment(c, name):
     os.kill(os.getpid(), signal.SIGKILL)
 server.track_segment = track_segment
 `, marker)))
-		client := manager.Dial(goAddress(t, p, "server.address"), authkey)
+		client := manager.NewClient(goAddress(t, p, "server.address"), authkey)
 		ended := make(chan error, 1)
 		go func() { ended <- p.Exec("server.serve_forever()") }()
 		_, err := client.Create(t.Context(), 64)

@@ -324,7 +324,7 @@ func removeHidden(name string) {
 // shareAndEnd is that program.
 func shareAndEnd(created, attached, tracked string) {
 	ctx := context.Background()
-	m, err := manager.New([]byte("authkey"))
+	m, err := manager.New()
 	must(err)
 	defer m.Shutdown(ctx)
 	must(m.Track(ctx, tracked))

@@ -69,7 +69,7 @@ func TestBrokenShm(t *testing.T) {
 			}
 			continue
 		}
-		_, errManager := manager.New([]byte("key"))
+		_, errManager := manager.New()
 		_, errAlias := m.Alias()
 		var errSegments error
 		for _, errSegments = range pyshm.Segments() {

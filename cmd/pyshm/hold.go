@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -42,7 +41,7 @@ to do. A hold that is killed leaves hidden names behind, for rm --orphans.`,
 
 // hold keeps names alive until ctx is done.
 func hold(ctx context.Context, names []string, log *slog.Logger, out io.Writer) (err error) {
-	m, err := manager.New([]byte(rand.Text()), manager.Logger(log)) // it serves nobody
+	m, err := manager.New(manager.Logger(log))
 	if err != nil {
 		return err
 	}

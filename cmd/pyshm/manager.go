@@ -119,7 +119,7 @@ func (s *serverFlags) request(cmd *cobra.Command, f func(ctx context.Context, cl
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), requestTimeout)
 	defer cancel()
-	return f(ctx, manager.Dial(string(s.address), authkey))
+	return f(ctx, manager.NewClient(string(s.address), authkey))
 }
 
 func newManagerLs(server *serverFlags) *cobra.Command {

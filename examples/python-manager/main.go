@@ -17,7 +17,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client := manager.Dial(os.Args[1], authkey)
+	client := manager.NewClient(os.Args[1], authkey)
 	block, err := client.Create(context.Background(), 1<<20)
 	if err != nil {
 		log.Fatal(err)

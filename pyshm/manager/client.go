@@ -34,14 +34,14 @@ type Client struct {
 	authkey []byte
 }
 
-// Dial returns a client of the manager at an address, which the package
-// documentation says how to write. It does not connect yet: what is wrong with
-// the address or the authkey shows when a method is called.
-func Dial(address string, authkey []byte) *Client {
+// NewClient returns a client of the manager at an address, which the package
+// documentation says how to write. It does not connect: what is wrong with the
+// address or the authkey shows when a method is called.
+func NewClient(address string, authkey []byte) *Client {
 	return &Client{address, bytes.Clone(authkey)}
 }
 
-// Address returns the address that Dial was given.
+// Address returns the address that NewClient was given.
 func (c *Client) Address() string { return c.address }
 
 // Create makes a segment of size bytes under a name that it chooses, and has the

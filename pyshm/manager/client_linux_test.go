@@ -46,7 +46,7 @@ func fakeServer(t *testing.T, serve func(conn net.Conn)) (address string) {
 
 // answering is a server that replies to every request with the same bytes.
 func answering(t *testing.T, reply []byte) *Client {
-	return Dial(fakeServer(t, func(conn net.Conn) {
+	return NewClient(fakeServer(t, func(conn net.Conn) {
 		if connection.AuthenticateServer(conn, key) == nil {
 			connection.ReadFrame(conn, maxRequest)
 			connection.WriteFrame(conn, reply)
@@ -65,7 +65,7 @@ func TestNoServer(t *testing.T) {
 		"no socket":  filepath.Join(t.TempDir(), "sock"),
 		"a dead one": l.Addr().String(), "abstract": "@" + testName(), "tcp": "127.0.0.1:1",
 	} {
-		c := Dial(address, key)
+		c := NewClient(address, key)
 		_, create := c.Create(t.Context(), 1)
 		_, segments := c.Segments(t.Context())
 		for _, err := range []error{create, segments, c.Release(t.Context(), "x"), c.Shutdown(t.Context())} {
@@ -75,7 +75,7 @@ func TestNoServer(t *testing.T) {
 			}
 		}
 	}
-	_, err = Dial("nonsense", key).Segments(t.Context())
+	_, err = NewClient("nonsense", key).Segments(t.Context())
 	wantReason(t, "bad address", err, fs.ErrInvalid)
 }
 
@@ -111,7 +111,7 @@ func fullServer(t *testing.T) (l *net.UnixListener) {
 
 func TestFullServerIsWaitedFor(t *testing.T) {
 	l := fullServer(t)
-	c := Dial(l.Addr().String(), key)
+	c := NewClient(l.Addr().String(), key)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := c.Segments(ctx)
@@ -152,10 +152,10 @@ func TestServerWithoutTheKey(t *testing.T) {
 	impostor := fakeServer(t, func(conn net.Conn) {
 		connection.AuthenticateServer(conn, []byte("another"))
 	})
-	_, err := Dial(impostor, key).Create(t.Context(), 1)
+	_, err := NewClient(impostor, key).Create(t.Context(), 1)
 	wantReason(t, "impostor", err, ErrAuth)
 	web := fakeServer(t, func(conn net.Conn) { io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n") })
-	_, err = Dial(web, key).Segments(t.Context())
+	_, err = NewClient(web, key).Segments(t.Context())
 	wantReason(t, "another protocol", err, connection.ErrProtocol)
 }
 
@@ -174,7 +174,7 @@ func TestServerGoneInTheMiddle(t *testing.T) {
 			io.WriteString(conn, "\x00\x00\x00\x19\x80\x04")
 		},
 	} {
-		_, err := Dial(fakeServer(t, serve), key).Segments(t.Context())
+		_, err := NewClient(fakeServer(t, serve), key).Segments(t.Context())
 		wantReason(t, what, err, io.ErrUnexpectedEOF)
 	}
 }
@@ -191,7 +191,7 @@ func TestReplyRefused(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	_, err := Dial(fakeServer(t, func(conn net.Conn) {
+	_, err := NewClient(fakeServer(t, func(conn net.Conn) {
 		connection.AuthenticateServer(conn, key)
 		connection.ReadFrame(conn, maxRequest)
 		fmt.Fprint(conn, "\x7f\xff\xff\xff")
@@ -233,7 +233,7 @@ func TestContextEndsEveryStage(t *testing.T) {
 		"in the handshake":     func(conn net.Conn) { io.WriteString(conn, "\x00\x00\x00\x3b#CHAL") },
 		"before the reply":     func(conn net.Conn) { connection.AuthenticateServer(conn, key) },
 	} {
-		c := Dial(fakeServer(t, func(conn net.Conn) {
+		c := NewClient(fakeServer(t, func(conn net.Conn) {
 			serve(conn)
 			io.Copy(io.Discard, conn) // until the client closes it
 		}), key)
@@ -273,11 +273,11 @@ func TestNothingLeftWhenTrackingFails(t *testing.T) {
 				connection.WriteFrame(conn, []byte(answer))
 			}
 		})
-		block, err := Dial(address, key).Create(t.Context(), 100)
+		block, err := NewClient(address, key).Create(t.Context(), 100)
 		if block != nil || !saysItFailed(err, "create", address) {
 			t.Errorf("%s: %v, %v", what, block, err)
 		}
-		list, err := Dial(address, key).CreateList(t.Context(), []any{1})
+		list, err := NewClient(address, key).CreateList(t.Context(), []any{1})
 		if list != nil || !saysItFailed(err, "create list", address) {
 			t.Errorf("%s: %v, %v", what, list, err)
 		}
@@ -318,7 +318,7 @@ func TestNothingLeftWhenTheReplyIsLost(t *testing.T) {
 			connection.WriteFrame(client, frame)
 		}
 	})
-	_, err := Dial(address, key).Create(t.Context(), 100)
+	_, err := NewClient(address, key).Create(t.Context(), 100)
 	wantReason(t, "create", err, io.ErrUnexpectedEOF)
 	if names, err := m.Segments(t.Context()); len(names) != 0 || err != nil || requests.Load() != 2 {
 		t.Errorf("tracked after %d requests: %q, %v", requests.Load(), names, err)
@@ -329,7 +329,7 @@ func TestNothingLeftWhenTheReplyIsLost(t *testing.T) {
 func TestShutdownOfAServerThatMissesSegments(t *testing.T) {
 	missing := []string{"a", "b", "c"}
 	stuck := false
-	c := Dial(fakeServer(t, func(conn net.Conn) {
+	c := NewClient(fakeServer(t, func(conn net.Conn) {
 		connection.AuthenticateServer(conn, key)
 		payload, _ := connection.ReadFrame(conn, maxRequest)
 		r, _ := decodeRequest(payload)

@@ -46,7 +46,7 @@ func ExampleStart() {
 }
 
 // A program that uses a manager which runs elsewhere, in Python or Go.
-func ExampleDial() {
+func ExampleNewClient() {
 	ctx := context.Background()
 	elsewhere, err := manager.Start("127.0.0.1:0", []byte("authkey"))
 	if err != nil {
@@ -54,7 +54,7 @@ func ExampleDial() {
 	}
 	defer elsewhere.Shutdown(ctx)
 
-	client := manager.Dial(elsewhere.Address(), []byte("authkey"))
+	client := manager.NewClient(elsewhere.Address(), []byte("authkey"))
 	block, err := client.Create(ctx, 1<<20)
 	if err != nil {
 		log.Fatal(err)
@@ -103,7 +103,7 @@ frame = manager.SharedMemory(1 << 20)   # stays when this process has ended
 // runs.
 func ExampleNew() {
 	ctx := context.Background()
-	m, err := manager.New([]byte("not used without Serve"))
+	m, err := manager.New()
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -18,13 +18,13 @@ import (
 // Python's SharedMemoryManager, ask to track segments of theirs. Its methods may
 // be called by several goroutines at once.
 type Manager struct {
-	authkey []byte
 	options options
 	keeper  *keeper
 	slots   chan struct{} // one element for each session
 
 	mu       sync.Mutex
 	listener net.Listener
+	authkey  []byte // set with the listener, before there is a session
 	dir      string // that Start made for the socket, or ""
 	sessions map[*session]struct{}
 
@@ -35,35 +35,26 @@ type Manager struct {
 	shutErr  error
 }
 
-// New makes a manager that serves nobody yet: it tracks segments for this
-// process, and [Manager.Serve] makes a server of it. It watches /dev/shm from
-// now on, and has to be shut down.
-//
-// The authkey is what clients have to know; an empty one is refused, and in FIPS
-// 140-only mode one of less than 14 bytes.
-func New(authkey []byte, opts ...Option) (*Manager, error) {
-	m, err := newManager(authkey, newOptions(opts))
+// New makes a manager without a server: it tracks segments for this process. It
+// watches /dev/shm from now on, and has to be shut down. [Manager.Serve] makes a
+// server of it.
+func New(opts ...Option) (*Manager, error) {
+	m, err := newManager(newOptions(opts))
 	return m, wrap("new", "", err)
 }
 
-func newManager(authkey []byte, o options) (*Manager, error) {
+func newManager(o options) (*Manager, error) {
 	switch {
-	case len(authkey) == 0:
-		return nil, invalid("the authkey is empty")
 	case o.maxConnections < 1:
 		return nil, invalid("MaxConnections(%d) is not positive", o.maxConnections)
 	case o.handshakeTimeout <= 0 || o.requestTimeout <= 0:
 		return nil, invalid("a timeout is not positive")
-	}
-	if err := connection.CheckKey(authkey); err != nil {
-		return nil, err
 	}
 	keeper, err := newKeeper(o.log, o.maxSegments, rescanInterval)
 	if err != nil {
 		return nil, err
 	}
 	return &Manager{
-		authkey:  bytes.Clone(authkey),
 		options:  o,
 		keeper:   keeper,
 		slots:    make(chan struct{}, min(o.maxConnections, descriptorsForSessions())),
@@ -73,10 +64,21 @@ func newManager(authkey []byte, o options) (*Manager, error) {
 	}, nil
 }
 
+// checkKey refuses an authkey that no server may have.
+func checkKey(authkey []byte) error {
+	if len(authkey) == 0 {
+		return invalid("the authkey is empty")
+	}
+	return connection.CheckKey(authkey)
+}
+
 // Start makes a manager that serves clients at an address, which the package
 // documentation says how to write. With an empty one it listens at a unix
 // socket in a new folder that only this user can enter; [Manager.Address]
 // returns it.
+//
+// The authkey is what clients have to know. An empty one is refused, and in FIPS
+// 140-only mode one of less than 14 bytes.
 //
 // A unix socket has mode 0600. One that a killed manager has left, at which no
 // process listens any more, is removed; where one listens the error is
@@ -93,7 +95,10 @@ func Start(address string, authkey []byte, opts ...Option) (*Manager, error) {
 }
 
 func start(address string, authkey []byte, o options) (*Manager, error) {
-	m, err := newManager(authkey, o)
+	if err := checkKey(authkey); err != nil {
+		return nil, err
+	}
+	m, err := newManager(o)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +106,7 @@ func start(address string, authkey []byte, o options) (*Manager, error) {
 	if err != nil {
 		return nil, errors.Join(err, m.shutdown(nil))
 	}
-	m.listener, m.dir = l, dir
+	m.listener, m.authkey, m.dir = l, bytes.Clone(authkey), dir
 	m.serving.Add(1) // for accept
 	go func() {
 		if err := m.accept(l); err != nil {
@@ -112,11 +117,17 @@ func start(address string, authkey []byte, o options) (*Manager, error) {
 }
 
 // Serve accepts clients on a listener that the caller has made, until the
-// manager is shut down; then it returns nil. It waits for errors of the system to
-// pass, such as that descriptors have run out, and returns any other of the
-// listener. Serve closes the listener, and may be called once.
-func (m *Manager) Serve(l net.Listener) error {
-	err := m.serveOn(l)
+// manager is shut down; then it returns nil. Temporary errors of the system, such
+// as running out of descriptors, are retried. Any other error of the listener is
+// returned. Serve always closes the listener, and a manager serves once.
+//
+// The authkey is what clients have to know. One that [Start] refuses is refused
+// here, too, and Serve may be called again.
+func (m *Manager) Serve(l net.Listener, authkey []byte) error {
+	err := checkKey(authkey)
+	if err == nil {
+		err = m.serveOn(l, authkey)
+	}
 	if err == nil {
 		err = m.accept(l)
 	}
@@ -125,7 +136,7 @@ func (m *Manager) Serve(l net.Listener) error {
 }
 
 // serveOn makes l the manager's listener. The caller has to call accept.
-func (m *Manager) serveOn(l net.Listener) error {
+func (m *Manager) serveOn(l net.Listener, authkey []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
@@ -134,12 +145,12 @@ func (m *Manager) serveOn(l net.Listener) error {
 	case m.listener != nil:
 		return invalid("the manager is serving already")
 	}
-	m.listener = l
+	m.listener, m.authkey = l, bytes.Clone(authkey)
 	m.serving.Add(1)
 	return nil
 }
 
-// Address returns where the manager listens, as [Dial] takes it and with the
+// Address returns where the manager listens, as [NewClient] takes it and with the
 // real port, or "" if it does not.
 func (m *Manager) Address() string { return m.address().name }
 

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -41,7 +42,7 @@ func forEachOwner(t *testing.T, f func(t *testing.T, o tracker)) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			m := startManager(t, address)
-			f(t, Dial(m.Address(), key))
+			f(t, NewClient(m.Address(), key))
 		})
 	}
 }
@@ -156,7 +157,7 @@ func TestStartErrors(t *testing.T) {
 			t.Errorf("%s: there is a manager", what)
 		}
 	}
-	if _, err := Dial(busy.Address(), key).Segments(t.Context()); err != nil {
+	if _, err := NewClient(busy.Address(), key).Segments(t.Context()); err != nil {
 		t.Errorf("the first manager: %v", err)
 	}
 }
@@ -213,13 +214,13 @@ func TestSocketOfSuccessor(t *testing.T) {
 	if err := second.Track(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
-	if names, err := Dial(socket, key).Segments(t.Context()); err != nil || !slices.Equal(names, []string{name}) {
+	if names, err := NewClient(socket, key).Segments(t.Context()); err != nil || !slices.Equal(names, []string{name}) {
 		t.Errorf("the second manager: %q, %v", names, err)
 	}
 }
 
 func TestServe(t *testing.T) {
-	m, err := New(key)
+	m, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,8 +231,17 @@ func TestServe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	refused, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantReason(t, "Serve without an authkey", m.Serve(refused, nil), fs.ErrInvalid)
+	if _, err := refused.Accept(); !errors.Is(err, net.ErrClosed) || m.Address() != "" {
+		t.Errorf("the listener of a refused Serve is open: %v, address %q", err, m.Address())
+	}
+	given := bytes.Clone(key)
 	served := make(chan error, 1)
-	go func() { served <- m.Serve(l) }()
+	go func() { served <- m.Serve(l, given) }()
 	eventually(t, "it serves", func() bool { return m.Address() == l.Addr().String() })
 	if !strings.HasPrefix(m.PythonAddress(), "('127.0.0.1', ") {
 		t.Errorf("address for Python %q", m.PythonAddress())
@@ -240,18 +250,19 @@ func TestServe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantReason(t, "a second Serve", m.Serve(second), fs.ErrInvalid)
+	clear(given) // the manager has its own copy
+	wantReason(t, "a second Serve", m.Serve(second, key), fs.ErrInvalid)
 	if _, err := second.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("the second listener is open: %v", err)
 	}
-	if err := Dial(m.Address(), key).Shutdown(t.Context()); err != nil {
+	if err := NewClient(m.Address(), key).Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-served; err != nil {
 		t.Errorf("Serve returned %v", err)
 	}
 	<-m.Done()
-	wantReason(t, "Serve after shutdown", m.Serve(l), ErrShutdown)
+	wantReason(t, "Serve after shutdown", m.Serve(l, key), ErrShutdown)
 	wantReason(t, "Track after shutdown", m.Track(t.Context(), "x"), ErrShutdown)
 	_, create := m.Create(t.Context(), 1)
 	_, createList := m.CreateList(t.Context(), nil)
@@ -266,13 +277,13 @@ func TestServe(t *testing.T) {
 }
 
 func TestServeReturnsTheListenersError(t *testing.T) {
-	m, err := New(key)
+	m, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer m.Shutdown(context.Background())
 	l := &stuckListener{fail: errors.New("the network is gone")}
-	wantReason(t, "Serve", m.Serve(l), l.fail)
+	wantReason(t, "Serve", m.Serve(l, key), l.fail)
 }
 
 // A stuckListener's Accept ends with an error, or not even when it is closed.
@@ -293,7 +304,7 @@ func (l *stuckListener) Addr() net.Addr { return &net.UnixAddr{Name: "stuck", Ne
 func (l *stuckListener) Close() error   { return nil }
 
 func TestShutdownWaitsNoLongerThanAsked(t *testing.T) {
-	m, err := New(key)
+	m, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,7 +314,7 @@ func TestShutdownWaitsNoLongerThanAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := &stuckListener{release: make(chan struct{})}
-	go m.Serve(l)
+	go m.Serve(l, key)
 	eventually(t, "it serves", func() bool { return m.Address() != "" })
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
@@ -322,7 +333,7 @@ func TestShutdownFromManySides(t *testing.T) {
 		go func() { errs <- m.Shutdown(context.Background()) }()
 		go func() {
 			// Either it is the first, or it is cut off.
-			Dial(m.Address(), key).Shutdown(context.Background())
+			NewClient(m.Address(), key).Shutdown(context.Background())
 			errs <- nil
 		}()
 	}

@@ -167,7 +167,7 @@ func TestWrongKeyIsRefused(t *testing.T) {
 	log := &logBook{}
 	m := startManager(t, "127.0.0.1:0", Logger(log.logger()))
 	for _, other := range []string{"", "The key of the tests", "the key of the tests "} {
-		_, err := Dial(m.Address(), []byte(other)).Segments(t.Context())
+		_, err := NewClient(m.Address(), []byte(other)).Segments(t.Context())
 		wantReason(t, "another key", err, ErrAuth)
 	}
 	eventually(t, "three log entries", func() bool { return strings.Count(log.String(), `level=WARN msg="client refused"`) == 3 })
@@ -178,7 +178,7 @@ func TestWrongKeyIsRefused(t *testing.T) {
 		t.Error(err)
 	}
 	wantEnd(t, conn)
-	if _, err := Dial(m.Address(), key).Segments(t.Context()); err != nil {
+	if _, err := NewClient(m.Address(), key).Segments(t.Context()); err != nil {
 		t.Errorf("the right key: %v", err)
 	}
 	if strings.Contains(log.String(), string(key)) {
@@ -192,7 +192,7 @@ func wantPrompt(t *testing.T, m *Manager) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	for range 5 {
-		if _, err := Dial(m.Address(), key).Segments(ctx); err != nil {
+		if _, err := NewClient(m.Address(), key).Segments(ctx); err != nil {
 			t.Fatalf("a client among strangers: %v", err)
 		}
 	}
@@ -284,7 +284,7 @@ func TestClientsWaitForEachOther(t *testing.T) {
 	waitAuthenticated(t, m)
 	second := make(chan error)
 	go func() {
-		_, err := Dial(m.Address(), key).Segments(t.Context())
+		_, err := NewClient(m.Address(), key).Segments(t.Context())
 		second <- err
 	}()
 	select {
@@ -373,7 +373,7 @@ func TestThousandConnections(t *testing.T) {
 	for range 100 {
 		wg.Go(func() {
 			for range 3 {
-				if _, err := Dial(m.Address(), key).Segments(t.Context()); err != nil {
+				if _, err := NewClient(m.Address(), key).Segments(t.Context()); err != nil {
 					t.Error(err)
 				}
 			}
@@ -405,7 +405,7 @@ func TestPanicEndsOneSession(t *testing.T) {
 	hidesPanics = true
 	defer func() { hidesPanics = false }()
 	log := &logBook{}
-	m, err := New(key, Logger(log.logger()))
+	m, err := New(Logger(log.logger()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -414,10 +414,10 @@ func TestPanicEndsOneSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	served := make(chan error)
-	go func() { served <- m.Serve(&panickyListener{Listener: l}) }()
-	_, err = Dial(l.Addr().String(), key).Segments(t.Context())
+	go func() { served <- m.Serve(&panickyListener{Listener: l}, key) }()
+	_, err = NewClient(l.Addr().String(), key).Segments(t.Context())
 	wantReason(t, "the first client", err, io.ErrUnexpectedEOF)
-	if _, err := Dial(l.Addr().String(), key).Segments(t.Context()); err != nil {
+	if _, err := NewClient(l.Addr().String(), key).Segments(t.Context()); err != nil {
 		t.Errorf("the second client: %v", err)
 	}
 	if !strings.Contains(log.String(), `level=ERROR msg="session ended by a panic" client=`) || !strings.Contains(log.String(), "panickyConn") {

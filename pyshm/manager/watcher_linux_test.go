@@ -26,7 +26,7 @@ func TestWatchersRunOut(t *testing.T) {
 		if err := os.WriteFile("/proc/sys/user/"+limit, []byte("0"), 0); err != nil {
 			t.Skip("the limit cannot be set: ", err)
 		}
-		_, err := New(key)
+		_, err := New()
 		fmt.Println("New:", err)
 		return
 	}
