@@ -32,6 +32,18 @@
 //
 // # Values
 //
-// [EncodeValue] and [DecodeValue] spell the values of a ShareableList as JSON
-// without losing anything: an int keeps all its digits, a float its bits.
+// Arguments and results cross without losing anything: an int keeps all its
+// digits, a float its bits.
+//
+//	Python   Go, returned           Go, accepted
+//	int      int64, or *big.Int     every integer type, *big.Int
+//	          where that is small
+//	float    float64                float64, float32
+//	bool     bool                   bool
+//	None     nil                    nil
+//	str      string                 string of valid UTF-8
+//	bytes    []byte                 []byte
+//	list     []any                  []any
+//
+// A str with a lone surrogate, which no Go string can hold, is an error.
 package compat

@@ -17,3 +17,13 @@ func SetProbeTimeout(d time.Duration) (restore func()) {
 	probeTimeout = d
 	return func() { probeTimeout = old }
 }
+
+// Executable and Prefix return what tells two interpreters apart.
+func Executable(py Interpreter) string { return py.executable }
+func Prefix(py Interpreter) string     { return py.prefix }
+
+// Unnumbered returns an interpreter as [Probe] does.
+func Unnumbered(py Interpreter) Interpreter {
+	py.number = 0
+	return py
+}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -119,6 +118,11 @@ func accepted(ctx context.Context, candidates []candidate) ([]Interpreter, error
 		// A command on $PATH may be a shim that chooses by working directory.
 		if candidates[i].listed || p.python.Path == "" {
 			p.python.Path = candidates[i].command
+		}
+		for _, py := range found {
+			if py.Implementation == p.python.Implementation && py.Version == p.python.Version {
+				p.python.number++
+			}
 		}
 		found = append(found, p.python)
 	}
@@ -318,7 +322,7 @@ func probe(ctx context.Context, command string) (Interpreter, error) {
 func parseProbe(output []byte) (Interpreter, error) {
 	var facts struct {
 		Interpreter
-		ByteOrder string
+		Executable, Prefix string
 	}
 	if err := json.Unmarshal(output, &facts); err != nil {
 		return Interpreter{}, fmt.Errorf("it is not Python: it printed %.80q", output)
@@ -327,13 +331,9 @@ func parseProbe(output []byte) (Interpreter, error) {
 	if !py.AtLeast(3, 8) {
 		return Interpreter{}, fmt.Errorf("%v is older than 3.8", py)
 	}
-	py.ByteOrder = binary.LittleEndian
-	if facts.ByteOrder == "big" {
-		py.ByteOrder = binary.BigEndian
-	}
-	py.Path = py.Executable
-	if resolved, err := filepath.EvalSymlinks(py.Executable); err == nil {
-		py.Executable = resolved
+	py.Path, py.executable, py.prefix = facts.Executable, facts.Executable, facts.Prefix
+	if resolved, err := filepath.EvalSymlinks(facts.Executable); err == nil {
+		py.executable = resolved
 	}
 	return py, nil
 }
@@ -341,7 +341,7 @@ func parseProbe(output []byte) (Interpreter, error) {
 // same reports whether two interpreters are one installation. A virtual
 // environment is not the same as what it was made from.
 func (py Interpreter) same(other Interpreter) bool {
-	return py.Executable == other.Executable && py.Prefix == other.Prefix
+	return py.executable == other.executable && py.prefix == other.prefix
 }
 
 func lastLine(text []byte) []byte {

@@ -4,7 +4,6 @@ package compat_test
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"io/fs"
 	"os"
@@ -48,22 +47,21 @@ func symlink(t *testing.T, target, path string) string {
 	return path
 }
 
+// version returns the name of an interpreter without a number.
+func version(py compat.Interpreter) string { return compat.Unnumbered(py).String() }
+
 // TestInterpreterFacts asks each interpreter again, in other words.
 func TestInterpreterFacts(t *testing.T) {
 	pythonBool := map[bool]string{true: "True", false: "False"}
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
-		var one [2]byte
-		py.ByteOrder.PutUint16(one[:], 1)
 		facts := []struct{ expression, want string }{
-			{"os.path.realpath(sys.executable)", py.Executable},
-			{"sys.prefix", py.Prefix},
-			{"sys.implementation.name + ' ' + sys.version.split()[0]", strings.ToLower(py.String())},
-			{"array.array('H', [1]).tobytes().hex()", hex.EncodeToString(one[:])},
-			{"sys.maxsize > 2**32", pythonBool[py.PointerBits == 64]},
+			{"os.path.realpath(sys.executable)", compat.Executable(py)},
+			{"sys.prefix", compat.Prefix(py)},
+			{"sys.implementation.name + ' ' + sys.version.split()[0]", strings.ToLower(version(py))},
 			{"'track' in inspect.signature(SharedMemory).parameters", pythonBool[py.HasTrack]},
 			{"numpy is not None", pythonBool[py.HasNumpy]},
 		}
-		script := "import array, inspect, os, sys\n" +
+		script := "import inspect, os, sys\n" +
 			"from multiprocessing.shared_memory import SharedMemory\n" +
 			"try: import numpy\n" +
 			"except ImportError: numpy = None\n"
@@ -93,9 +91,9 @@ func TestFindReturnsEachOnce(t *testing.T) {
 			t.Errorf("%s counts as Python 3.8 or later", py)
 		}
 		if slices.ContainsFunc(found[:i], func(p compat.Interpreter) bool {
-			return p.Executable == py.Executable && p.Prefix == py.Prefix
+			return compat.Executable(p) == compat.Executable(py) && compat.Prefix(p) == compat.Prefix(py)
 		}) {
-			t.Errorf("%s (%s) twice", py, py.Executable)
+			t.Errorf("%s (%s) twice", py, compat.Executable(py))
 		}
 	}
 }
@@ -106,7 +104,7 @@ func TestFindPassesOverWhatDoesNotRun(t *testing.T) {
 	command(t, filepath.Join(shims, "python3"), "echo no such version >&2; exit 127")
 	command(t, filepath.Join(shims, "python3.11"), "echo hello")
 	command(t, filepath.Join(shims, "pypy3"), `echo '{"Version": [2, 7, 18]}'`)
-	symlink(t, py.Executable, filepath.Join(real, "python3.11"))
+	symlink(t, compat.Executable(py), filepath.Join(real, "python3.11"))
 	onlyPath(t, shims, real)
 	found, err := compat.Find(t.Context())
 	if err != nil {
@@ -128,8 +126,8 @@ func TestFindOrder(t *testing.T) {
 	path, pyenv := t.TempDir(), t.TempDir()
 	last := len(all) - 1
 	// What stands in the earlier place comes first, whichever it is.
-	symlink(t, all[last].Executable, filepath.Join(path, "python3"))
-	symlink(t, all[0].Executable, filepath.Join(pyenv, "versions", "3.8.1", "bin", "python3"))
+	symlink(t, compat.Executable(all[last]), filepath.Join(path, "python3"))
+	symlink(t, compat.Executable(all[0]), filepath.Join(pyenv, "versions", "3.8.1", "bin", "python3"))
 	onlyPath(t, path)
 	t.Setenv("PYENV_ROOT", pyenv)
 	checkOrder(t, all[last], all[0])
@@ -143,7 +141,7 @@ func checkOrder(t *testing.T, want ...compat.Interpreter) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.EqualFunc(found, want, func(a, b compat.Interpreter) bool { return a.Executable == b.Executable }) {
+	if !slices.EqualFunc(found, want, func(a, b compat.Interpreter) bool { return compat.Executable(a) == compat.Executable(b) }) {
 		t.Errorf("found %v, want %v", found, want)
 	}
 }
@@ -160,7 +158,7 @@ func TestFindReadsTheListOfThisModuleOnly(t *testing.T) {
 		onlyPath(t)
 		top := t.TempDir()
 		dir := filepath.Join(top, "a", "b")
-		list := symlink(t, py.Executable, filepath.Join(top, ".interpreters", "with space", "python")) + "\n"
+		list := symlink(t, compat.Executable(py), filepath.Join(top, ".interpreters", "with space", "python")) + "\n"
 		if err := errors.Join(
 			os.MkdirAll(dir, 0o755),
 			os.WriteFile(filepath.Join(top, "go.mod"), []byte(test.goMod), 0o644),
@@ -187,11 +185,48 @@ func TestFindKeepsVirtualEnvironmentsApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found[0].Path != python || found[0].Executable != py.Executable {
+	if found[0].Path != python || compat.Executable(found[0]) != compat.Executable(py) {
 		t.Errorf("first is %+v, want %s", found[0], python)
 	}
-	if found[1].Executable != py.Executable {
+	if compat.Executable(found[1]) != compat.Executable(py) {
 		t.Errorf("second is %+v, want %+v", found[1], py)
+	}
+}
+
+// TestNamesDiffer: no two of the interpreters that Find returns have one name, and
+// each has the same name the next time.
+func TestNamesDiffer(t *testing.T) {
+	py := anyPython(t)
+	listed := []string{py.Path}
+	for range 2 {
+		env := filepath.Join(t.TempDir(), "env")
+		if out, err := exec.CommandContext(t.Context(), py.Path, "-m", "venv", "--without-pip", env).CombinedOutput(); err != nil {
+			t.Fatalf("venv: %v\n%s", err, out)
+		}
+		listed = append(listed, filepath.Join(env, "bin", "python"))
+	}
+	t.Setenv("PYSHM_PYTHONS", strings.Join(listed, string(os.PathListSeparator)))
+	for range 2 {
+		found, err := compat.Find(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, name := range []string{version(py), version(py) + " #2", version(py) + " #3"} {
+			if found[i].String() != name || found[i].Path != listed[i] {
+				t.Errorf("%s is %q, want %s, %q", found[i].Path, found[i], listed[i], name)
+			}
+		}
+		for i, one := range found {
+			if slices.ContainsFunc(found[:i], func(p compat.Interpreter) bool { return p.String() == one.String() }) {
+				t.Errorf("%q twice", one)
+			}
+		}
+	}
+	var names []string
+	compat.ForEach(t, func(t *testing.T, _ compat.Interpreter) { names = append(names, t.Name()) })
+	want := t.Name() + "/" + strings.ReplaceAll(version(py), " ", "_") + "_#2"
+	if len(names) < 3 || names[1] != want {
+		t.Errorf("subtests %q, want %q second", names, want)
 	}
 }
 
@@ -215,7 +250,7 @@ func TestFindListedMustRun(t *testing.T) {
 // TestFindListedMayBeRelative: the path that Find returns is good from anywhere.
 func TestFindListedMayBeRelative(t *testing.T) {
 	dir := t.TempDir()
-	path := command(t, filepath.Join(dir, "listed"), "exec '"+anyPython(t).Executable+`' "$@"`)
+	path := command(t, filepath.Join(dir, "listed"), "exec '"+compat.Executable(anyPython(t))+`' "$@"`)
 	t.Chdir(dir)
 	t.Setenv("PATH", dir)
 	for _, listed := range []string{"./listed", "listed"} {
@@ -276,7 +311,7 @@ func TestFindReturnsWhatWasBrought(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		if !slices.ContainsFunc(found, func(py compat.Interpreter) bool { return py.Executable == executable }) {
+		if !slices.ContainsFunc(found, func(py compat.Interpreter) bool { return compat.Executable(py) == executable }) {
 			t.Errorf("%s was brought, but Find does not return it", executable)
 		}
 	}
@@ -292,7 +327,7 @@ func TestFirstIsFindsFirst(t *testing.T) {
 		t.Errorf("First() = %v, %v, want %v", first, err, found[0])
 	}
 	for _, py := range found {
-		if probed, err := compat.Probe(t.Context(), py.Path); err != nil || probed != py {
+		if probed, err := compat.Probe(t.Context(), py.Path); err != nil || probed != compat.Unnumbered(py) {
 			t.Errorf("Probe(%s) = %v, %v", py.Path, probed, err)
 		}
 	}

@@ -7,7 +7,11 @@ import (
 	"sync"
 )
 
-// TestingT is what [ForEach] needs of T: *testing.T has it.
+// TestingT is what [ForEach] needs of T: *testing.T and *testing.B have it.
+//
+// It is not testing.TB, which has no Run, because the Run of a test and the Run of
+// a benchmark take different functions. And this package is also part of a command,
+// pyshm demo, in which package testing has no place: a test of pyshm keeps it out.
 type TestingT[T any] interface {
 	Context() context.Context
 	Fatal(args ...any)
@@ -15,9 +19,10 @@ type TestingT[T any] interface {
 	Run(name string, f func(T)) bool
 }
 
-// ForEach runs f as a subtest on every interpreter that [Find] returns, named
-// like "CPython_3.13.0": go test -run 'TestName/PyPy' picks some of them. It
-// fails the test when there is none.
+// ForEach runs f as a subtest on every interpreter that [Find] returns. The
+// subtest has the interpreter's name, "CPython_3.13.0" or, for the second one of
+// that version, "CPython_3.13.0_#2": go test -run 'TestName/PyPy' picks some of
+// them. ForEach fails the test when there is none.
 //
 // Its first call in a process writes the interpreters to standard error.
 func ForEach[T TestingT[T]](t T, f func(T, Interpreter)) {

@@ -1,7 +1,6 @@
 package compat
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/pyshm-go/pyshm/format"
@@ -10,15 +9,15 @@ import (
 // An Interpreter is a Python that [Find] has run and that has the module
 // multiprocessing.shared_memory.
 type Interpreter struct {
-	Path           string           // the command that runs it
-	Executable     string           // its sys.executable, symbolic links resolved
-	Prefix         string           // its sys.prefix, which tells virtual environments apart
-	Implementation string           // "CPython" or "PyPy"
-	Version        [3]int           // of the language, also for PyPy: {3, 13, 0}
-	ByteOrder      binary.ByteOrder // of its shared memory
-	PointerBits    int              // 64 or 32
-	HasTrack       bool             // SharedMemory takes track=, as from CPython 3.13 on
+	Path           string // the command that runs it
+	Implementation string // "CPython" or "PyPy"
+	Version        [3]int // of the language, also for PyPy: {3, 13, 0}
+	HasTrack       bool   // SharedMemory takes track=, as from CPython 3.13 on
 	HasNumpy       bool
+
+	executable string // its sys.executable, symbolic links resolved
+	prefix     string // its sys.prefix, which differs between virtual environments
+	number     int    // among those of one version that Find has returned, from 0 on
 }
 
 // AtLeast reports whether the language version is major.minor or later.
@@ -34,7 +33,13 @@ func (py Interpreter) Layout() format.Layout {
 	return format.Sizes
 }
 
-// String names it as people do: "CPython 3.13.0".
+// String returns the name of the implementation and the version, "CPython
+// 3.13.0". The second interpreter of one version that [Find] returns is "CPython
+// 3.13.0 #2", and so on in the order of Find. [First] and [Probe] number nothing.
 func (py Interpreter) String() string {
-	return fmt.Sprintf("%s %d.%d.%d", py.Implementation, py.Version[0], py.Version[1], py.Version[2])
+	s := fmt.Sprintf("%s %d.%d.%d", py.Implementation, py.Version[0], py.Version[1], py.Version[2])
+	if py.number > 0 {
+		s += fmt.Sprintf(" #%d", py.number+1)
+	}
+	return s
 }

@@ -28,6 +28,12 @@ func someOfEach() []any {
 	}
 }
 
+// sameValue compares what a peer returns: floats by their bits.
+var sameValue = cmp.Options{
+	cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }),
+	cmp.Comparer(func(a, b *big.Int) bool { return a.Cmp(b) == 0 }),
+}
+
 // wantPythonError checks the type of a Python exception.
 func wantPythonError(t testing.TB, err error, kind, message string) {
 	t.Helper()

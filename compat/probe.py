@@ -7,15 +7,12 @@ sys.path[:] = [path for path in sys.path if path]
 
 import json
 import platform
-import struct
 
 facts = {
     "Executable": sys.executable,
     "Prefix": sys.prefix,
     "Implementation": platform.python_implementation(),
     "Version": sys.version_info[:3],
-    "ByteOrder": sys.byteorder,
-    "PointerBits": struct.calcsize("P") * 8,
 }
 if sys.version_info >= (3, 8):
     import importlib.util

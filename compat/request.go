@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/pyvalue"
 )
 
 // A Request asks a [Peer] for one operation. These exist, with their arguments
@@ -29,15 +30,15 @@ import (
 //	format()        list.format      bytes()               bytes(shm.buf)
 //	values()        list(list)       close(), unlink()
 //
-// Arguments are what [EncodeValue] accepts.
+// Arguments are values as the package documentation lists them.
 type Request struct {
 	On   string // the variable that holds the list or block, see [List.Var]
 	Op   string
 	Args []any
 }
 
-// A Reply is the result of a [Request]: a value as [DecodeValue] returns it, or
-// the exception as a [*PythonError].
+// A Reply is the result of a [Request]: a value as the package documentation lists
+// it, or the exception as a [*PythonError].
 type Reply struct {
 	Value any
 	Err   error
@@ -86,7 +87,7 @@ func (p *Peer) do(requests []Request) ([]Reply, error) {
 		if r.Error != nil {
 			replies[i].Err = r.Error
 		} else {
-			replies[i].Value, replies[i].Err = DecodeValue(r.Value)
+			replies[i].Value, replies[i].Err = pyvalue.Decode(r.Value)
 		}
 	}
 	return replies, nil
@@ -128,15 +129,15 @@ func (p *Peer) appendAddress(dst []byte) []byte {
 }
 
 func (r Request) append(dst []byte) (_ []byte, err error) {
-	if dst, err = appendQuoted(append(dst, `{"op":`...), r.Op); err != nil {
+	if dst, err = pyvalue.AppendString(append(dst, `{"op":`...), r.Op); err != nil {
 		return nil, err
 	}
 	if r.On != "" {
-		if dst, err = appendQuoted(append(dst, `,"on":`...), r.On); err != nil {
+		if dst, err = pyvalue.AppendString(append(dst, `,"on":`...), r.On); err != nil {
 			return nil, err
 		}
 	}
-	if dst, err = appendList(append(dst, `,"args":`...), r.Args); err != nil {
+	if dst, err = pyvalue.Append(append(dst, `,"args":`...), r.Args); err != nil {
 		return nil, fmt.Errorf("%v: %w", r, err)
 	}
 	return append(dst, '}'), nil

@@ -18,6 +18,7 @@ var ranks = []struct {
 	{"pyshm", 1},
 	{"scripts", 0},
 	{"format", 0},
+	{"internal/pyvalue", -1},
 	{"internal/words", -1},
 }
 

@@ -15,8 +15,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/pyvalue"
 )
 
 // fixtures is a folder of testdata, which its README.md describes.
@@ -132,7 +132,7 @@ func aligned(data []byte) []byte {
 
 func value(t *testing.T, raw json.RawMessage) any {
 	t.Helper()
-	v, err := compat.DecodeValue(raw)
+	v, err := pyvalue.Decode(raw)
 	if err != nil {
 		t.Fatal(err)
 	}

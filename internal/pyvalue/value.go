@@ -1,4 +1,18 @@
-package compat
+// Package pyvalue spells the values of a ShareableList as JSON that Python and Go
+// read back exactly:
+//
+//	Python   Go                         JSON
+//	int      every integer, *big.Int    {"int": "-2"}                  decimal
+//	float    float64, float32           {"float": "3ff8000000000000"}  IEEE 754 bits, most significant digit first
+//	bool     bool                       {"bool": true}
+//	None     nil                        {"none": null}
+//	str      string                     {"str": "hé"}
+//	bytes    []byte                     {"bytes": "00ff"}              hexadecimal
+//	list     []any                      an array of these
+//
+// JSON's own numbers would not do: many readers round an int beyond 2^53, and
+// none of them has infinities or NaNs.
+package pyvalue
 
 import (
 	"bytes"
@@ -13,35 +27,9 @@ import (
 	"unicode/utf8"
 )
 
-// EncodeValue spells v as JSON that Python and Go read back exactly:
-//
-//	Python   Go                         JSON
-//	int      every integer, *big.Int    {"int": "-2"}                  decimal
-//	float    float64, float32           {"float": "3ff8000000000000"}  IEEE 754 bits, most significant digit first
-//	bool     bool                       {"bool": true}
-//	None     nil                        {"none": null}
-//	str      string                     {"str": "hé"}
-//	bytes    []byte                     {"bytes": "00ff"}              hexadecimal
-//	list     []any                      an array of these
-//
-// JSON's own numbers would not do: many readers round an int beyond 2^53, and
-// none of them has infinities or NaNs.
-//
-// A string that is not valid UTF-8 and any other type are refused.
-func EncodeValue(v any) (json.RawMessage, error) {
-	spelled, err := appendValue(nil, v)
-	if err != nil {
-		return nil, err
-	}
-	return spelled, nil
-}
-
-// EncodeValues spells a list: [EncodeValue] of values.
-func EncodeValues(values []any) (json.RawMessage, error) {
-	return EncodeValue(values)
-}
-
-func appendValue(dst []byte, v any) ([]byte, error) {
+// Append appends the JSON form of v. A string that is not valid UTF-8 and a type
+// that the package documentation does not list are refused.
+func Append(dst []byte, v any) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
 		return append(dst, `{"none":null}`...), nil
@@ -50,9 +38,9 @@ func appendValue(dst []byte, v any) ([]byte, error) {
 	case float64:
 		return fmt.Appendf(dst, `{"float":"%016x"}`, math.Float64bits(v)), nil
 	case float32:
-		return appendValue(dst, float64(v))
+		return Append(dst, float64(v))
 	case string:
-		dst, err := appendQuoted(append(dst, `{"str":`...), v)
+		dst, err := AppendString(append(dst, `{"str":`...), v)
 		return append(dst, '}'), err
 	case []byte:
 		return append(hex.AppendEncode(append(dst, `{"bytes":"`...), v), `"}`...), nil
@@ -67,13 +55,13 @@ func appendValue(dst []byte, v any) ([]byte, error) {
 	case i.CanUint():
 		return append(strconv.AppendUint(append(dst, `{"int":"`...), i.Uint(), 10), `"}`...), nil
 	}
-	return nil, fmt.Errorf("compat: encode value: no Python type stands for %T", v)
+	return nil, fmt.Errorf("encode value: no Python type stands for %T", v)
 }
 
-// appendQuoted appends a JSON string.
-func appendQuoted(dst []byte, s string) ([]byte, error) {
+// AppendString appends a JSON string.
+func AppendString(dst []byte, s string) ([]byte, error) {
 	if !utf8.ValidString(s) {
-		return nil, fmt.Errorf("compat: encode value: %q is not valid UTF-8", s)
+		return nil, fmt.Errorf("encode value: %q is not valid UTF-8", s)
 	}
 	quoted, err := json.Marshal(s)
 	return append(dst, quoted...), err
@@ -85,51 +73,46 @@ func appendList(dst []byte, values []any) (_ []byte, err error) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if dst, err = appendValue(dst, v); err != nil {
+		if dst, err = Append(dst, v); err != nil {
 			return nil, fmt.Errorf("item %d: %w", i, err)
 		}
 	}
 	return append(dst, ']'), nil
 }
 
-// DecodeValue is the inverse of [EncodeValue]. An int comes back as int64, or as
+// Decode is the inverse of [Append]. An int comes back as int64, or as
 // *big.Int where that is too small, a list as []any. A str with a lone
 // surrogate, which Python's json writes and no Go string can hold, is refused.
-func DecodeValue(raw json.RawMessage) (any, error) {
+func Decode(raw json.RawMessage) (any, error) {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) > 0 && raw[0] == '[' {
-		values, err := DecodeValues(raw)
-		if err != nil {
-			return nil, err
-		}
-		return values, nil
+		return decodeList(raw)
 	}
 	var spelled map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &spelled); err != nil {
-		return nil, fmt.Errorf("compat: decode value %.80s: %w", raw, err)
+		return nil, fmt.Errorf("decode value %.80s: %w", raw, err)
 	}
 	if len(spelled) != 1 {
-		return nil, fmt.Errorf("compat: decode value %.80s: want one key that names the type, got %d", raw, len(spelled))
+		return nil, fmt.Errorf("decode value %.80s: want one key that names the type, got %d", raw, len(spelled))
 	}
 	for kind, content := range spelled {
 		v, err := decodeKind(kind, content)
 		if err != nil {
-			return nil, fmt.Errorf("compat: decode value %.80s: %w", raw, err)
+			return nil, fmt.Errorf("decode value %.80s: %w", raw, err)
 		}
 		return v, nil
 	}
 	panic("unreachable")
 }
 
-// DecodeValues is the inverse of [EncodeValues].
-func DecodeValues(raw json.RawMessage) ([]any, error) {
+func decodeList(raw json.RawMessage) (any, error) {
 	var items []json.RawMessage
 	if err := json.Unmarshal(raw, &items); err != nil {
-		return nil, fmt.Errorf("compat: decode values %.80s: %w", raw, err)
+		return nil, fmt.Errorf("decode value %.80s: %w", raw, err)
 	}
 	values := make([]any, len(items))
 	for i, item := range items {
-		v, err := DecodeValue(item)
+		v, err := Decode(item)
 		if err != nil {
 			return nil, fmt.Errorf("item %d: %w", i, err)
 		}

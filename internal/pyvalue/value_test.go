@@ -1,4 +1,4 @@
-package compat_test
+package pyvalue_test
 
 import (
 	"math"
@@ -6,11 +6,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/pyvalue"
 	"pgregory.net/rapid"
 )
 
-// sameValue compares what DecodeValue returns: floats by their bits.
+// sameValue compares what Decode returns: floats by their bits.
 var sameValue = cmp.Options{
 	cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }),
 	cmp.Comparer(func(a, b *big.Int) bool { return a.Cmp(b) == 0 }),
@@ -44,30 +44,30 @@ func TestValueSpelling(t *testing.T) {
 		{value: []any{}, spelled: `[]`},
 		{value: []any{int64(1), []any{nil}}, spelled: `[{"int":"1"},[{"none":null}]]`},
 	} {
-		spelled, err := compat.EncodeValue(test.value)
+		spelled, err := pyvalue.Append(nil, test.value)
 		if err != nil || string(spelled) != test.spelled {
-			t.Errorf("EncodeValue(%v) = %s, %v; want %s", test.value, spelled, err, test.spelled)
+			t.Errorf("Append(%v) = %s, %v; want %s", test.value, spelled, err, test.spelled)
 		}
 		want := test.decoded
 		if want == nil {
 			want = test.value
 		}
-		got, err := compat.DecodeValue([]byte(test.spelled))
+		got, err := pyvalue.Decode([]byte(test.spelled))
 		if diff := cmp.Diff(want, got, sameValue); err != nil || diff != "" {
-			t.Errorf("DecodeValue(%s): %v\n%s", test.spelled, err, diff)
+			t.Errorf("Decode(%s): %v\n%s", test.spelled, err, diff)
 		}
 	}
 }
 
-func TestEncodeValueRefuses(t *testing.T) {
+func TestAppendRefuses(t *testing.T) {
 	for _, v := range []any{"\xff", complex(1, 2), struct{}{}, []any{1, "\xff"}, []int{1}} {
-		if spelled, err := compat.EncodeValue(v); err == nil {
-			t.Errorf("EncodeValue(%#v) = %s, want an error", v, spelled)
+		if spelled, err := pyvalue.Append(nil, v); err == nil {
+			t.Errorf("Append(%#v) = %s, want an error", v, spelled)
 		}
 	}
 }
 
-func TestDecodeValueRefuses(t *testing.T) {
+func TestDecodeRefuses(t *testing.T) {
 	for _, spelled := range []string{
 		``, `5`, `null`, `"a"`, `{}`, `{"int":"1","bool":true}`, `{"long":"1"}`,
 		`{"int":1}`, `{"int":"0x1"}`, `{"int":"+1"}`, `{"int":"01"}`, `{"int":""}`, `{"int":null}`,
@@ -76,19 +76,16 @@ func TestDecodeValueRefuses(t *testing.T) {
 		`{"str":"\ud800"}`, `{"str":"\udc00a"}`, `{"str":"\ud800\ud800"}`, `{"str":"a\ud800\\udc00"}`,
 		"{\"str\":\"\xff\"}", `[{"int":"1"},5]`, `{"int":"1"} {}`,
 	} {
-		if v, err := compat.DecodeValue([]byte(spelled)); err == nil {
-			t.Errorf("DecodeValue(%s) = %#v, want an error", spelled, v)
+		if v, err := pyvalue.Decode([]byte(spelled)); err == nil {
+			t.Errorf("Decode(%s) = %#v, want an error", spelled, v)
 		}
-	}
-	if v, err := compat.DecodeValues([]byte(`{"int":"1"}`)); err == nil {
-		t.Errorf("DecodeValues of one value = %v, want an error", v)
 	}
 }
 
 func TestSurrogatePairIsOneCharacter(t *testing.T) {
-	v, err := compat.DecodeValue([]byte(`{"str":"\ud83d\ude00\\"}`))
+	v, err := pyvalue.Decode([]byte(`{"str":"\ud83d\ude00\\"}`))
 	if err != nil || v != "\U0001F600\\" {
-		t.Errorf("DecodeValue = %q, %v", v, err)
+		t.Errorf("Decode = %q, %v", v, err)
 	}
 }
 
@@ -103,12 +100,12 @@ func TestValuesRoundTrip(t *testing.T) {
 	)
 	rapid.Check(t, func(t *rapid.T) {
 		values := rapid.SliceOf(value).Draw(t, "values")
-		spelled, err := compat.EncodeValues(values)
+		spelled, err := pyvalue.Append(nil, values)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := compat.DecodeValues(spelled)
-		if diff := cmp.Diff(values, got, sameValue); err != nil || diff != "" {
+		got, err := pyvalue.Decode(spelled)
+		if diff := cmp.Diff(any(values), got, sameValue); err != nil || diff != "" {
 			t.Fatalf("%s: %v\n%s", spelled, err, diff)
 		}
 	})
