@@ -30,7 +30,7 @@ var probeTimeout = 30 * time.Second
 // Find returns the interpreters of this machine, the preferred one first:
 //
 //  1. those listed in $PYSHM_PYTHONS, paths or commands to look up on $PATH,
-//     separated like the entries of that,
+//     separated as the entries of $PATH are,
 //  2. python3, python3.N and pypy3 on $PATH, wherever they occur on it,
 //  3. /usr/bin/python3,
 //  4. pyenv's versions, in $PYENV_ROOT or ~/.pyenv,
@@ -40,6 +40,9 @@ var probeTimeout = 30 * time.Second
 // multiprocessing.shared_memory; others are passed over (a shim of pyenv on
 // $PATH, for one, need not run anything). Only a listed one that does not count
 // is an error. The same interpreter found twice is returned once.
+//
+// When $PYSHM_PYTHONS begins with "only:", as in only:/opt/a/python3:python3.12,
+// the listed interpreters are the only candidates.
 //
 // Without any, the error matches [ErrNoPython] and says what to install.
 //
@@ -130,6 +133,9 @@ func accepted(ctx context.Context, candidates []candidate) ([]Interpreter, error
 }
 
 func noPythonError(candidates []candidate, probed []probeResult) error {
+	if _, only := listedCandidates(); only { // a listed one that does not count is another error
+		return fmt.Errorf("%w: $PYSHM_PYTHONS is %q, which lists none", ErrNoPython, os.Getenv("PYSHM_PYTHONS"))
+	}
 	var tried strings.Builder
 	for i, p := range probed {
 		fmt.Fprintf(&tried, "\n\ttried %s: %v", candidates[i].command, p.err)
@@ -149,15 +155,9 @@ type candidate struct {
 var systemPython = "/usr/bin/python3"
 
 func findCandidates() []candidate {
-	var all []candidate
-	for _, command := range filepath.SplitList(os.Getenv("PYSHM_PYTHONS")) {
-		if command == "" {
-			continue
-		}
-		if path, err := lookUp(command); err == nil {
-			command = path
-		} // otherwise its probe fails
-		all = append(all, candidate{command, true})
+	all, only := listedCandidates()
+	if only {
+		return all
 	}
 	for _, command := range slices.Concat(onPath(), []string{systemPython}, pyenvVersions(), broughtByScript()) {
 		c := candidate{command, false}
@@ -166,6 +166,22 @@ func findCandidates() []candidate {
 		}
 	}
 	return all
+}
+
+// listedCandidates reads $PYSHM_PYTHONS, and reports whether there are to be no
+// others.
+func listedCandidates() (listed []candidate, only bool) {
+	list, only := strings.CutPrefix(os.Getenv("PYSHM_PYTHONS"), "only:")
+	for _, command := range filepath.SplitList(list) {
+		if command == "" {
+			continue
+		}
+		if path, err := lookUp(command); err == nil {
+			command = path
+		} // otherwise its probe fails
+		listed = append(listed, candidate{command, true})
+	}
+	return listed, only
 }
 
 var versionedPython = regexp.MustCompile(`^python3\.[0-9]+$`)

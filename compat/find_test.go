@@ -222,11 +222,21 @@ func TestNamesDiffer(t *testing.T) {
 			}
 		}
 	}
-	var names []string
-	compat.ForEach(t, func(t *testing.T, _ compat.Interpreter) { names = append(names, t.Name()) })
-	want := t.Name() + "/" + strings.ReplaceAll(version(py), " ", "_") + "_#2"
-	if len(names) < 3 || names[1] != want {
-		t.Errorf("subtests %q, want %q second", names, want)
+}
+
+// TestForEachRunsEach: a subtest has the name of its interpreter.
+func TestForEachRunsEach(t *testing.T) {
+	found, err := compat.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want []string
+	for _, py := range found {
+		want = append(want, t.Name()+"/"+strings.ReplaceAll(py.String(), " ", "_"))
+	}
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) { got = append(got, t.Name()) })
+	if !slices.Equal(got, want) {
+		t.Errorf("subtests %q, want %q", got, want)
 	}
 }
 
@@ -244,6 +254,41 @@ func TestFindListedMustRun(t *testing.T) {
 			t.Errorf("found %v, error %v; want an error that names %s", found, err, broken)
 		}
 		t.Setenv("PYSHM_PYTHONS", "")
+	}
+}
+
+// TestFindOnly: with "only:" there is no interpreter besides the listed ones.
+func TestFindOnly(t *testing.T) {
+	t.Setenv("PYSHM_PYTHONS", "")
+	all, err := compat.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, first := all[len(all)-1], all[0]
+	for _, test := range []struct {
+		listed string
+		want   []compat.Interpreter
+	}{
+		{"only:" + last.Path, []compat.Interpreter{last}},
+		{"only:" + last.Path + string(os.PathListSeparator) + first.Path, []compat.Interpreter{last, first}[:min(2, len(all))]},
+	} {
+		t.Setenv("PYSHM_PYTHONS", test.listed)
+		checkOrder(t, test.want...)
+		found, err := compat.First(t.Context())
+		if err != nil || compat.Executable(found) != compat.Executable(last) {
+			t.Errorf("%s: First() = %v, %v, want %v", test.listed, found, err, last)
+		}
+	}
+	for _, listed := range []string{"only:", "only:" + string(os.PathListSeparator)} {
+		t.Setenv("PYSHM_PYTHONS", listed)
+		if found, err := compat.Find(t.Context()); !errors.Is(err, compat.ErrNoPython) || !strings.Contains(err.Error(), listed) {
+			t.Errorf("%s: found %v, error %v", listed, found, err)
+		}
+	}
+	missing := filepath.Join(t.TempDir(), "missing")
+	t.Setenv("PYSHM_PYTHONS", "only:"+missing)
+	if found, err := compat.Find(t.Context()); err == nil || !strings.Contains(err.Error(), missing) {
+		t.Errorf("a missing one: found %v, error %v", found, err)
 	}
 }
 
@@ -301,6 +346,7 @@ func TestFindReturnsWhatWasBrought(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Setenv("PYSHM_PYTHONS", "") // which may say that there are to be no others
 	found, err := compat.Find(t.Context())
 	if err != nil {
 		t.Fatal(err)
