@@ -16,8 +16,8 @@
 //
 // [Interpreter.Start] starts a [Peer]: a Python process that does what the test
 // asks. Python's ShareableList and SharedMemory appear in Go as [List] and
-// [Block], its exceptions as [*PythonError]; [Peer.Eval] and [Peer.Exec] reach
-// everything else. [Peer.StartWorker] starts children with each start method of
+// [Block], its exceptions as [*PythonError], which has the file and line of the
+// test's own Python; [Peer.Eval] and [Peer.Exec] reach everything else. [Peer.StartWorker] starts children with each start method of
 // multiprocessing, and [Peer.Exit] ends processes in the ways that matter to
 // Python's resource tracker. [Peer.Do] executes thousands of operations in one
 // go.

@@ -3,12 +3,12 @@
 Runs on Python 3.8 and later and on PyPy with nothing but the standard library.
 It is no file on the machine: Go starts `python -c` with this text on standard
 input, and a worker gets it as an argument of exec(), which every start method
-can pass on. Whoever executes it has set `source` to this text and, for a worker,
+can pass on. Before it is executed `source` is set to this text and, for a worker,
 `connection` to its end of a pipe.
 
 A message is one line of JSON. Go sends
 
-    {"requests": [{"op": "get", "on": "_pyshm_list1", "args": [{"int": "0"}]}, ...]}
+    {"at": "a_test.go:7", "requests": [{"op": "get", "on": "_pyshm_list1", "args": [{"int": "0"}]}, ...]}
     {"exit": "sys.exit(3)"}
 
 either of them with "to": [1, 2] when it is for the second worker of the first
@@ -117,8 +117,13 @@ def write(shm, offset, data):
     shm.buf[offset : offset + len(data)] = data
 
 
-def execute_source(text):
-    exec(compile(text, "<exec>", "exec"), variables)
+def evaluate(text, name):
+    # eval() overlooks this space, compile() does not.
+    return eval(compile(text.lstrip(" \t"), name, "eval", dont_inherit=True), variables)
+
+
+def execute_source(text, name):
+    exec(compile(text, name, "exec", dont_inherit=True), variables)
 
 
 OPERATIONS = {
@@ -126,7 +131,7 @@ OPERATIONS = {
     "attach_list": lambda var, name: bind(var, ShareableList(name=name)),
     "create_block": lambda var, name, size: bind(var, SharedMemory(name, True, size)),
     "attach_block": lambda var, name: bind(var, SharedMemory(name)),
-    "eval": lambda text: eval(text, variables),
+    "eval": evaluate,
     "exec": execute_source,
     "start_worker": lambda method: start_worker(method),
     # on a list
@@ -150,12 +155,14 @@ OPERATIONS = {
 }
 
 
-def execute(request):
+def execute(request, at):
     try:
+        op = request["op"]
         arguments = [parse(argument) for argument in request["args"]]
         if "on" in request:
             arguments.insert(0, variables[request["on"]])
-        return {"value": spell(OPERATIONS[request["op"]](*arguments))}
+        keywords = {"name": "<%s%s>" % (op, at)} if op in ("eval", "exec") else {}
+        return {"value": spell(OPERATIONS[op](*arguments, **keywords))}
     except Exception as error:
         return {"error": describe(error)}
 
@@ -163,11 +170,49 @@ def execute(request):
 def describe(error):
     kind = type(error)
     prefix = "" if kind.__module__ == "builtins" else "%s." % kind.__module__
+    try:
+        file, line = find_place(error)
+    except Exception:  # of a property of the error
+        file, line = "", 0
     return {
         "Type": prefix + kind.__qualname__,
         "Message": printable(str, error),
         "Traceback": printable(traceback.format_exc),
+        "File": printable(str, file),
+        "Line": line,
     }
+
+
+def find_place(error):
+    """Return file and line of the caller's own code that an error comes from."""
+    if isinstance(error, SyntaxError) and isinstance(error.filename, str) and isinstance(error.lineno, int):
+        if is_callers(error.filename):
+            return error.filename, error.lineno
+    place = "", 0
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if is_callers(frame.f_code.co_filename) and line:
+            place = frame.f_code.co_filename, line
+    return place
+
+
+LIBRARY = os.path.dirname(os.__file__) + os.sep
+
+
+def is_callers(file):
+    """Report whether a file is neither this one nor a library's.
+
+    Names in angle brackets are those of frozen modules, of code that a library
+    has generated, and of this file; but Eval and Exec have them, too.
+    """
+    if file.startswith("<"):
+        return file.startswith(("<eval", "<exec"))
+    parts = file.split(os.sep)
+    return not (
+        file.startswith(LIBRARY)
+        or "site-packages" in parts
+        or "dist-packages" in parts
+        or parts[-1] == "sitecustomize.py"
+    )
 
 
 def printable(get, *arguments):
@@ -216,7 +261,7 @@ class Worker:
         self.connection, theirs = context.Pipe()
         register_after_fork(self.connection, lambda connection: connection.close())
         namespace = {"__name__": "worker", "source": source, "connection": theirs}
-        self.process = context.Process(target=exec, args=(source, namespace))
+        self.process = context.Process(target=exec, args=("exec(compile(source, '<peer>', 'exec'))", namespace))
         self.process.start()
         theirs.close()
 
@@ -261,7 +306,10 @@ def answer(message):
     if message.get("to"):
         worker = workers[message["to"].pop(0) - 1]
         return worker.forward(to_json(message))
-    return to_json({"replies": [execute(request) for request in message["requests"]]})
+    at, requests = " at " + message["at"], message["requests"]
+    if len(requests) == 1:
+        return to_json({"replies": [execute(requests[0], at)]})
+    return to_json({"replies": [execute(r, "%s, requests[%d]" % (at, i)) for i, r in enumerate(requests)]})
 
 
 def serve(connection):

@@ -24,7 +24,7 @@ var peerSource string
 // bootstrap executes what standard input holds. The script is no file, so that
 // nothing remains of it when the test is killed, and no argument either, which
 // would fill the list of processes.
-const bootstrap = "import sys; source = sys.stdin.read(); exec(source)"
+const bootstrap = "import sys; source = sys.stdin.read(); exec(compile(source, '<peer>', 'exec'))"
 
 // endTimeout is how long processes may take to end. On a busy machine that can
 // be seconds.

@@ -3,6 +3,9 @@ package compat
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
+	"reflect"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -49,10 +52,25 @@ type PythonError struct {
 	Type      string // with its module, unless that is builtins: "IndexError", "struct.error"
 	Message   string // str(exception)
 	Traceback string
+
+	// Where the exception comes from in the caller's own Python: the last line of
+	// the traceback that is neither in Python's library nor in site-packages, or
+	// the line of a syntax error. The file is as Python names it. The source of
+	// [Peer.Exec], [Peer.Eval] or an exec in [Peer.Do] is named after the call in
+	// Go, "<exec at a_test.go:42>" or "<exec at a_test.go:42, requests[7]>", and
+	// its lines count from 1. File is "" if no such code was executing.
+	File string
+	Line int
 }
 
+// Error returns the type, the message, and the place in the caller's own Python.
 func (e *PythonError) Error() string {
-	return e.Type + ": " + e.Message
+	s := e.Type + ": " + e.Message
+	place := fmt.Sprintf(" (%s, line %d)", e.File, e.Line)
+	if e.File == "" || strings.HasSuffix(s, place) { // as the message of a SyntaxError ends
+		return s
+	}
+	return s + place
 }
 
 // Do executes requests in order, in one message each way: a test that performs
@@ -104,7 +122,10 @@ type answer struct {
 
 // appendMessage appends the JSON object that peer.py expects, in one line.
 func (p *Peer) appendMessage(dst []byte, requests []Request) (_ []byte, err error) {
-	dst = append(p.appendAddress(dst), `"requests":[`...)
+	if dst, err = pyvalue.AppendString(append(p.appendAddress(dst), `"at":`...), callerOfKit()); err != nil {
+		return nil, err
+	}
+	dst = append(dst, `,"requests":[`...)
 	for i, r := range requests {
 		if i > 0 {
 			dst = append(dst, ',')
@@ -114,6 +135,23 @@ func (p *Peer) appendMessage(dst []byte, requests []Request) (_ []byte, err erro
 		}
 	}
 	return append(dst, "]}\n"...), nil
+}
+
+// callerOfKit returns the line that has called this package, "a_test.go:42". Of a
+// go statement nothing is left to find.
+func callerOfKit() string {
+	kit := reflect.TypeFor[Peer]().PkgPath() + "."
+	callers := make([]uintptr, 16)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers)])
+	for {
+		frame, more := frames.Next()
+		if !more || frame.Function == "runtime.goexit" {
+			return "a go statement"
+		}
+		if !strings.HasPrefix(frame.Function, kit) {
+			return fmt.Sprintf("%s:%d", filepath.Base(frame.File), frame.Line)
+		}
+	}
 }
 
 // appendAddress begins a message with the worker that it is for.
