@@ -46,4 +46,7 @@
 //	list     []any                  []any
 //
 // A str with a lone surrogate, which no Go string can hold, is an error.
+//
+// [Peer.EvalInto] brings more into variables of Go: dicts, dataclasses, numpy's
+// scalars and arrays. What the type of the variable cannot hold exactly is an error.
 package compat

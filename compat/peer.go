@@ -112,7 +112,8 @@ func (p *Peer) StartWorker(method string) (*Peer, error) {
 // Eval returns the value of a Python expression. It sees the variables of Exec
 // and of [List.Var], ShareableList, SharedMemory and the modules multiprocessing,
 // os, resource_tracker, signal, struct and sys. The value must be of a kind that
-// the package documentation lists; a tuple arrives as a list.
+// the package documentation lists; a tuple arrives as a list. [Peer.EvalInto] takes
+// more.
 func (p *Peer) Eval(expression string) (any, error) {
 	return call[any](p, "", "eval", expression)
 }

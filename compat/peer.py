@@ -20,6 +20,9 @@ worker. The answers are
 Values are spelled as package compat documents it.
 """
 
+import array
+import dataclasses
+import datetime
 import json
 import multiprocessing
 import operator
@@ -77,12 +80,67 @@ def parse(spelled):
     return PARSED[name](text)
 
 
+def spell_data(value):
+    """Return the JSON form of a value that Peer.EvalInto lists; refuse others."""
+    kind = type(value)
+    if kind in SPELLED:
+        return spell(value)
+    if is_numpy(value):
+        return spell_data(from_numpy(value))
+    if kind in TO_DATA:
+        return spell_data(TO_DATA[kind](value))
+    if dataclasses.is_dataclass(kind):
+        if isinstance(value, (int, float, str, bytes, dict, list, tuple)):
+            raise TypeError("Go has no type for %s, which has fields and a content" % kind.__name__)
+        return spell_dict([(field.name, getattr(value, field.name)) for field in dataclasses.fields(kind)])
+    if isinstance(value, tuple) and hasattr(kind, "_fields"):
+        return spell_dict(zip(kind._fields, value))
+    if isinstance(value, dict):
+        return spell_dict(dict.items(value))
+    if isinstance(value, (list, tuple)):
+        return [spell_data(item) for item in value]
+    for base in (int, float, str, bytes):  # an IntEnum, for one
+        if isinstance(value, base):
+            name, encode = SPELLED[base]
+            return {name: encode(value)}
+    raise TypeError("Go has no type for %s%s" % (kind.__name__, HINTS.get(kind, "")))
+
+
+def spell_dict(items):
+    flat = []
+    for key, value in items:
+        if not isinstance(key, str):
+            raise TypeError("Go has no type for a dict with the key %r, which is no str" % (key,))
+        flat += [{"str": key}, spell_data(value)]
+    return {"dict": flat}
+
+
+def is_numpy(value):
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, (numpy.generic, numpy.ndarray))
+
+
+def from_numpy(value):
+    """Return the Python value of a scalar, or the nested lists of an array."""
+    numpy, kind, dtype = sys.modules["numpy"], type(value), value.dtype
+    if isinstance(value, numpy.ndarray) and kind not in (numpy.ndarray, numpy.memmap, numpy.recarray):
+        raise TypeError("Go has no type for %s: make it a plain array" % kind.__name__)
+    if dtype.names is not None:
+        if value.ndim > 0:
+            return list(value)
+        return {name: value[name] for name in dtype.names}
+    # Others lose something on the way: a unit, an imaginary part, precision.
+    if dtype.kind not in "biufSUO" or dtype.kind == "f" and dtype.itemsize > 8:
+        raise TypeError("Go has no type for numpy's %s" % dtype)
+    return value.tolist()
+
+
 def unchanged(value):
     return value
 
 
 SPELLED = {
-    int: ("int", str),
+    int: ("int", int.__repr__),
     float: ("float", lambda value: struct.pack(">d", value).hex()),
     bool: ("bool", unchanged),
     type(None): ("none", unchanged),
@@ -97,6 +155,19 @@ PARSED = {
     "str": unchanged,
     "bytes": bytes.fromhex,
 }
+
+# How spell_data makes data of other types of the standard library.
+TO_DATA = {
+    range: list,
+    ShareableList: list,
+    array.array: array.array.tolist,
+    memoryview: lambda view: bytes(view) if view.format == "B" and view.ndim == 1 else view.tolist(),
+    bytearray: bytes,
+    datetime.datetime: datetime.datetime.isoformat,
+    datetime.date: datetime.date.isoformat,
+    datetime.time: datetime.time.isoformat,
+}
+HINTS = {set: ", which has no order: sort it", frozenset: ", which has no order: sort it"}
 
 
 # ---- requests ----
@@ -132,6 +203,7 @@ OPERATIONS = {
     "create_block": lambda var, name, size: bind(var, SharedMemory(name, True, size)),
     "attach_block": lambda var, name: bind(var, SharedMemory(name)),
     "eval": evaluate,
+    "eval_data": evaluate,
     "exec": execute_source,
     "start_worker": lambda method: start_worker(method),
     # on a list
@@ -155,14 +227,19 @@ OPERATIONS = {
 }
 
 
+# Operations on source, which gets a name.
+SOURCES = ("eval", "eval_data", "exec")
+
+
 def execute(request, at):
     try:
         op = request["op"]
         arguments = [parse(argument) for argument in request["args"]]
         if "on" in request:
             arguments.insert(0, variables[request["on"]])
-        keywords = {"name": "<%s%s>" % (op, at)} if op in ("eval", "exec") else {}
-        return {"value": spell(OPERATIONS[op](*arguments, **keywords))}
+        keywords = {"name": "<%s%s>" % (op, at)} if op in SOURCES else {}
+        encode = spell_data if op == "eval_data" else spell
+        return {"value": encode(OPERATIONS[op](*arguments, **keywords))}
     except Exception as error:
         return {"error": describe(error)}
 

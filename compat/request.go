@@ -22,6 +22,7 @@ import (
 //	create_block(var, name, size)    var = SharedMemory(name, True, size)
 //	attach_block(var, name)          var = SharedMemory(name)
 //	eval(source), exec(source)       eval, exec
+//	eval_data(source)                eval, for the values of [Peer.EvalInto]
 //
 //	On a list                        On a block
 //	get(i)          list[i]          size()                shm.size

@@ -10,6 +10,8 @@
 //	bytes    []byte                     {"bytes": "00ff"}              hexadecimal
 //	list     []any                      an array of these
 //
+//	dict     map[string]any             {"dict": [key, value, ...]}    read only
+//
 // JSON's own numbers would not do: many readers round an int beyond 2^53, and
 // none of them has infinities or NaNs.
 package pyvalue
@@ -22,6 +24,7 @@ import (
 	"math"
 	"math/big"
 	"reflect"
+	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -137,6 +140,8 @@ func decodeKind(kind string, content json.RawMessage) (any, error) {
 			return nil, fmt.Errorf("bool is null")
 		}
 		return *b, nil
+	case "dict":
+		return decodeDict(content)
 	case "int", "float", "bytes", "str":
 		text, err := decodeString(content)
 		if err != nil {
@@ -145,6 +150,29 @@ func decodeKind(kind string, content json.RawMessage) (any, error) {
 		return decodeText(kind, text)
 	}
 	return nil, fmt.Errorf("unknown type %q", kind)
+}
+
+func decodeDict(content json.RawMessage) (any, error) {
+	decoded, err := decodeList(content)
+	if err != nil {
+		return nil, err
+	}
+	flat := decoded.([]any)
+	if string(content) == "null" {
+		return nil, fmt.Errorf("dict is null")
+	}
+	dict := make(map[string]any, len(flat)/2)
+	for pair := range slices.Chunk(flat, 2) {
+		key, ok := pair[0].(string)
+		if !ok || len(pair) != 2 {
+			return nil, fmt.Errorf("dict is not a list of str keys and values")
+		}
+		if _, twice := dict[key]; twice {
+			return nil, fmt.Errorf("dict has the key %q twice", key)
+		}
+		dict[key] = pair[1]
+	}
+	return dict, nil
 }
 
 func decodeText(kind, text string) (any, error) {

@@ -74,10 +74,26 @@ func TestDecodeRefuses(t *testing.T) {
 		`{"float":"0"}`, `{"float":1.5}`, `{"float":"+ff8000000000000"}`,
 		`{"bool":null}`, `{"bool":1}`, `{"none":0}`, `{"bytes":"0"}`, `{"bytes":null}`,
 		`{"str":"\ud800"}`, `{"str":"\udc00a"}`, `{"str":"\ud800\ud800"}`, `{"str":"a\ud800\\udc00"}`,
+		`{"dict":null}`, `{"dict":{}}`, `{"dict":[{"int":"1"},{"int":"1"}]}`, `{"dict":[{"str":"a"}]}`,
+		`{"dict":[{"str":"a"},{"none":null},{"str":"a"},{"none":null}]}`,
 		"{\"str\":\"\xff\"}", `[{"int":"1"},5]`, `{"int":"1"} {}`,
 	} {
 		if v, err := pyvalue.Decode([]byte(spelled)); err == nil {
 			t.Errorf("Decode(%s) = %#v, want an error", spelled, v)
+		}
+	}
+}
+
+func TestDecodeDict(t *testing.T) {
+	for spelled, want := range map[string]any{
+		`{"dict":[]}`: map[string]any{},
+		`{"dict":[{"str":"a"},{"dict":[]},{"str":"\ufffd"},[{"int":"1"}]]}`: map[string]any{
+			"a": map[string]any{}, "\ufffd": []any{int64(1)},
+		},
+	} {
+		got, err := pyvalue.Decode([]byte(spelled))
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("Decode(%s): %v\n%s", spelled, err, diff)
 		}
 	}
 }
