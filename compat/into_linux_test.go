@@ -312,3 +312,6 @@ func TestEvalIntoFromNumpy(t *testing.T) {
 		}
 	})
 }
+
+// TestArrayOfTheExample runs what the documentation shows.
+func TestArrayOfTheExample(t *testing.T) { testArray(t) }
