@@ -4,7 +4,7 @@
 // # Interpreters
 //
 // [Find] returns the interpreters of this machine, and [ForEach] runs a subtest
-// on each of them:
+// on each of them. $PYSHM_PYTHONS adds interpreters, or says which are the only ones:
 //
 //	func TestSharing(t *testing.T) {
 //		compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
@@ -16,11 +16,11 @@
 //
 // [Interpreter.Start] starts a [Peer]: a Python process that does what the test
 // asks. Python's ShareableList and SharedMemory appear in Go as [List] and
-// [Block], its exceptions as [*PythonError], which has the file and line of the
-// test's own Python; [Peer.Eval] and [Peer.Exec] reach everything else. [Peer.StartWorker] starts children with each start method of
-// multiprocessing, and [Peer.Exit] ends processes in the ways that matter to
-// Python's resource tracker. [Peer.Do] executes thousands of operations in one
-// go.
+// [Block], its exceptions as [*PythonError] with the file and line of the test's
+// own Python; [Peer.Eval] and [Peer.Exec] reach everything else. [Peer.StartWorker]
+// starts children with each start method of multiprocessing, and [Peer.Exit] ends
+// processes in the ways that matter to Python's resource tracker. [Peer.Do]
+// executes thousands of operations in one go.
 //
 // A peer behaves as any Python program does. In particular its resource tracker
 // unlinks, when the process ends, every segment it has created or attached to.

@@ -17,7 +17,7 @@ worker. The answers are
     {"replies": [{"value": {"int": "42"}}, {"error": {"Type": ..., ...}}, ...]}
     {"exited": 3}     from the parent of a worker that has ended
 
-Values are spelled as package compat documents it.
+Values are spelled as package internal/pyvalue documents it.
 """
 
 import array

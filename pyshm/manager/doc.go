@@ -23,7 +23,7 @@
 //	theirs = ShareableList(name=name)   # still there when this process has ended
 //
 // Python's manager has neither a release nor, when it is connected and not
-// started, a shutdown: it is the Go side that ends. [Client] is for Go processes
+// started, a shutdown: it is the Go side that ends. [NewClient] is for Go processes
 // that use a manager which runs elsewhere, in Python for instance:
 //
 //	m = SharedMemoryManager(address=("127.0.0.1", 5000), authkey=authkey)
