@@ -130,7 +130,7 @@ def from_numpy(value):
             return list(value)
         return {name: value[name] for name in dtype.names}
     # Others lose something on the way: a unit, an imaginary part, precision.
-    if dtype.kind not in "biufSUO" or dtype.kind == "f" and dtype.itemsize > 8:
+    if dtype.kind not in "biufSUO" or (dtype.kind == "f" and dtype.itemsize > 8):
         raise TypeError("Go has no type for numpy's %s" % dtype)
     return value.tolist()
 
