@@ -62,13 +62,20 @@ func conditionParts(name string) ConditionParts {
 // Unlink("sem.NAME.wait") and so on remove.
 func CreateCondition(name string, opts ...CreateOption) (*Condition, error) {
 	const op = "create condition"
-	file, err := newFileName(name)
+	o := newCreateOptions(opts)
+	if o.replace {
+		return nil, wrap(op, name, errReplaceMembers)
+	}
+	n, err := checkNewName(semaphoreNames, name)
+	if err == nil {
+		err = n.checkGiven()
+	}
 	if err != nil {
 		return nil, wrap(op, name, err)
 	}
-	c := new(Condition)
-	c.init(file)
-	return opened(c, createParts(op, c.parts(conditionParts(file)), opts))
+	c := newCondition(n.name)
+	failed, err := createMembers(c.members(conditionParts(n.name)), o)
+	return opened(c, wrap(op, failed, err))
 }
 
 // AttachCondition attaches to a condition that [CreateCondition] has made.
@@ -78,19 +85,23 @@ func AttachCondition(name string) (*Condition, error) {
 	if err != nil {
 		return nil, wrap(op, name, err)
 	}
-	return attachCondition(op, file, conditionParts(file))
+	c := newCondition(file)
+	failed, err := openMembers(c.members(conditionParts(file)))
+	return opened(c, wrap(op, failed, err))
 }
 
 // AttachConditionParts attaches to a condition by the names of its semaphores,
 // which are unrelated in one that Python has made.
 func AttachConditionParts(names ConditionParts) (*Condition, error) {
-	return attachCondition("attach condition", names.Lock, names)
+	c := newCondition(names.Lock)
+	failed, err := openMembers(c.members(names))
+	return opened(c, wrap("attach condition", failed, err))
 }
 
-func attachCondition(op, name string, names ConditionParts) (*Condition, error) {
+func newCondition(name string) *Condition {
 	c := new(Condition)
 	c.init(name)
-	return opened(c, attachParts(op, c.parts(names)))
+	return c
 }
 
 func (c *Condition) init(name string) {
@@ -98,12 +109,12 @@ func (c *Condition) init(name string) {
 	c.closing, c.close = context.WithCancelCause(context.Background())
 }
 
-func (c *Condition) parts(names ConditionParts) []part {
-	return []part{
-		lockPart(&c.lock, names.Lock),
-		counterPart(&c.sleeping, names.Sleeping),
-		counterPart(&c.woken, names.Woken),
-		counterPart(&c.wait, names.Wait),
+func (c *Condition) members(names ConditionParts) []member {
+	return []member{
+		lockMember(&c.lock, names.Lock),
+		counterMember(&c.sleeping, names.Sleeping),
+		counterMember(&c.woken, names.Woken),
+		counterMember(&c.wait, names.Wait),
 	}
 }
 

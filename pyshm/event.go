@@ -38,13 +38,20 @@ func eventParts(name string) EventParts {
 // [CreateCondition], which says more about them, and NAME.flag.
 func CreateEvent(name string, opts ...CreateOption) (*Event, error) {
 	const op = "create event"
-	file, err := newFileName(name)
+	o := newCreateOptions(opts)
+	if o.replace {
+		return nil, wrap(op, name, errReplaceMembers)
+	}
+	n, err := checkNewName(semaphoreNames, name)
+	if err == nil {
+		err = n.checkGiven()
+	}
 	if err != nil {
 		return nil, wrap(op, name, err)
 	}
-	e := new(Event)
-	e.cond.init(file)
-	return opened(e, createParts(op, e.parts(eventParts(file)), opts))
+	e := newEvent(n.name)
+	failed, err := createMembers(e.members(eventParts(n.name)), o)
+	return opened(e, wrap(op, failed, err))
 }
 
 // AttachEvent attaches to an event that [CreateEvent] has made.
@@ -54,23 +61,27 @@ func AttachEvent(name string) (*Event, error) {
 	if err != nil {
 		return nil, wrap(op, name, err)
 	}
-	return attachEvent(op, file, eventParts(file))
+	e := newEvent(file)
+	failed, err := openMembers(e.members(eventParts(file)))
+	return opened(e, wrap(op, failed, err))
 }
 
 // AttachEventParts attaches to an event by the names of its semaphores, which
 // are unrelated in one that Python has made.
 func AttachEventParts(names EventParts) (*Event, error) {
-	return attachEvent("attach event", names.Lock, names)
+	e := newEvent(names.Lock)
+	failed, err := openMembers(e.members(names))
+	return opened(e, wrap("attach event", failed, err))
 }
 
-func attachEvent(op, name string, names EventParts) (*Event, error) {
+func newEvent(name string) *Event {
 	e := new(Event)
 	e.cond.init(name)
-	return opened(e, attachParts(op, e.parts(names)))
+	return e
 }
 
-func (e *Event) parts(names EventParts) []part {
-	return append(e.cond.parts(names.ConditionParts), counterPart(&e.flag, names.Flag))
+func (e *Event) members(names EventParts) []member {
+	return append(e.cond.members(names.ConditionParts), counterMember(&e.flag, names.Flag))
 }
 
 func (e *Event) semaphores() []*Semaphore { return append(e.cond.semaphores(), &e.flag) }

@@ -40,6 +40,20 @@ func (m *SharedMemory) leave(op string, old bool, err *error) {
 	runtime.KeepAlive(m) // until here the range may not be unmapped
 }
 
+// touch calls f, which touches the memory before the handle is complete. It returns
+// a fault as a bare reason: the exported function that makes the handle wraps it.
+func (m *SharedMemory) touch(f func() error) (err error) {
+	old := m.enter()
+	defer func() {
+		debug.SetPanicOnFault(old)
+		if r := recover(); r != nil {
+			err = m.faultError(r)
+		}
+		runtime.KeepAlive(m)
+	}()
+	return f()
+}
+
 // faultError tells why memory of this segment could not be touched, and panics
 // again if r is not about memory of this segment.
 func (m *SharedMemory) faultError(r any) error {

@@ -36,7 +36,11 @@ type ShareableList struct {
 func CreateList(name string, values []any, opts ...CreateOption) (*ShareableList, error) {
 	o := newCreateOptions(opts)
 	e, err := format.NewEncoder(values, &format.Options{Layout: o.layout})
-	return createList(name, e, err, o)
+	if err != nil {
+		return nil, wrap(opCreateList, name, err)
+	}
+	l, err := createList(name, e, o)
+	return l, wrap(opCreateList, name, err)
 }
 
 // CreateListOf is [CreateList] for values of one type, which it does not have
@@ -44,22 +48,24 @@ func CreateList(name string, values []any, opts ...CreateOption) (*ShareableList
 func CreateListOf[T int64 | float64 | bool | string | []byte](name string, values []T, opts ...CreateOption) (*ShareableList, error) {
 	o := newCreateOptions(opts)
 	e, err := format.NewEncoderOf(values, &format.Options{Layout: o.layout})
-	return createList(name, e, err, o)
+	if err != nil {
+		return nil, wrap(opCreateList, name, err)
+	}
+	l, err := createList(name, e, o)
+	return l, wrap(opCreateList, name, err)
 }
 
-func createList(name string, e *format.Encoder, err error, o createOptions) (*ShareableList, error) {
-	const op = "create list"
-	if err != nil {
-		return nil, wrap(op, name, err)
-	}
+const opCreateList = "create list"
+
+func createList(name string, e *format.Encoder, o createOptions) (*ShareableList, error) {
 	l := new(ShareableList)
-	_, err = create(op, name, content{
+	_, err := create(segmentNames, name, content{
 		size: e.Size(),
 		fill: func(w io.WriterAt) error {
 			_, err := e.WriteTo(io.NewOffsetWriter(w, 0))
 			return err
 		},
-		open: func(m *SharedMemory) error { return l.attach(op, m) },
+		open: l.open,
 	}, o)
 	return opened(l, err)
 }
@@ -71,12 +77,21 @@ func createList(name string, e *format.Encoder, err error, o createOptions) (*Sh
 // [format.ErrIncomplete], and one that is no list [format.ErrCorrupt]. Whatever
 // the outcome, the segment is as it was.
 func AttachList(name string, opts ...AttachOption) (*ShareableList, error) {
-	const op = "attach list"
-	m, err := attach(op, name, newAttachOptions(opts))
+	l, err := attachList(name, newAttachOptions(opts))
+	return l, wrap("attach list", name, err)
+}
+
+func attachList(name string, o attachOptions) (*ShareableList, error) {
+	m, err := mapName(segmentNames, name, o)
 	if err != nil {
 		return nil, err
 	}
-	return listIn(op, m)
+	l := new(ShareableList)
+	if err := l.open(m); err != nil {
+		m.discard()
+		return nil, err
+	}
+	return l, nil
 }
 
 // AttachListContext is [AttachList] for a list that may not be there yet: it
@@ -105,26 +120,17 @@ func AttachListContext(ctx context.Context, name string, opts ...AttachOption) (
 	})
 }
 
-// listIn makes the handle to the list in m, which it discards if there is none.
-func listIn(op string, m *SharedMemory) (*ShareableList, error) {
-	l := new(ShareableList)
-	if err := l.attach(op, m); err != nil {
-		m.discard()
-		return nil, err
-	}
-	return l, nil
-}
-
-// attach makes l the handle to the list in m.
-func (l *ShareableList) attach(op string, m *SharedMemory) (err error) {
-	defer m.leave(op, m.enter(), &err)
+// open makes l the handle to the list in m.
+func (l *ShareableList) open(m *SharedMemory) error {
 	attach := format.Attach
 	if m.readOnly {
 		attach = format.AttachReadOnly
 	}
-	l.m = m
-	l.list, err = attach(m.mem.Bytes())
-	return err
+	return m.touch(func() (err error) {
+		l.m = m
+		l.list, err = attach(m.mem.Bytes())
+		return err
+	})
 }
 
 // SharedMemory returns the segment that holds the list. Closing it closes the

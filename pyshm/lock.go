@@ -20,9 +20,9 @@ type Lock struct{ s Semaphore }
 // [Replace]. [CreateSemaphore] says more about names, errors and
 // lifetimes.
 func CreateLock(name string, opts ...CreateOption) (*Lock, error) {
-	o := semaphoreOptions{create: newCreateOptions(opts), bound: 1}
 	l := new(Lock)
-	return opened(l, l.s.create("create lock", name, 1, o))
+	err := l.s.create(name, 1, 1, newCreateOptions(opts))
+	return opened(l, wrap("create lock", name, err))
 }
 
 // AttachLock attaches to an existing lock, of [CreateLock] or of Python. There,
@@ -31,7 +31,8 @@ func CreateLock(name string, opts ...CreateOption) (*Lock, error) {
 // refused.
 func AttachLock(name string) (*Lock, error) {
 	l := new(Lock)
-	return opened(l, l.s.attach("attach lock", name, 1))
+	err := l.s.openNamed(name, 1)
+	return opened(l, wrap("attach lock", name, err))
 }
 
 // Name returns the name, without a slash: what Python takes.

@@ -9,21 +9,6 @@ import (
 // A CreateOption changes what [Create] and [CreateList] make.
 type CreateOption func(*createOptions)
 
-type createOptions struct {
-	mode    fs.FileMode
-	sparse  bool
-	layout  format.Layout
-	replace bool
-}
-
-func newCreateOptions(opts []CreateOption) createOptions {
-	o := createOptions{mode: 0o600}
-	for _, opt := range opts {
-		opt(&o)
-	}
-	return o
-}
-
 // Mode sets the permissions of the new segment, whatever the umask. The
 // default is 0600: the segment is its owner's alone. Python attaches only to
 // what it may read and write. Bits other than the nine permission bits are

@@ -242,7 +242,7 @@ type Content struct {
 // [syscall.EAGAIN] while another process has a lease on the segment: Inspect does
 // not wait, as [Attach] does.
 func (s Segment) Inspect() (Content, error) {
-	m, err := s.attach()
+	m, err := s.mapListed()
 	if errors.Is(err, format.ErrIncomplete) {
 		return Content{Kind: KindIncomplete}, nil
 	}
@@ -250,11 +250,12 @@ func (s Segment) Inspect() (Content, error) {
 		return Content{Kind: KindUnreadable}, wrap("inspect", s.Name, err)
 	}
 	defer m.discard()
-	return m.inspect()
+	c, err := m.inspect()
+	return c, wrap("inspect", s.Name, err)
 }
 
-// attach attaches to the segment as it was listed.
-func (s Segment) attach() (*SharedMemory, error) {
+// mapListed makes the handle to the segment that was listed.
+func (s Segment) mapListed() (*SharedMemory, error) {
 	f, err := s.open()
 	if err != nil {
 		return nil, err
@@ -262,26 +263,34 @@ func (s Segment) attach() (*SharedMemory, error) {
 	defer f.Close()
 	m, err := mapFile(f, true)
 	if err == nil {
-		m.name = s.Name
+		m.name, m.file = s.Name, s.Name
 	}
 	return m, err
 }
 
+// inspect finds out what is in a segment that may be of any kind.
 func (m *SharedMemory) inspect() (c Content, err error) {
 	c.Kind = KindUnreadable // if what follows faults
-	defer m.leave("inspect", m.enter(), &err)
-	if isSemaphore(m.name, m.Size()) {
-		return inspectSemaphore(m.mem.Bytes()), nil
+	err = m.touch(func() error {
+		c = contentOf(m.file, m.mem.Bytes())
+		return nil
+	})
+	return c, err
+}
+
+func contentOf(file string, mem []byte) Content {
+	if isSemaphore(file, len(mem)) {
+		return inspectSemaphore(mem)
 	}
-	list, err := format.Attach(m.mem.Bytes())
+	list, err := format.Attach(mem)
 	if err == nil {
 		err = list.Check()
 	}
 	// A list that another process keeps writing to is a list nevertheless.
 	if err == nil || list != nil && errors.Is(err, format.ErrBusy) {
-		return Content{Kind: KindList, Layout: list.Layout(), Len: list.Len()}, nil
+		return Content{Kind: KindList, Layout: list.Layout(), Len: list.Len()}
 	}
-	return Content{Kind: KindBlock}, nil
+	return Content{Kind: KindBlock}
 }
 
 // isSemaphore reports whether this is the name and size of a semaphore: of

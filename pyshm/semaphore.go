@@ -2,8 +2,6 @@ package pyshm
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
@@ -22,7 +20,7 @@ import (
 //
 // The methods may be called by several goroutines at once, Close included.
 type Semaphore struct {
-	m     *SharedMemory // nil in the zero value; its name is that of the semaphore
+	m     *SharedMemory // nil in the zero value
 	sem   sem.Semaphore
 	bound uint32
 
@@ -31,9 +29,6 @@ type Semaphore struct {
 	closing chan struct{} // closed by Close
 	revoked bool          // Close has succeeded; leading protects it
 }
-
-// semaphorePrefix begins the file names of glibc's semaphores.
-const semaphorePrefix = "sem."
 
 // CreateSemaphore makes a semaphore of the given value, at most 2147483647. Its
 // options are [Bound], [Mode] and [Replace]. With an empty name it chooses one, as
@@ -48,7 +43,8 @@ func CreateSemaphore(name string, value int, opts ...SemaphoreOption) (*Semaphor
 		opt.applyTo(&o)
 	}
 	s := new(Semaphore)
-	return opened(s, s.create("create semaphore", name, value, o))
+	err := s.create(name, value, o.bound, o.create)
+	return opened(s, wrap("create semaphore", name, err))
 }
 
 // AttachSemaphore attaches to an existing semaphore, whoever made it. The bound
@@ -62,7 +58,8 @@ func AttachSemaphore(name string, opts ...Bound) (*Semaphore, error) {
 		opt.applyTo(&o)
 	}
 	s := new(Semaphore)
-	return opened(s, s.attach("attach semaphore", name, o.bound))
+	err := s.openNamed(name, o.bound)
+	return opened(s, wrap("attach semaphore", name, err))
 }
 
 // opened is the result of a function that opens h.
@@ -90,82 +87,52 @@ func (b Bound) applyTo(o *semaphoreOptions) { o.bound = int(b) }
 
 func (c CreateOption) applyTo(o *semaphoreOptions) { c(&o.create) }
 
-// create makes the semaphore and opens s on it.
-func (s *Semaphore) create(op, name string, value int, o semaphoreOptions) error {
-	return wrap(op, name, s.tryCreate(op, name, value, o))
-}
-
-func (s *Semaphore) tryCreate(op, name string, value int, o semaphoreOptions) error {
-	switch {
-	case o.create.sparse || o.create.layout != format.Offsets:
-		return invalid("Sparse and Layout are not for locks")
-	case o.bound < 1 || o.bound > sem.MaxValue:
-		return invalid("bound %d is not between 1 and %d", o.bound, sem.MaxValue)
-	case value < 0 || value > o.bound:
-		return invalid("value %d is not between 0 and %d", value, o.bound)
-	}
-	fill := func(w io.WriterAt) error {
-		_, err := w.WriteAt(sem.Bytes(uint32(value)), 0)
-		return err
-	}
-	if name == "" {
-		o.create.replace = false
-		_, err := untaken(randomSemaphoreName, func(name string) error {
-			return s.tryCreateNamed(op, name, fill, o)
-		})
-		return err
-	}
-	file, err := newFileName(name)
+// create makes a semaphore and opens s on it.
+func (s *Semaphore) create(name string, value, bound int, o createOptions) error {
+	n, err := checkNewName(semaphoreNames, name)
 	if err != nil {
 		return err
 	}
-	if strings.HasPrefix(file, semaphorePrefix) { // or it would be another than the one that is meant
-		return errPrefix(file)
-	}
-	return s.tryCreateNamed(op, file, fill, o)
+	return s.createNamed(n, value, bound, o)
 }
 
-func (s *Semaphore) tryCreateNamed(op, name string, fill func(io.WriterAt) error, o semaphoreOptions) error {
-	find := func(m *SharedMemory) error { return s.find(op, name, m) }
-	m, err := tryCreate(semaphorePrefix+name, content{size: sem.Size, fill: fill, open: find}, o.create)
-	if err == nil {
-		s.open(name, m, o.bound)
+// createNamed is create for a name that is checked.
+func (s *Semaphore) createNamed(n newName, value, bound int, o createOptions) error {
+	switch {
+	case o.sparse || o.layout != format.Offsets:
+		return invalid("Sparse and Layout are not for locks")
+	case bound < 1 || bound > sem.MaxValue:
+		return invalid("bound %d is not between 1 and %d", bound, sem.MaxValue)
+	case value < 0 || value > bound:
+		return invalid("value %d is not between 0 and %d", value, bound)
 	}
+	_, err := n.create(content{
+		size: sem.Size,
+		fill: func(w io.WriterAt) error {
+			_, err := w.WriteAt(sem.Bytes(uint32(value)), 0)
+			return err
+		},
+		open: func(m *SharedMemory) error { return s.open(m, bound) },
+	}, o)
 	return err
 }
 
-// randomSemaphoreName makes a name as Python does: 8 characters behind mp-.
-func randomSemaphoreName() string {
-	var b [4]byte
-	rand.Read(b[:])
-	return "mp-" + hex.EncodeToString(b[:])
-}
-
-// attach opens s on an existing semaphore.
-func (s *Semaphore) attach(op, name string, bound int) error {
-	return wrap(op, name, s.tryAttach(op, name, bound))
-}
-
-func (s *Semaphore) tryAttach(op, name string, bound int) error {
+// openNamed opens s on an existing semaphore.
+func (s *Semaphore) openNamed(name string, bound int) error {
 	if bound < 1 || bound > sem.MaxValue {
 		return invalid("bound %d is not between 1 and %d", bound, sem.MaxValue)
 	}
-	name, err := shmfile.FileName(name)
-	if err != nil {
-		return err
-	}
-	m, err := tryAttach(semaphorePrefix+name, attachOptions{lock: true})
+	m, err := mapName(semaphoreNames, name, attachOptions{lock: true})
 	if errors.Is(err, fs.ErrNotExist) {
-		return missingSemaphore(name, err)
+		return missingSemaphore(strings.TrimPrefix(name, "/"), err)
 	}
 	if err != nil {
 		return err
 	}
-	if err := s.find(op, name, m); err != nil {
+	if err := s.open(m, bound); err != nil {
 		m.discard()
 		return err
 	}
-	s.open(name, m, bound)
 	return nil
 }
 
@@ -194,20 +161,19 @@ var errMusl = &reason{
 	kind: errors.Join(fs.ErrNotExist, errors.ErrUnsupported),
 }
 
-// find finds the semaphore in m.
-func (s *Semaphore) find(op, name string, m *SharedMemory) (err error) {
-	m.name = name // and not that of the file
-	defer m.leave(op, m.enter(), &err)
-	s.sem, err = sem.At(m.mem.Bytes())
-	return err
-}
-
-// open completes the handle.
-func (s *Semaphore) open(name string, m *SharedMemory, bound int) {
-	m.name = name
+// open makes s the handle to the semaphore in m.
+func (s *Semaphore) open(m *SharedMemory, bound int) error {
+	err := m.touch(func() (err error) {
+		s.sem, err = sem.At(m.mem.Bytes())
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	s.m, s.bound = m, uint32(bound)
 	s.queue = queueOf(m.id)
 	s.closing = make(chan struct{})
+	return nil
 }
 
 // Name returns the name, without a slash and without the prefix that the file
@@ -365,16 +331,10 @@ func (s *Semaphore) Locker() sync.Locker { return locker{s} }
 // the semaphore. [SharedMemory.Unlink] says what it refuses. Leave what Python has made
 // to Python, which otherwise prints a traceback when its object ends.
 func (s *Semaphore) Unlink() error {
-	const op = "unlink"
-	if s == nil || s.m == nil {
-		return s.errClosed(op)
+	if s == nil {
+		return s.errClosed("unlink")
 	}
-	file := semaphorePrefix + s.m.name
-	err := s.m.checkName(file)
-	if err == nil {
-		err = shmfile.Unlink(file)
-	}
-	return wrap(op, s.m.name, err)
+	return s.m.Unlink()
 }
 
 // Close detaches from the semaphore. Those who wait through this handle return

@@ -24,7 +24,8 @@ import (
 // out, unless [SharedMemory.Bytes] or [View] gave out raw memory: then the
 // memory stays mapped for the life of the process.
 type SharedMemory struct {
-	name     string
+	name     string // what users and Python call it
+	file     string // what /dev/shm calls it
 	id       shmfile.ID
 	mem      *mapping.Mapping // nil in the zero value
 	readOnly bool
@@ -50,111 +51,13 @@ var (
 // The segment lives until its name is unlinked and the last process detaches
 // from it, whatever becomes of this one.
 func Create(name string, size int, opts ...CreateOption) (*SharedMemory, error) {
+	const op = "create"
 	o := newCreateOptions(opts)
 	if o.layout != format.Offsets {
-		return nil, wrap("create", name, invalid("a block has no layout: Layout is for lists"))
+		return nil, wrap(op, name, invalid("a block has no layout: Layout is for lists"))
 	}
-	return create("create", name, content{size: size}, o)
-}
-
-// A content is what a new segment holds. All is done before anybody can see it:
-// nothing that fails leaves a name, and nobody makes it fail.
-type content struct {
-	size int
-	fill func(io.WriterAt) error     // writes it, all but zeros; may be nil
-	open func(m *SharedMemory) error // attaches to it; may be nil
-}
-
-// create makes a block or a list and attaches to it.
-func create(op, name string, c content, o createOptions) (*SharedMemory, error) {
-	if err := checkLength(name); err != nil {
-		return nil, wrap(op, name, err)
-	}
-	m, err := tryCreate(name, c, o)
+	m, err := create(segmentNames, name, content{size: size}, o)
 	return m, wrap(op, name, err)
-}
-
-func tryCreate(name string, c content, o createOptions) (*SharedMemory, error) {
-	switch {
-	case o.mode&^fs.ModePerm != 0:
-		return nil, invalid("mode %v is more than permissions", o.mode)
-	case c.size < 1:
-		return nil, invalid("size %d is not positive", c.size)
-	}
-	if name != "" {
-		file, err := checkNew(name, o.replace)
-		if err != nil {
-			return nil, err
-		}
-		name = file
-	}
-
-	f, err := shmfile.New(o.mode)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if o.sparse {
-		err = f.Truncate(int64(c.size))
-	} else {
-		err = f.Reserve(int64(c.size))
-	}
-	if err == nil && c.fill != nil {
-		err = c.fill(f)
-	}
-	if err != nil {
-		return nil, err
-	}
-	m, err := mapFile(f, false)
-	if err != nil {
-		return nil, err
-	}
-	if c.open != nil {
-		err = c.open(m)
-	}
-	if err == nil {
-		m.name, err = publish(f, name, o.replace)
-	}
-	if err != nil {
-		m.discard()
-		return nil, err
-	}
-	return m, nil
-}
-
-// checkNew tells before the work what would come out after it: whether the
-// name will do. It returns the file name.
-func checkNew(name string, replace bool) (string, error) {
-	file, err := newFileName(name)
-	if err != nil {
-		return "", err
-	}
-	switch _, err := shmfile.Lookup(file); {
-	case err == nil && !replace:
-		return "", syscall.EEXIST
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return "", err
-	}
-	return file, nil
-}
-
-// publish gives a complete object its name and returns it. A name of
-// publish's own choice never takes the place of another segment.
-func publish(f *shmfile.File, name string, replace bool) (string, error) {
-	if name != "" {
-		return name, f.Publish(name, replace)
-	}
-	return untaken(randomName, func(name string) error { return f.Publish(name, false) })
-}
-
-// untaken calls link with random names until one was not in use.
-func untaken(random func() string, link func(name string) error) (string, error) {
-	for {
-		name := random()
-		if err := link(name); !errors.Is(err, fs.ErrExist) {
-			return name, err
-		}
-	}
 }
 
 // Attach attaches to an existing segment, whoever made it. It changes nothing:
@@ -163,19 +66,17 @@ func untaken(random func() string, link func(name string) error) (string, error)
 // A missing segment is [fs.ErrNotExist]. One of size 0 is
 // [format.ErrIncomplete]: its creator has yet to give it its size.
 func Attach(name string, opts ...AttachOption) (*SharedMemory, error) {
-	return attach("attach", name, newAttachOptions(opts))
+	m, err := mapName(segmentNames, name, newAttachOptions(opts))
+	return m, wrap("attach", name, err)
 }
 
-func attach(op, name string, o attachOptions) (*SharedMemory, error) {
-	m, err := tryAttach(name, o)
-	return m, wrap(op, name, err)
-}
-
-func tryAttach(name string, o attachOptions) (*SharedMemory, error) {
-	file, err := shmfile.FileName(name)
+// mapName makes the handle to the segment that has the name.
+func mapName(kind nameKind, name string, o attachOptions) (*SharedMemory, error) {
+	name, err := shmfile.FileName(name)
 	if err != nil {
 		return nil, err
 	}
+	file := kind.prefix + name
 	f, err := shmfile.OpenPatiently(file, o.readOnly)
 	if err == syscall.EACCES {
 		err = refused(file, o)
@@ -188,11 +89,11 @@ func tryAttach(name string, o attachOptions) (*SharedMemory, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.name = file
+	m.name, m.file = name, file
 	return m, nil
 }
 
-// mapFile makes the handle to an object, without a name as yet.
+// mapFile makes the handle to a segment, without a name as yet.
 func mapFile(f *shmfile.File, readOnly bool) (*SharedMemory, error) {
 	info, err := f.Stat()
 	switch {
@@ -310,18 +211,18 @@ func (m *SharedMemory) Unlink() error {
 	if m == nil || m.mem == nil {
 		return m.errClosed("unlink")
 	}
-	err := m.checkName(m.name)
+	err := m.checkName(m.file)
 	if err == nil {
-		err = shmfile.Unlink(m.name)
+		err = shmfile.Unlink(m.file)
 	}
 	return wrap("unlink", m.name, err)
 }
 
-// checkName looks whether a name is one of this segment.
-func (m *SharedMemory) checkName(name string) error { return checkName(name, m.id) }
+// checkName returns an error unless a file is the segment's.
+func (m *SharedMemory) checkName(file string) error { return checkName(file, m.id) }
 
-func checkName(name string, id shmfile.ID) error {
-	info, err := shmfile.Lookup(name)
+func checkName(file string, id shmfile.ID) error {
+	info, err := shmfile.Lookup(file)
 	if err == nil && info.ID != id {
 		err = errRenamed
 	}
@@ -409,10 +310,10 @@ func (m *SharedMemory) Alias() (string, error) {
 	if m.isClosed() {
 		return "", m.errClosed("alias")
 	}
-	err := m.checkName(m.name)
+	err := m.checkName(m.file)
 	alias := ""
 	if err == nil {
-		alias, err = untaken(randomName, func(alias string) error { return shmfile.Link(m.name, alias) })
+		alias, err = newName{kind: segmentNames, random: true}.give(func(alias string) error { return shmfile.Link(m.file, alias) })
 	}
 	if err != nil {
 		return "", wrap("alias", m.name, err)

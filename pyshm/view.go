@@ -29,8 +29,8 @@ type Element interface {
 // one. [WithView] is for programs that attach again and again.
 func View[T Element](m *SharedMemory, offset, n int) ([]T, error) {
 	const op = "view"
-	if err := checkView[T](op, m, offset, n); err != nil {
-		return nil, err
+	if err := checkView[T](m, offset, n); err != nil {
+		return nil, wrap(op, m.Name(), err)
 	}
 	memory := m.Bytes()
 	if memory == nil { // closed since
@@ -43,26 +43,26 @@ func View[T Element](m *SharedMemory, offset, n int) ([]T, error) {
 // [SharedMemory.WithBytes] says of its slice is true of this one.
 func WithView[T Element](m *SharedMemory, offset, n int, f func(v []T) error) error {
 	const op = "with view"
-	if err := checkView[T](op, m, offset, n); err != nil {
-		return err
+	if err := checkView[T](m, offset, n); err != nil {
+		return wrap(op, m.Name(), err)
 	}
 	return m.guard(op, func() error { return f(elements[T](m.mem.Bytes(), offset, n)) })
 }
 
 // checkView returns what keeps n elements at an offset from being viewed.
-func checkView[T Element](op string, m *SharedMemory, offset, n int) error {
+func checkView[T Element](m *SharedMemory, offset, n int) error {
 	size := int(unsafe.Sizeof(*new(T)))
 	align := int(unsafe.Alignof(*new(T)))
 	switch total := m.Size(); {
 	case m.isClosed():
-		return m.errClosed(op)
+		return errClosed
 	case offset < 0 || offset > total || n < 0 || n > (total-offset)/size:
-		return wrap(op, m.name, invalid("%d elements of %d bytes at offset %d exceed the size of %d", n, size, offset, total))
+		return invalid("%d elements of %d bytes at offset %d exceed the size of %d", n, size, offset, total)
 	case offset%align != 0:
-		return wrap(op, m.name, &reason{
+		return &reason{
 			text: fmt.Sprintf("offset %d is not a multiple of %d", offset, align),
 			kind: format.ErrUnaligned,
-		})
+		}
 	}
 	return nil
 }

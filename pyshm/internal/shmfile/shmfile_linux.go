@@ -77,7 +77,7 @@ func newHidden() (*File, error) {
 // [ErrSpecial], or the error of open(2). While another process has a lease on the
 // object, the error is EAGAIN.
 func Open(name string, readOnly bool) (*File, error) {
-	f, err := tryOpen(name, readOnly)
+	f, err := openRegular(name, readOnly)
 	return f, blame(err, unix.X_OK)
 }
 
@@ -96,7 +96,7 @@ func OpenPatiently(name string, readOnly bool) (*File, error) {
 // leasePatience is how long OpenPatiently waits.
 const leasePatience = time.Second
 
-func tryOpen(name string, readOnly bool) (*File, error) {
+func openRegular(name string, readOnly bool) (*File, error) {
 	// To open a FIFO lets its writer go on, and what it writes is lost. open(2)
 	// itself refuses symbolic links and, for writing, directories.
 	var st unix.Stat_t
