@@ -37,11 +37,11 @@ func (l *List) all(op string) iter.Seq2[any, error] {
 // whole iteration: all items together wait no longer for a writer than one item
 // does, and are no larger than the list. One goroutine at a time may use it.
 type Cursor struct {
-	op   string
-	list *List
-	next int // index of the item
-	left int // bytes of the data area that no item has taken yet
-	w    waiter
+	op    string
+	list  *List
+	next  int // index of the item
+	left  int // bytes of the data area that no item has taken yet
+	pause backoff
 }
 
 // NewCursor returns a cursor before the first item.
@@ -63,8 +63,8 @@ func (c *Cursor) Next() (any, error) {
 	var v any
 	if err == nil {
 		c.left -= at.size
-		c.w.next()
-		v, err = c.list.get(i, at, &c.w)
+		c.pause.next()
+		v, err = c.list.get(i, at, &c.pause)
 	}
 	return v, itemErr(c.op, i, err)
 }

@@ -22,7 +22,7 @@ import (
 func TestEnemy(t *testing.T) {
 	inLayouts(t, func(t *testing.T, layout format.Layout) {
 		b := encode(t, layout, 1, 1.5, true, nil, "text", []byte("bytes"), format.Sized{Value: "longer", Capacity: 200})
-		p := partsOf(b, layout)
+		p := areasOf(b, layout)
 		fence := newFence(t, len(b))
 		buf := fence.atEnd(b, -len(b)&7)
 		patient := attach(t, buf)
@@ -78,7 +78,7 @@ func TestEnemyOfTable(t *testing.T) {
 	b := encode(t, format.Offsets, slices.Repeat([]any{strings.Repeat("a", 992)}, 20)...)
 	buf := newFence(t, len(b)).atEnd(b, -len(b)&7)
 	l := attach(t, buf).WithPatience(0)
-	p := partsOf(buf, format.Offsets)
+	p := areasOf(buf, format.Offsets)
 	var stop atomic.Bool
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -111,7 +111,7 @@ func TestEnemyOfTable(t *testing.T) {
 func TestEnemyOfOneInt(t *testing.T) {
 	buf := newFence(t, 64).atStart(encode(t, format.Offsets, 0), 0)
 	l := attach(t, buf)
-	word := (*int64)(unsafe.Pointer(&buf[partsOf(buf, format.Offsets).data]))
+	word := (*int64)(unsafe.Pointer(&buf[areasOf(buf, format.Offsets).data]))
 	var stop atomic.Bool
 	var wg sync.WaitGroup
 	wg.Go(func() {

@@ -24,7 +24,7 @@ func TestErrors(t *testing.T) {
 	setHeader(corrupt, format.Offsets, 1, "zz\xff", 1)
 	setHeader(badCode, format.Offsets, 1, "8s", -7)
 	putWord(badTable, 16, -8)
-	badText[partsOf(badText, format.Offsets).data+8] = 0xff
+	badText[areasOf(badText, format.Offsets).data+8] = 0xff
 	setHeader(busy, format.Offsets, 1, " ", 1)
 	list := newList(t, values...)
 	readOnly, err := format.AttachReadOnly(encode(t, format.Offsets, values...))
@@ -85,7 +85,7 @@ func TestErrorFields(t *testing.T) {
 		t.Errorf("Error: %+v", e)
 	}
 	var corrupt *format.CorruptError
-	if !errors.As(err, &corrupt) || corrupt.Field != "format" || corrupt.Index != 1 || corrupt.Offset != partsOf(buf, format.Offsets).formats+8 {
+	if !errors.As(err, &corrupt) || corrupt.Field != "format" || corrupt.Index != 1 || corrupt.Offset != areasOf(buf, format.Offsets).formats+8 {
 		t.Errorf("CorruptError: %+v", corrupt)
 	}
 	if _, err := format.Attach(nil); !errors.As(err, &e) || e.Op != "attach" || e.Index != -1 {

@@ -8,5 +8,5 @@ func AttachPatiently(buf []byte, patience time.Duration) (*List, error) {
 	if !isAligned(buf) {
 		return nil, listErr("attach", ErrUnaligned)
 	}
-	return attachPatiently("attach", buf, patience)
+	return attachAligned("attach", buf, patience)
 }

@@ -267,7 +267,7 @@ func forgetItem(before, buf []byte, l *format.List, i int) {
 	if err != nil {
 		return
 	}
-	p := partsOf(buf, l.Layout())
+	p := areasOf(buf, l.Layout())
 	copy(before[slot.Offset:slot.Offset+slot.Capacity], buf[slot.Offset:])
 	copy(before[p.formats+8*i:p.formats+8*i+8], buf[p.formats+8*i:])
 	before[p.codes+i] = buf[p.codes+i]

@@ -16,13 +16,13 @@ func (l *List) Get(i int) (any, error) {
 	at, err := l.span(i)
 	var v any
 	if err == nil {
-		v, err = l.get(i, at, &waiter{})
+		v, err = l.get(i, at, &backoff{})
 	}
 	return v, itemErr("get", i, err)
 }
 
-func (l *List) get(i int, at span, w *waiter) (v any, err error) {
-	err = l.rereadSlot(i, at, w, func(h header) (err error) {
+func (l *List) get(i int, at span, pause *backoff) (v any, err error) {
+	err = l.rereadSlot(i, at, pause, func(h header) (err error) {
 		v, err = l.value(h)
 		return err
 	})
@@ -69,7 +69,7 @@ func (l *List) Int(i int) (int64, error) {
 	if bits, ok := l.peek(i, formatInt); ok {
 		return int64(bits), nil
 	}
-	bits, err := l.number(i, Int, &waiter{})
+	bits, err := l.number(i, Int, &backoff{})
 	return int64(bits), err
 }
 
@@ -78,13 +78,13 @@ func (l *List) Float(i int) (float64, error) {
 	if bits, ok := l.peek(i, formatFloat); ok {
 		return math.Float64frombits(bits), nil
 	}
-	bits, err := l.number(i, Float, &waiter{})
+	bits, err := l.number(i, Float, &backoff{})
 	return math.Float64frombits(bits), err
 }
 
 // Bool returns item i, which must be a bool.
 func (l *List) Bool(i int) (bool, error) {
-	bits, err := l.number(i, Bool, &waiter{})
+	bits, err := l.number(i, Bool, &backoff{})
 	return bits&boolByte != 0, err
 }
 
@@ -104,18 +104,18 @@ func (l *List) peek(i int, format uint64) (bits uint64, ok bool) {
 }
 
 // number reads the word of item i, which must be of kind k.
-func (l *List) number(i int, k Kind, w *waiter) (uint64, error) {
+func (l *List) number(i int, k Kind, pause *backoff) (uint64, error) {
 	for {
 		if bits, ok := l.peek(i, formatFor(k, wordSize)); ok {
 			return bits, nil
 		}
-		h, err := l.header(i, w)
+		h, err := l.header(i, pause)
 		switch {
 		case err != nil:
 			return 0, itemErr("get", i, err)
 		case h.kind != k:
 			return 0, itemErr("get", i, kindErr(h.kind, k))
-		case !w.again(l.patience):
+		case !pause.again(l.patience):
 			return 0, itemErr("get", i, errChanging)
 		}
 	}
@@ -164,8 +164,8 @@ func (l *List) AppendStr(dst []byte, i int) ([]byte, error) {
 // readText hands the text of item i, which must be of kind k, to use, once or
 // several times: the last time counts.
 func (l *List) readText(i int, k Kind, use func(b []byte)) error {
-	var w waiter
-	return l.reread(i, &w, func(h header) error {
+	var pause backoff
+	return l.reread(i, &pause, func(h header) error {
 		if h.kind != k {
 			return kindErr(h.kind, k)
 		}
@@ -218,10 +218,10 @@ func copyNumbers[T int64 | float64](l *List, dst []T, from int, k Kind, convert 
 		return 0, itemErr("get", from, l.indexErr(from))
 	}
 	n := min(len(dst), l.n-from)
-	var w waiter
+	var pause backoff
 	for i := range n {
-		w.next()
-		bits, err := l.number(from+i, k, &w)
+		pause.next()
+		bits, err := l.number(from+i, k, &pause)
 		if err != nil {
 			return i, err
 		}

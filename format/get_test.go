@@ -209,7 +209,7 @@ func TestReadingRules(t *testing.T) {
 	} {
 		inLayouts(t, func(t *testing.T, layout format.Layout) {
 			buf := encode(t, layout, strings.Repeat("x", 15), 99)
-			copy(buf[partsOf(buf, layout).data:], tt.slot)
+			copy(buf[areasOf(buf, layout).data:], tt.slot)
 			setHeader(buf, layout, 0, tt.format, tt.code)
 			l := attach(t, buf)
 			if err := l.Check(); err != nil {

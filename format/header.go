@@ -18,23 +18,23 @@ type header struct {
 }
 
 // header reads the header of item i, and waits for it to settle.
-func (l *List) header(i int, w *waiter) (header, error) {
+func (l *List) header(i int, pause *backoff) (header, error) {
 	at, err := l.span(i)
 	if err != nil {
 		return header{}, err
 	}
-	return l.headerOf(i, at, w)
+	return l.headerOf(i, at, pause)
 }
 
 // headerOf is header for a slot that has been looked up.
-func (l *List) headerOf(i int, at span, w *waiter) (header, error) {
+func (l *List) headerOf(i int, at span, pause *backoff) (header, error) {
 	for {
 		word, code := words.Load64(&l.formats[i]), l.codes[i]
 		kind, text, v := classify(word, code, at.size)
 		if v == settled {
 			return header{at, word, code, kind, text}, nil
 		}
-		if w.again(l.patience) {
+		if pause.again(l.patience) {
 			continue
 		}
 		return header{}, l.unfit(i, word, code, v)
@@ -63,12 +63,12 @@ func (l *List) unchanged(i int, h header) bool {
 
 // reread calls read with the settled header of item i, again and again until
 // the header is the same afterwards.
-func (l *List) reread(i int, w *waiter, read func(h header) error) error {
+func (l *List) reread(i int, pause *backoff, read func(h header) error) error {
 	at, err := l.span(i)
 	if err != nil {
 		return err
 	}
-	return l.rereadSlot(i, at, w, read)
+	return l.rereadSlot(i, at, pause, read)
 }
 
 // rereadSlot is reread for a slot that has been looked up.
@@ -92,9 +92,9 @@ func (l *List) reread(i int, w *waiter, read func(h header) error) error {
 // The text is copied by plain loads and stores, which on arm64 do not keep their
 // place beside atomic ones: hence the barriers. A number is loaded and stored
 // atomically, and peek needs no barrier.
-func (l *List) rereadSlot(i int, at span, w *waiter, read func(h header) error) error {
+func (l *List) rereadSlot(i int, at span, pause *backoff, read func(h header) error) error {
 	for {
-		h, err := l.headerOf(i, at, w)
+		h, err := l.headerOf(i, at, pause)
 		if err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (l *List) rereadSlot(i int, at span, w *waiter, read func(h header) error) 
 		if l.unchanged(i, h) {
 			return err
 		}
-		if !w.again(l.patience) {
+		if !pause.again(l.patience) {
 			return errChanging
 		}
 	}
@@ -112,10 +112,10 @@ func (l *List) rereadSlot(i int, at span, w *waiter, read func(h header) error) 
 
 var errChanging = fmt.Errorf("%w: its header keeps changing", ErrBusy)
 
-// A waiter passes the time until an item has settled: it spins, then yields,
-// then sleeps. One waiter serves a whole operation, so that its waits for many
+// A backoff passes the time until an item has settled: it spins, then yields,
+// then sleeps. One backoff serves a whole operation, so that its waits for many
 // broken items do not add up: once its time is spent it waits no more.
-type waiter struct {
+type backoff struct {
 	tries int           // for the present item
 	spent time.Duration // since the first try for an item, summed over all items
 	last  time.Time     // when again returned
@@ -127,25 +127,25 @@ const (
 )
 
 // next prepares for another item: it may spin anew.
-func (w *waiter) next() { w.tries = 0 }
+func (b *backoff) next() { b.tries = 0 }
 
 // again waits a little and reports whether to look once more. What the caller
 // does between two calls counts as waiting: it may be reading megabytes.
-func (w *waiter) again(patience time.Duration) bool {
-	if w.spent >= patience {
+func (b *backoff) again(patience time.Duration) bool {
+	if b.spent >= patience {
 		return false
 	}
 	now := time.Now()
-	if w.tries > 0 {
-		w.spent += now.Sub(w.last)
+	if b.tries > 0 {
+		b.spent += now.Sub(b.last)
 	}
-	w.tries++
-	if w.tries > 2*spins {
+	b.tries++
+	if b.tries > 2*spins {
 		time.Sleep(nap)
-	} else if w.tries > spins {
+	} else if b.tries > spins {
 		runtime.Gosched()
 	}
-	w.last = time.Now()
-	w.spent += w.last.Sub(now)
+	b.last = time.Now()
+	b.spent += b.last.Sub(now)
 	return true
 }

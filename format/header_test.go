@@ -10,16 +10,16 @@ import (
 // The waits for many items add up to one patience, and with none there is none.
 func TestWaiter(t *testing.T) {
 	const patience = 2 * time.Millisecond
-	var w waiter
-	for w.again(patience) {
+	var pause backoff
+	for pause.again(patience) {
 	}
-	if w.tries == 0 || w.spent < patience {
-		t.Errorf("%d looks in %v", w.tries, w.spent)
+	if pause.tries == 0 || pause.spent < patience {
+		t.Errorf("%d looks in %v", pause.tries, pause.spent)
 	}
-	if w.next(); w.again(patience) {
+	if pause.next(); pause.again(patience) {
 		t.Error("more patience than there was")
 	}
-	if w = (waiter{}); w.again(0) {
+	if pause = (backoff{}); pause.again(0) {
 		t.Error("patience where there is none")
 	}
 }
@@ -28,9 +28,9 @@ func TestWaiter(t *testing.T) {
 // keeps changing, is not read a hundred times.
 func TestWaiterCountsReading(t *testing.T) {
 	const patience = 2 * time.Millisecond
-	var w waiter
+	var pause backoff
 	reads := 0
-	for w.next(); w.again(patience); reads++ {
+	for pause.next(); pause.again(patience); reads++ {
 		time.Sleep(patience / 2)
 	}
 	if reads > 3 {
@@ -56,7 +56,7 @@ func TestReread(t *testing.T) {
 	for changes := range 100 {
 		for _, change := range []func(){changeCode, changeFormat} {
 			reads := 0
-			err := patient.reread(0, &waiter{}, func(header) error {
+			err := patient.reread(0, &backoff{}, func(header) error {
 				if reads++; reads <= changes {
 					change()
 				}
@@ -68,7 +68,7 @@ func TestReread(t *testing.T) {
 		}
 	}
 	start := time.Now()
-	err = l.reread(0, &waiter{}, func(header) error {
+	err = l.reread(0, &backoff{}, func(header) error {
 		changeCode()
 		return nil
 	})

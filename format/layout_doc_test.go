@@ -68,7 +68,7 @@ func dump(t *testing.T, buf []byte, layout format.Layout) string {
 	line := func(off, size int, what string, args ...any) {
 		fmt.Fprintf(&out, "%04x  % -23x  %s\n", off, buf[off:off+size], fmt.Sprintf(what, args...))
 	}
-	l, p := attach(t, buf), partsOf(buf, layout)
+	l, p := attach(t, buf), areasOf(buf, layout)
 	line(0, 8, "n = %d", getWord(buf, 0))
 	for off := p.table; off < p.data; off += 8 {
 		line(off, 8, "table[%d] = %d", (off-p.table)/8, getWord(buf, off))

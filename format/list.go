@@ -50,12 +50,12 @@ func Attach(buf []byte) (*List, error) {
 	if !isAligned(buf) {
 		return nil, listErr("attach", ErrUnaligned)
 	}
-	return attachPatiently("attach", buf, patience)
+	return attachAligned("attach", buf, patience)
 }
 
-// attachPatiently returns the list in an aligned buffer.
-func attachPatiently(op string, buf []byte, patience time.Duration) (*List, error) {
-	l, err := attach(buf)
+// attachAligned returns the list in an aligned buffer, once its items are there.
+func attachAligned(op string, buf []byte, patience time.Duration) (*List, error) {
+	l, err := readShape(buf)
 	if err == nil {
 		l.patience = patience
 		err = l.checkStarted()
@@ -94,16 +94,15 @@ func Decode(buf []byte) ([]any, error) {
 		copy(aligned, buf)
 		buf = aligned
 	}
-	l, err := attachPatiently("decode", buf, 0)
+	l, err := attachAligned("decode", buf, 0)
 	if err != nil {
 		return nil, err
 	}
 	return l.values("decode")
 }
 
-// attach reads the header: the number of items, the layout and the size of the
-// data area.
-func attach(buf []byte) (*List, error) {
+// readShape reads the number of items, the layout and the size of the data area.
+func readShape(buf []byte) (*List, error) {
 	switch {
 	case len(buf) == 0:
 		return nil, fmt.Errorf("%w: it has no bytes", ErrIncomplete)
@@ -216,12 +215,12 @@ func (l *List) tooShort(need uint64) error {
 // CPython writes after the data, from one whose items are being set: there,
 // some format is written, or some code where CPython has zeroed the format.
 func (l *List) checkStarted() error {
-	var w waiter
+	var pause backoff
 	for {
 		if l.n == 0 || l.anyFormat() {
 			return nil
 		}
-		if !w.again(l.patience) {
+		if !pause.again(l.patience) {
 			return fmt.Errorf("%w: its formats are not written", ErrIncomplete)
 		}
 	}
@@ -299,8 +298,8 @@ type Slot struct {
 
 // Slot describes item i.
 func (l *List) Slot(i int) (Slot, error) {
-	var w waiter
-	h, err := l.header(i, &w)
+	var pause backoff
+	h, err := l.header(i, &pause)
 	if err != nil {
 		return Slot{}, itemErr("slot of", i, err)
 	}
@@ -337,10 +336,10 @@ func (l *List) Check() error {
 	if err := l.checkTable(); err != nil {
 		return listErr("check", err)
 	}
-	var w waiter
+	var pause backoff
 	for i := range l.n {
-		w.next()
-		if _, err := l.header(i, &w); err != nil {
+		pause.next()
+		if _, err := l.header(i, &pause); err != nil {
 			return itemErr("check", i, err)
 		}
 	}

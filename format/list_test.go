@@ -16,15 +16,15 @@ func TestAttachRefuses(t *testing.T) {
 	type bytesOf func(t *testing.T) []byte
 	zeros := func(n int) bytesOf { return func(*testing.T) []byte { return make([]byte, n) } }
 	// list is [1, "text", None] in the layout, changed by change.
-	list := func(layout format.Layout, change func(buf []byte, p parts)) bytesOf {
+	list := func(layout format.Layout, change func(buf []byte, p areas)) bytesOf {
 		return func(t *testing.T) []byte {
 			buf := encode(t, layout, 1, "text", nil)
-			change(buf, partsOf(buf, layout))
+			change(buf, areasOf(buf, layout))
 			return buf
 		}
 	}
-	word := func(off int, v int64) func([]byte, parts) {
-		return func(buf []byte, _ parts) { putWord(buf, off, v) }
+	word := func(off int, v int64) func([]byte, areas) {
+		return func(buf []byte, _ areas) { putWord(buf, off, v) }
 	}
 	const offsets, sizes = format.Offsets, format.Sizes
 
@@ -49,10 +49,10 @@ func TestAttachRefuses(t *testing.T) {
 		{"count beyond the buffer", list(offsets, word(0, 5)), format.ErrCorrupt},
 		{"count too small for the table", list(offsets, word(0, 4)), format.ErrCorrupt},
 
-		{"offsets, only the count written", list(offsets, func(buf []byte, _ parts) { clear(buf[8:]) }), format.ErrIncomplete},
-		{"offsets, table not complete", list(offsets, func(buf []byte, p parts) { clear(buf[24:]) }), format.ErrIncomplete},
-		{"offsets, data not written", list(offsets, func(buf []byte, p parts) { clear(buf[p.data:]) }), format.ErrIncomplete},
-		{"offsets, formats not written", list(offsets, func(buf []byte, p parts) { clear(buf[p.formats:]) }), format.ErrIncomplete},
+		{"offsets, only the count written", list(offsets, func(buf []byte, _ areas) { clear(buf[8:]) }), format.ErrIncomplete},
+		{"offsets, table not complete", list(offsets, func(buf []byte, p areas) { clear(buf[24:]) }), format.ErrIncomplete},
+		{"offsets, data not written", list(offsets, func(buf []byte, p areas) { clear(buf[p.data:]) }), format.ErrIncomplete},
+		{"offsets, formats not written", list(offsets, func(buf []byte, p areas) { clear(buf[p.formats:]) }), format.ErrIncomplete},
 		{"offsets, last offset odd", list(offsets, word(32, 25)), format.ErrCorrupt},
 		{"offsets, last offset odd and small", list(offsets, word(32, 17)), format.ErrCorrupt},
 		{"offsets, last offset 0, all else written", list(offsets, word(32, 0)), format.ErrIncomplete},
@@ -62,10 +62,10 @@ func TestAttachRefuses(t *testing.T) {
 		{"offsets, no room for the codes", list(offsets, word(32, 32)), format.ErrCorrupt},
 		{"offsets, cut by one byte", func(t *testing.T) []byte { b := encode(t, offsets, 1, 2); return b[:len(b)-1] }, format.ErrCorrupt},
 
-		{"sizes, only the count written", list(sizes, func(buf []byte, _ parts) { clear(buf[8:]) }), format.ErrIncomplete},
-		{"sizes, table not complete", list(sizes, func(buf []byte, _ parts) { clear(buf[24:]) }), format.ErrIncomplete},
-		{"sizes, data not written", list(sizes, func(buf []byte, p parts) { clear(buf[p.data:]) }), format.ErrIncomplete},
-		{"sizes, formats not written", list(sizes, func(buf []byte, p parts) { clear(buf[p.formats:]) }), format.ErrIncomplete},
+		{"sizes, only the count written", list(sizes, func(buf []byte, _ areas) { clear(buf[8:]) }), format.ErrIncomplete},
+		{"sizes, table not complete", list(sizes, func(buf []byte, _ areas) { clear(buf[24:]) }), format.ErrIncomplete},
+		{"sizes, data not written", list(sizes, func(buf []byte, p areas) { clear(buf[p.data:]) }), format.ErrIncomplete},
+		{"sizes, formats not written", list(sizes, func(buf []byte, p areas) { clear(buf[p.formats:]) }), format.ErrIncomplete},
 		{"sizes, odd size", list(sizes, word(16, 9)), format.ErrCorrupt},
 		{"sizes, negative size", list(sizes, word(16, -8)), format.ErrCorrupt},
 		{"sizes, size beyond the buffer", list(sizes, word(16, 1<<40)), format.ErrCorrupt},
@@ -155,7 +155,7 @@ func TestAlignment(t *testing.T) {
 func TestSlot(t *testing.T) {
 	inLayouts(t, func(t *testing.T, layout format.Layout) {
 		buf := encode(t, layout, 1, 1.5, true, nil, "123456789", []byte("a"))
-		data := partsOf(buf, layout).data
+		data := areasOf(buf, layout).data
 		want := []format.Slot{
 			{Kind: format.Int, Format: "q", Code: 0, Offset: data, Capacity: 8},
 			{Kind: format.Float, Format: "d", Code: 0, Offset: data + 8, Capacity: 8},
@@ -186,7 +186,7 @@ func TestSlot(t *testing.T) {
 func TestCheck(t *testing.T) {
 	inLayouts(t, func(t *testing.T, layout format.Layout) {
 		clean := encode(t, layout, 1, "text", nil)
-		p := partsOf(clean, layout)
+		p := areasOf(clean, layout)
 		broken := map[int][]int64{}
 		for off := 0; off < p.data; off += 8 {
 			broken[off] = []int64{-1, 0, 1, 8, 16, 1 << 40, math.MaxInt64, math.MinInt64}
@@ -404,7 +404,7 @@ func TestPatience(t *testing.T) {
 // A list without formats is waited for as long as a single item.
 func TestAttachPatience(t *testing.T) {
 	buf := encode(t, format.Offsets, make([]any, 100_000)...)
-	p := partsOf(buf, format.Offsets)
+	p := areasOf(buf, format.Offsets)
 	clear(buf[p.formats:])
 	start := time.Now()
 	_, err := format.Attach(buf)

@@ -115,11 +115,11 @@ func (l *List) search(op string, v any, found func(i int) bool) error {
 	if err != nil {
 		return listErr(op, err)
 	}
-	var w waiter
+	var pause backoff
 	for i := range l.n {
-		w.next()
+		pause.next()
 		var equal bool
-		err := l.reread(i, &w, func(h header) (err error) {
+		err := l.reread(i, &pause, func(h header) (err error) {
 			equal, err = l.equal(h, want)
 			return err
 		})

@@ -134,7 +134,7 @@ func (l *List) intWord(i int) (*uint64, error) {
 	if l.readOnly {
 		return nil, ErrReadOnly
 	}
-	h, err := l.header(i, &waiter{})
+	h, err := l.header(i, &backoff{})
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func splitList(t *testing.T, layout format.Layout, value any) split {
 	t.Helper()
 	filler := format.Sized{Value: "", Capacity: 2 * pageSize}
 	b := encode(t, layout, filler, value, filler)
-	p := partsOf(b, layout)
+	p := areasOf(b, layout)
 	mem, buf, codes := mapAt(t, b, p.codes)
 	return split{
 		mem: mem, buf: buf,
@@ -42,7 +42,7 @@ func splitList(t *testing.T, layout format.Layout, value any) split {
 
 // item returns what memory says of item 1: slot, format word and code.
 func (s split) item(layout format.Layout) string {
-	p := partsOf(s.buf, layout)
+	p := areasOf(s.buf, layout)
 	slot := p.data + int(getWord(s.buf, 8)) // in Sizes the first slot's size
 	if layout == format.Offsets {
 		slot = p.data + int(getWord(s.buf, 16))
@@ -170,7 +170,7 @@ func TestSetStopped(t *testing.T) {
 func TestSetStoppedInOnlyItem(t *testing.T) {
 	inLayouts(t, func(t *testing.T, layout format.Layout) {
 		b := encode(t, layout, strings.Repeat("x", 2*pageSize))
-		p := partsOf(b, layout)
+		p := areasOf(b, layout)
 		for _, tt := range []struct {
 			new    any
 			stopAt int

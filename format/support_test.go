@@ -74,14 +74,14 @@ func getWord(buf []byte, off int) int64 {
 	return int64(binary.NativeEndian.Uint64(buf[off:]))
 }
 
-// parts says where the areas of a list begin.
-type parts struct{ table, data, formats, codes, end int }
+// An areas says where the areas of a list begin.
+type areas struct{ table, data, formats, codes, end int }
 
-// partsOf computes them from the layout's definition: the last offset, or the
+// areasOf computes them from the layout's definition: the last offset, or the
 // sum of the sizes, is the size of the data area.
-func partsOf(buf []byte, layout format.Layout) parts {
+func areasOf(buf []byte, layout format.Layout) areas {
 	n := int(getWord(buf, 0))
-	p := parts{table: 8, data: 8 + 8*n}
+	p := areas{table: 8, data: 8 + 8*n}
 	size := 0
 	if layout == format.Offsets {
 		p.data += 8
@@ -99,7 +99,7 @@ func partsOf(buf []byte, layout format.Layout) parts {
 
 // setHeader overwrites the format word and the code of item i.
 func setHeader(buf []byte, layout format.Layout, i int, word string, code int8) {
-	p := partsOf(buf, layout)
+	p := areasOf(buf, layout)
 	copy(buf[p.formats+8*i:p.formats+8*i+8], padded(word + "\x00")[:8])
 	buf[p.codes+i] = byte(code)
 }

@@ -91,7 +91,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	var complaints []string
-	for _, err := range parts(err) {
+	for _, err := range errorsIn(err) {
 		complaints = append(complaints, explain(err))
 	}
 	for _, complaint := range slices.Compact(complaints) { // one may be from a write and from the last flush
@@ -110,15 +110,15 @@ func complain(stderr io.Writer, text string) {
 	fmt.Fprintf(stderr, "pyshm: %s\n", visible(text))
 }
 
-// parts returns the errors that errors.Join has joined, or err alone.
-func parts(err error) []error {
+// errorsIn returns the errors that errors.Join has joined, or err alone.
+func errorsIn(err error) []error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}
 	var all []error
 	for _, part := range joined.Unwrap() {
-		all = append(all, parts(part)...)
+		all = append(all, errorsIn(part)...)
 	}
 	return all
 }
