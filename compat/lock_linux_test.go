@@ -220,14 +220,16 @@ func testExclusion(t *testing.T, p *compat.Peer, l *pyshm.Lock) {
 }
 
 func testShareSemaphore(t *testing.T, p *compat.Peer, by maker) {
-	s := shareSemaphore(t, p, by, "Semaphore(2)", "attach_semaphore(%q)", math.MaxInt32)
+	s := shareSemaphore(t, p, by, "Semaphore(2)", "attach_semaphore(%q)", math.MaxInt32, pyshm.CreateSemaphore,
+		func(name string, _ int) (*pyshm.Semaphore, error) { return pyshm.AttachSemaphore(name) })
 	check(t, p.Exec("shared.release()"))
 	check(t, s.Release())
 	wantState(t, s, 4, 0)
 }
 
 func testShareBoundedSemaphore(t *testing.T, p *compat.Peer, by maker) {
-	s := shareSemaphore(t, p, by, "BoundedSemaphore(2)", "attach_semaphore(%q, bound=2)", 2)
+	s := shareSemaphore(t, p, by, "BoundedSemaphore(2)", "attach_semaphore(%q, bound=2)", 2,
+		pyshm.CreateBoundedSemaphore, pyshm.AttachBoundedSemaphore)
 	wantPythonError(t, p.Exec("shared.release()"), "ValueError", "released too many times")
 	if err := s.Release(); !errors.Is(err, pyshm.ErrNotAcquired) {
 		t.Errorf("release beyond the bound: %v", err)
@@ -235,15 +237,18 @@ func testShareBoundedSemaphore(t *testing.T, p *compat.Peer, by maker) {
 }
 
 // shareSemaphore shares two tokens and has them go to and fro.
-func shareSemaphore(t *testing.T, p *compat.Peer, by maker, made, attached string, bound pyshm.Bound) *pyshm.Semaphore {
+func shareSemaphore(t *testing.T, p *compat.Peer, by maker, made, attached string, bound int,
+	create func(name string, value int, opts ...pyshm.LockOption) (*pyshm.Semaphore, error),
+	attach func(name string, bound int) (*pyshm.Semaphore, error),
+) *pyshm.Semaphore {
 	t.Helper()
 	names := struct {
 		Semaphore string
-		Bound     pyshm.Bound
+		Bound     int
 	}{Bound: bound}
 	s := share(t, p, by, "context."+made, attached, &names,
-		func(name string) (*pyshm.Semaphore, error) { return pyshm.CreateSemaphore(name, 2, bound) },
-		func() (*pyshm.Semaphore, error) { return pyshm.AttachSemaphore(names.Semaphore, names.Bound) })
+		func(name string) (*pyshm.Semaphore, error) { return create(name, 2) },
+		func() (*pyshm.Semaphore, error) { return attach(names.Semaphore, names.Bound) })
 	wantEqual(t, "the bound", names.Bound, bound)
 	wantEqual(t, "it is a "+made, strings.HasPrefix(made, eval[string](t, p, "type(shared).__name__")), true)
 

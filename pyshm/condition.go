@@ -55,17 +55,13 @@ func conditionParts(name string) ConditionParts {
 // CreateCondition makes a condition whose lock nobody holds. Its semaphores are
 // NAME.lock, NAME.sleeping, NAME.woken and NAME.wait, of which the first
 // appears last; there is no name of the function's own choice. [CreateLock] says
-// more about names. [Replace] is refused: several names do not pass from one
+// more about names. There is no [Replace]: several names do not pass from one
 // condition to another in one step.
 //
 // A process that dies in the middle of it leaves some of the names, which
 // Unlink("sem.NAME.wait") and so on remove.
-func CreateCondition(name string, opts ...CreateOption) (*Condition, error) {
+func CreateCondition(name string, opts ...ModeOption) (*Condition, error) {
 	const op = "create condition"
-	o := newCreateOptions(opts)
-	if o.replace {
-		return nil, wrap(op, name, errReplaceMembers)
-	}
 	n, err := checkNewName(semaphoreNames, name)
 	if err == nil {
 		err = n.checkGiven()
@@ -74,7 +70,7 @@ func CreateCondition(name string, opts ...CreateOption) (*Condition, error) {
 		return nil, wrap(op, name, err)
 	}
 	c := newCondition(n.name)
-	failed, err := createMembers(c.members(conditionParts(n.name)), o)
+	failed, err := createMembers(c.members(conditionParts(n.name)), newCreateOptions(opts))
 	return opened(c, wrap(op, failed, err))
 }
 

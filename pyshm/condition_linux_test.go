@@ -499,9 +499,6 @@ func TestCreateConditionIsAllOrNothing(t *testing.T) {
 		noError(t, s.Close())
 		noError(t, s.Unlink())
 	}
-	if _, err := pyshm.CreateCondition(name, pyshm.Replace()); !errors.Is(err, fs.ErrInvalid) {
-		t.Errorf("replace: %v", err)
-	}
 	for _, name := range []string{"", "/"} {
 		if _, err := pyshm.CreateCondition(name); !errors.Is(err, fs.ErrInvalid) {
 			t.Errorf("name %q: %v", name, err)

@@ -21,10 +21,10 @@ type createOptions struct {
 	replace bool
 }
 
-func newCreateOptions(opts []CreateOption) createOptions {
+func newCreateOptions[O ListOption](opts []O) createOptions {
 	o := createOptions{mode: 0o600}
 	for _, opt := range opts {
-		opt(&o)
+		opt.apply(&o)
 	}
 	return o
 }

@@ -36,12 +36,8 @@ func eventParts(name string) EventParts {
 
 // CreateEvent makes an event that is not set. Its semaphores are those of
 // [CreateCondition], which says more about them, and NAME.flag.
-func CreateEvent(name string, opts ...CreateOption) (*Event, error) {
+func CreateEvent(name string, opts ...ModeOption) (*Event, error) {
 	const op = "create event"
-	o := newCreateOptions(opts)
-	if o.replace {
-		return nil, wrap(op, name, errReplaceMembers)
-	}
 	n, err := checkNewName(semaphoreNames, name)
 	if err == nil {
 		err = n.checkGiven()
@@ -50,7 +46,7 @@ func CreateEvent(name string, opts ...CreateOption) (*Event, error) {
 		return nil, wrap(op, name, err)
 	}
 	e := newEvent(n.name)
-	failed, err := createMembers(e.members(eventParts(n.name)), o)
+	failed, err := createMembers(e.members(eventParts(n.name)), newCreateOptions(opts))
 	return opened(e, wrap(op, failed, err))
 }
 

@@ -206,7 +206,7 @@ func startPython(t *testing.T) *compat.Peer {
 }
 
 // layoutOf returns the option for a list that Python reads.
-func layoutOf(p *compat.Peer) pyshm.CreateOption { return pyshm.Layout(p.Interpreter().Layout()) }
+func layoutOf(p *compat.Peer) pyshm.ListOption { return pyshm.Layout(p.Interpreter().Layout()) }
 
 func overwriteInPython(t *testing.T, p *compat.Peer, m *pyshm.SharedMemory) {
 	t.Helper()
@@ -453,7 +453,7 @@ func TestLongestNames(t *testing.T) {
 	if err := closed(pyshm.AttachList(longest)); err != nil {
 		t.Error(err)
 	}
-	for _, opts := range [][]pyshm.CreateOption{nil, {pyshm.Replace()}} {
+	for _, opts := range [][]pyshm.ListOption{nil, {pyshm.Replace()}} {
 		if err := closed(pyshm.CreateList(longest+"n", everyKind, opts...)); !errors.Is(err, syscall.ENAMETOOLONG) {
 			t.Errorf("a longer name: %v", err)
 		}

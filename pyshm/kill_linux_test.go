@@ -157,7 +157,7 @@ func TestKilled(t *testing.T) {
 }
 
 // createNamed creates a list that is there until the end of the test.
-func createNamed(t *testing.T, name string, values []any, opts ...pyshm.CreateOption) *pyshm.ShareableList {
+func createNamed(t *testing.T, name string, values []any, opts ...pyshm.ListOption) *pyshm.ShareableList {
 	l, err := pyshm.CreateList(name, values, opts...)
 	if err != nil {
 		t.Fatal(err)

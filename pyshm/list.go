@@ -33,7 +33,7 @@ type ShareableList struct {
 //
 // The name appears when the list is complete: who attaches sees all of it.
 // [Create] says more about names, errors and lifetimes.
-func CreateList(name string, values []any, opts ...CreateOption) (*ShareableList, error) {
+func CreateList(name string, values []any, opts ...ListOption) (*ShareableList, error) {
 	o := newCreateOptions(opts)
 	e, err := format.NewEncoder(values, &format.Options{Layout: o.layout})
 	if err != nil {
@@ -45,7 +45,7 @@ func CreateList(name string, values []any, opts ...CreateOption) (*ShareableList
 
 // CreateListOf is [CreateList] for values of one type, which it does not have
 // to put into interfaces one by one.
-func CreateListOf[T int64 | float64 | bool | string | []byte](name string, values []T, opts ...CreateOption) (*ShareableList, error) {
+func CreateListOf[T int64 | float64 | bool | string | []byte](name string, values []T, opts ...ListOption) (*ShareableList, error) {
 	o := newCreateOptions(opts)
 	e, err := format.NewEncoderOf(values, &format.Options{Layout: o.layout})
 	if err != nil {

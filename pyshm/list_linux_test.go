@@ -20,7 +20,7 @@ import (
 var everyKind = []any{int64(-2), 1.5, true, nil, "hé", []byte("\x00ab")}
 
 // createList makes a list that is closed and unlinked when the test ends.
-func createList(t testing.TB, values []any, opts ...pyshm.CreateOption) *pyshm.ShareableList {
+func createList(t testing.TB, values []any, opts ...pyshm.ListOption) *pyshm.ShareableList {
 	t.Helper()
 	l, err := pyshm.CreateList(testName(t), values, opts...)
 	if err != nil {

@@ -16,10 +16,9 @@ import (
 // at once, Close included.
 type Lock struct{ s Semaphore }
 
-// CreateLock makes a lock that nobody holds. Its options are [Mode] and
-// [Replace]. [CreateSemaphore] says more about names, errors and
-// lifetimes.
-func CreateLock(name string, opts ...CreateOption) (*Lock, error) {
+// CreateLock makes a lock that no process holds. [CreateSemaphore] says more about
+// names, errors and lifetimes.
+func CreateLock(name string, opts ...LockOption) (*Lock, error) {
 	l := new(Lock)
 	err := l.s.create(name, 1, 1, newCreateOptions(opts))
 	return opened(l, wrap("create lock", name, err))

@@ -30,36 +30,47 @@ type Semaphore struct {
 	revoked bool          // Close has succeeded; leading protects it
 }
 
-// CreateSemaphore makes a semaphore of the given value, at most 2147483647. Its
-// options are [Bound], [Mode] and [Replace]. With an empty name it chooses one, as
-// Python does.
+// CreateSemaphore makes a semaphore of the given value, at most 2147483647. With an
+// empty name it chooses one, as Python does.
 //
 // What [Create] says of names, errors and lifetimes holds here too. The file is
 // /dev/shm/sem.NAME; NAME has at most 251 bytes, and does not begin with "sem."
 // itself.
-func CreateSemaphore(name string, value int, opts ...SemaphoreOption) (*Semaphore, error) {
-	o := semaphoreOptions{create: newCreateOptions(nil), bound: sem.MaxValue}
-	for _, opt := range opts {
-		opt.applyTo(&o)
-	}
+func CreateSemaphore(name string, value int, opts ...LockOption) (*Semaphore, error) {
 	s := new(Semaphore)
-	err := s.create(name, value, o.bound, o.create)
+	err := s.create(name, value, sem.MaxValue, newCreateOptions(opts))
 	return opened(s, wrap("create semaphore", name, err))
 }
 
-// AttachSemaphore attaches to an existing semaphore, whoever made it. The bound
-// of a Python BoundedSemaphore is not in memory: it has to be given again.
+// CreateBoundedSemaphore is [CreateSemaphore] for the counterpart of Python's
+// BoundedSemaphore: Release does not raise it beyond the value, which is at
+// least 1.
+//
+// As in Python, the bound belongs to the handle and is not in memory. A handle of
+// [AttachSemaphore] goes beyond it.
+func CreateBoundedSemaphore(name string, value int, opts ...LockOption) (*Semaphore, error) {
+	s := new(Semaphore)
+	err := s.create(name, value, value, newCreateOptions(opts))
+	return opened(s, wrap("create bounded semaphore", name, err))
+}
+
+// AttachSemaphore attaches to an existing semaphore, whoever made it.
 //
 // A missing semaphore is [fs.ErrNotExist]. Something else of that name is
 // [ErrNotSemaphore], and is not written to.
-func AttachSemaphore(name string, opts ...Bound) (*Semaphore, error) {
-	o := semaphoreOptions{bound: sem.MaxValue}
-	for _, opt := range opts {
-		opt.applyTo(&o)
-	}
+func AttachSemaphore(name string) (*Semaphore, error) {
 	s := new(Semaphore)
-	err := s.openNamed(name, o.bound)
+	err := s.openNamed(name, sem.MaxValue)
 	return opened(s, wrap("attach semaphore", name, err))
+}
+
+// AttachBoundedSemaphore is [AttachSemaphore] with the bound that Release does not
+// raise the semaphore beyond: the value with which [CreateBoundedSemaphore] or
+// Python's BoundedSemaphore has made it.
+func AttachBoundedSemaphore(name string, bound int) (*Semaphore, error) {
+	s := new(Semaphore)
+	err := s.openNamed(name, bound)
+	return opened(s, wrap("attach bounded semaphore", name, err))
 }
 
 // opened is the result of a function that opens h.
@@ -69,23 +80,6 @@ func opened[H any](h *H, err error) (*H, error) {
 	}
 	return h, nil
 }
-
-// A SemaphoreOption changes what [CreateSemaphore] makes.
-type SemaphoreOption interface{ applyTo(*semaphoreOptions) }
-
-type semaphoreOptions struct {
-	create createOptions
-	bound  int
-}
-
-// A Bound is an option: the value that Release does not raise a semaphore
-// beyond, as in Python's BoundedSemaphore. It belongs to the handle, not to the
-// semaphore.
-type Bound int
-
-func (b Bound) applyTo(o *semaphoreOptions) { o.bound = int(b) }
-
-func (c CreateOption) applyTo(o *semaphoreOptions) { c(&o.create) }
 
 // create makes a semaphore and opens s on it.
 func (s *Semaphore) create(name string, value, bound int, o createOptions) error {
@@ -99,8 +93,6 @@ func (s *Semaphore) create(name string, value, bound int, o createOptions) error
 // createNamed is create for a name that is checked.
 func (s *Semaphore) createNamed(n newName, value, bound int, o createOptions) error {
 	switch {
-	case o.sparse || o.layout != format.Offsets:
-		return invalid("Sparse and Layout are not for locks")
 	case bound < 1 || bound > sem.MaxValue:
 		return invalid("bound %d is not between 1 and %d", bound, sem.MaxValue)
 	case value < 0 || value > bound:
@@ -248,8 +240,8 @@ func (s *Semaphore) takeUpTo(n uint32) (taken uint32, err error) {
 }
 
 // Release puts a token back, or adds one, and wakes one of those who wait. It
-// refuses with [ErrNotAcquired] to raise the value above the [Bound], or above
-// 2147483647.
+// refuses with [ErrNotAcquired] to raise the value above its bound,
+// which without [CreateBoundedSemaphore] or [AttachBoundedSemaphore] is 2147483647.
 //
 // Among Go processes that is exact. Python looks at the value before it raises
 // it, so that the bound may be exceeded if a Python process releases at the
@@ -280,7 +272,7 @@ func (s *Semaphore) post(n uint32) bool {
 	return posted
 }
 
-// Reset raises the value from 0 to the [Bound], after those who had the tokens
+// Reset raises the value from 0 to the bound, after those who had the tokens
 // have died. It refuses, with an error that is [fs.ErrInvalid], if the value is
 // above 0 or if there is no bound. [Lock.Reset] says what it cannot know.
 func (s *Semaphore) Reset() (err error) {

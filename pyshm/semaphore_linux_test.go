@@ -47,14 +47,24 @@ func keep[H shared](t testing.TB) func(h H, err error) H {
 	}
 }
 
-func createLock(t testing.TB, opts ...pyshm.CreateOption) *pyshm.Lock {
+func createLock(t testing.TB, opts ...pyshm.LockOption) *pyshm.Lock {
 	t.Helper()
 	return keep[*pyshm.Lock](t)(pyshm.CreateLock(testName(t), opts...))
 }
 
-func createSemaphore(t testing.TB, value int, opts ...pyshm.SemaphoreOption) *pyshm.Semaphore {
+func createSemaphore(t testing.TB, value int, opts ...pyshm.LockOption) *pyshm.Semaphore {
 	t.Helper()
 	return keep[*pyshm.Semaphore](t)(pyshm.CreateSemaphore(testName(t), value, opts...))
+}
+
+// emptyBoundedSemaphore creates a bounded semaphore and takes all of its tokens.
+func emptyBoundedSemaphore(t testing.TB, bound int) *pyshm.Semaphore {
+	t.Helper()
+	s := keep[*pyshm.Semaphore](t)(pyshm.CreateBoundedSemaphore(testName(t), bound))
+	for range bound {
+		noError(t, s.Acquire(t.Context()))
+	}
+	return s
 }
 
 // attachLock attaches to a lock until the test ends.
@@ -218,12 +228,8 @@ func TestLockOptions(t *testing.T) {
 	if err := l.Unlink(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("unlinked the name of another lock: %v", err)
 	}
-	for what, opt := range map[string]pyshm.CreateOption{
-		"sparse": pyshm.Sparse(), "layout": pyshm.Layout(format.Sizes), "mode": pyshm.Mode(fs.ModeSetuid | 0o600),
-	} {
-		if _, err := pyshm.CreateLock(testName(t), opt); !errors.Is(err, fs.ErrInvalid) {
-			t.Errorf("%s: %v", what, err)
-		}
+	if _, err := pyshm.CreateLock(testName(t), pyshm.Mode(fs.ModeSetuid|0o600)); !errors.Is(err, fs.ErrInvalid) {
+		t.Errorf("more than permissions: %v", err)
 	}
 }
 
@@ -267,7 +273,7 @@ func TestReleaseIsExact(t *testing.T) {
 }
 
 func TestSemaphoreBound(t *testing.T) {
-	s := createSemaphore(t, 2, pyshm.Bound(2))
+	s := keep[*pyshm.Semaphore](t)(pyshm.CreateBoundedSemaphore(testName(t), 2))
 	if err := s.Release(); !errors.Is(err, pyshm.ErrNotAcquired) {
 		t.Errorf("beyond the bound: %v", err)
 	}
@@ -284,7 +290,7 @@ func TestSemaphoreBound(t *testing.T) {
 		noError(t, free.Release())
 	}
 	wantState(t, s, 3, 0)
-	bounded, err := pyshm.AttachSemaphore(s.Name(), pyshm.Bound(4))
+	bounded, err := pyshm.AttachBoundedSemaphore(s.Name(), 4)
 	noError(t, err)
 	defer bounded.Close()
 	noError(t, bounded.Release())
@@ -310,16 +316,13 @@ func TestSemaphoreArguments(t *testing.T) {
 		}
 	}
 	s := createSemaphore(t, 0, pyshm.Mode(0o640))
-	for _, bound := range []pyshm.Bound{0, -1, pyshm.Bound(tooLarge)} {
-		if _, err := pyshm.CreateSemaphore(testName(t), 0, bound); !errors.Is(err, fs.ErrInvalid) {
+	for _, bound := range []int{0, -1, tooLarge, math.MinInt} {
+		if _, err := pyshm.CreateBoundedSemaphore(testName(t), bound); !errors.Is(err, fs.ErrInvalid) {
 			t.Errorf("bound %d: %v", bound, err)
 		}
-		if _, err := pyshm.AttachSemaphore(s.Name(), bound); !errors.Is(err, fs.ErrInvalid) {
+		if _, err := pyshm.AttachBoundedSemaphore(s.Name(), bound); !errors.Is(err, fs.ErrInvalid) {
 			t.Errorf("attach with bound %d: %v", bound, err)
 		}
-	}
-	if _, err := pyshm.CreateSemaphore(testName(t), 3, pyshm.Bound(2)); !errors.Is(err, fs.ErrInvalid) {
-		t.Errorf("value above the bound: %v", err)
 	}
 }
 
@@ -348,7 +351,7 @@ func TestReset(t *testing.T) {
 	contend(t, 4, 500, l)
 	wantState(t, l, 1, 1)
 
-	bounded := createSemaphore(t, 0, pyshm.Bound(3))
+	bounded := emptyBoundedSemaphore(t, 3)
 	noError(t, bounded.Reset())
 	wantState(t, bounded, 3, 0)
 	unbounded := createSemaphore(t, 0)

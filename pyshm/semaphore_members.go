@@ -55,5 +55,3 @@ func each(semaphores []*Semaphore, f func(*Semaphore) error) (first error) {
 	}
 	return first
 }
-
-var errReplaceMembers = invalid("several names cannot be replaced in one step")

@@ -57,7 +57,7 @@ func sleepAsStrangers(args []string, _ <-chan struct{}) error {
 }
 
 func TestResetWakesAll(t *testing.T) {
-	s := createSemaphore(t, 0, pyshm.Bound(3))
+	s := emptyBoundedSemaphore(t, 3)
 	strangers := asleep(t, s, 3)
 	noError(t, s.Reset())
 	strangers.end(t)

@@ -51,13 +51,8 @@ var (
 // The segment lives until its name is unlinked and the last process detaches
 // from it, whatever becomes of this one.
 func Create(name string, size int, opts ...CreateOption) (*SharedMemory, error) {
-	const op = "create"
-	o := newCreateOptions(opts)
-	if o.layout != format.Offsets {
-		return nil, wrap(op, name, invalid("a block has no layout: Layout is for lists"))
-	}
-	m, err := create(segmentNames, name, content{size: size}, o)
-	return m, wrap(op, name, err)
+	m, err := create(segmentNames, name, content{size: size}, newCreateOptions(opts))
+	return m, wrap("create", name, err)
 }
 
 // Attach attaches to an existing segment, whoever made it. It changes nothing:

@@ -140,9 +140,6 @@ func TestCreateRefuses(t *testing.T) {
 			t.Errorf("size %d: %v", size, err)
 		}
 	}
-	if _, err := pyshm.Create(testName(t), 1, pyshm.Layout(format.Sizes)); !errors.Is(err, fs.ErrInvalid) {
-		t.Errorf("a block with a layout: %v", err)
-	}
 	if bits.UintSize == 64 { // else it may just fit
 		if _, err := pyshm.Create(testName(t), math.MaxInt, pyshm.Sparse()); !errors.Is(err, syscall.ENOMEM) {
 			t.Errorf("more than the address space: %v", err)

@@ -44,14 +44,16 @@ when it ends, and so the new memory, unless it runs under pyshm run.`,
 			return exactly("NAME")(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var opts []pyshm.CreateOption
+			var forBlock []pyshm.CreateOption
+			forList := []pyshm.ListOption{pyshm.Layout(format.Layout(layout))}
 			if replace {
-				opts = append(opts, pyshm.Replace())
+				forBlock = append(forBlock, pyshm.Replace())
+				forList = append(forList, pyshm.Replace())
 			}
 			if block > 0 {
-				return createBlock(cmd, args[0], int(block), opts)
+				return createBlock(cmd, args[0], int(block), forBlock)
 			}
-			return createList(cmd, args[0], args[1], append(opts, pyshm.Layout(format.Layout(layout))))
+			return createList(cmd, args[0], args[1], forList)
 		},
 	}
 	cmd.Flags().Var(&layout, "layout", "the list's byte layout: that of CPython 3.8, or of 3.9 and later")
@@ -69,7 +71,7 @@ func createBlock(cmd *cobra.Command, name string, size int, opts []pyshm.CreateO
 	return printName(cmd, m)
 }
 
-func createList(cmd *cobra.Command, name, literal string, opts []pyshm.CreateOption) error {
+func createList(cmd *cobra.Command, name, literal string, opts []pyshm.ListOption) error {
 	v, err := parseLiteral(cmd, literal)
 	if err != nil {
 		return err

@@ -62,7 +62,7 @@ func (c *Client) Create(ctx context.Context, size int, opts ...pyshm.CreateOptio
 // CreateList makes a list under a name that it chooses, and has the manager
 // track it: Python's SharedMemoryManager.ShareableList. [pyshm.CreateList] and
 // [Client.Create] say more.
-func (c *Client) CreateList(ctx context.Context, values []any, opts ...pyshm.CreateOption) (*pyshm.ShareableList, error) {
+func (c *Client) CreateList(ctx context.Context, values []any, opts ...pyshm.ListOption) (*pyshm.ShareableList, error) {
 	call, err := c.open(ctx)
 	if err != nil {
 		return nil, c.wrap("create list", "", err)

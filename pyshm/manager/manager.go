@@ -182,7 +182,7 @@ func (m *Manager) Create(ctx context.Context, size int, opts ...pyshm.CreateOpti
 
 // CreateList makes a list under a name that it chooses, and tracks it: Python's
 // SharedMemoryManager.ShareableList. [pyshm.CreateList] says more.
-func (m *Manager) CreateList(ctx context.Context, values []any, opts ...pyshm.CreateOption) (*pyshm.ShareableList, error) {
+func (m *Manager) CreateList(ctx context.Context, values []any, opts ...pyshm.ListOption) (*pyshm.ShareableList, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, wrap("create list", "", err)
 	}

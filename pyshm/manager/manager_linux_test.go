@@ -20,7 +20,7 @@ import (
 // tracker is what a Manager and a Client have in common.
 type tracker interface {
 	Create(ctx context.Context, size int, opts ...pyshm.CreateOption) (*pyshm.SharedMemory, error)
-	CreateList(ctx context.Context, values []any, opts ...pyshm.CreateOption) (*pyshm.ShareableList, error)
+	CreateList(ctx context.Context, values []any, opts ...pyshm.ListOption) (*pyshm.ShareableList, error)
 	Track(ctx context.Context, name string) error
 	Release(ctx context.Context, name string) error
 	Segments(ctx context.Context) ([]string, error)
