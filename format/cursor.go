@@ -5,8 +5,8 @@ import (
 	"runtime/debug"
 )
 
-// All yields the items in order, each read when its turn comes. An item that
-// cannot be read is yielded as its error; the iteration goes on.
+// All yields the items in order and reads each when its turn comes. For an item that
+// cannot be read it yields the error, and the iteration goes on.
 //
 // If debug.SetPanicOnFault is on for the goroutine that calls All, it is on
 // wherever an item is read, also on the goroutine of an [iter.Pull].
@@ -32,10 +32,11 @@ func (l *List) all(op string) iter.Seq2[any, error] {
 	}
 }
 
-// A Cursor reads the items of a list in order, one at a call: [List.All] for a
-// caller that has something to do around each read. It keeps the account of the
-// whole iteration: all items together wait no longer for a writer than one item
-// does, and are no larger than the list. One goroutine at a time may use it.
+// A Cursor reads the items of a list in order, one for each call of Next. It is
+// [List.All] for a caller that has something to do around each read. Its limits hold
+// for the whole iteration: all items together wait no longer for a writer than one
+// item does, and together they are no larger than the list. Only one goroutine at a
+// time may use a Cursor.
 type Cursor struct {
 	op    string
 	list  *List
@@ -50,9 +51,9 @@ func NewCursor(l *List) *Cursor { return &Cursor{op: "get", list: l, left: l.dat
 // More reports whether there is another item.
 func (c *Cursor) More() bool { return c.next < c.list.n }
 
-// Next reads the next item, or returns its error. Then it goes on to the one
-// after it, also where the read panics because memory is gone. Past the last item
-// the error is [ErrIndex].
+// Next reads the next item, or returns its error. In either case, and also if the read
+// panics because memory is gone, it moves on to the item after. Past the last item it
+// returns [ErrIndex].
 func (c *Cursor) Next() (any, error) {
 	i := c.next
 	c.next = min(i+1, c.list.n)
@@ -69,8 +70,8 @@ func (c *Cursor) Next() (any, error) {
 	return v, itemErr(c.op, i, err)
 }
 
-// panickingNext is Next with SetPanicOnFault, which is not for the code of the
-// caller between two items.
+// panickingNext is Next with SetPanicOnFault on. It is off again for the caller's code
+// between two items.
 func (c *Cursor) panickingNext() (any, error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	return c.Next()

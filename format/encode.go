@@ -8,14 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// Options change how a list is laid out. nil and the zero value mean what
-// CPython 3.9 and later read.
+// Options change how a list is laid out. nil and the zero value mean the layout of
+// CPython 3.9 and later.
 type Options struct {
 	Layout Layout // the zero value is Offsets
 
-	// CPythonSlots sizes str slots by code points and cuts what does not fit,
-	// exactly as CPython does, and accepts values ending in NUL, which readers
-	// strip. It loses data, and is for comparing bytes with CPython's.
+	// CPythonSlots loses data. It is for comparing bytes with CPython's. It sizes str
+	// slots by code points and cuts a str that does not fit, exactly as CPython does.
+	// It accepts values ending in NUL, which readers strip.
 	CPythonSlots bool
 }
 
@@ -31,9 +31,9 @@ func Size(values []any, opts *Options) (int, error) {
 // Encode returns a list of the values, in an 8-byte aligned buffer that
 // [Attach] takes. Items may be of the types in the package's table, or [Sized].
 //
-// Slots have the size that CPython gives them, except that a str which CPython
-// would cut, because it counts code points and not bytes, gets the bytes it
-// needs. Every Python reads such a slot back whole.
+// Slots have the size that CPython gives them, with one exception. CPython counts code
+// points instead of bytes, and so would cut some strs. Such a str gets a slot with
+// room for all its bytes, and every Python reads it back whole.
 func Encode(values []any, opts *Options) ([]byte, error) {
 	e, err := NewEncoder(values, opts)
 	if err != nil {
@@ -44,30 +44,31 @@ func Encode(values []any, opts *Options) ([]byte, error) {
 	return s.buf, nil
 }
 
-// An Encoder writes a list out piece by piece, for lists too large to hold in
-// memory twice. It keeps the values it was made from, which must not change
-// until it is done.
+// An Encoder writes a list piece by piece, for lists too large to hold in memory
+// twice. It keeps the values it was made from. They must not change until the Encoder
+// is done.
 type Encoder struct {
 	at     func(i int) (item, error)
 	slots  []plannedSlot
 	layout Layout
-	exact  bool // as CPython, see Options.CPythonSlots
+	exact  bool // Options.CPythonSlots
 	size   int
 }
 
-// A plannedSlot is what the header says of an item.
+// A plannedSlot is the size and kind that the header will have for an item.
 type plannedSlot struct {
 	size uint32
 	kind Kind
 }
 
-// NewEncoder checks all the values: an Encoder that was made can be written.
+// NewEncoder returns an Encoder of the values. It checks all of them, so that writing
+// cannot fail because of a value.
 func NewEncoder(values []any, opts *Options) (*Encoder, error) {
 	return newEncoder(len(values), func(i int) (item, error) { return sizedItemOf(values[i]) }, opts)
 }
 
-// NewEncoderOf is NewEncoder for values of one type, which saves putting each
-// into an interface.
+// NewEncoderOf is NewEncoder for values of one type. It saves putting each value into
+// an interface.
 func NewEncoderOf[T int64 | float64 | bool | string | []byte](values []T, opts *Options) (*Encoder, error) {
 	var at func(i int) (item, error)
 	switch vs := any(values).(type) {
@@ -152,7 +153,7 @@ func (e *Encoder) check(it item) error {
 	return nil
 }
 
-// length is what Python's len says of a str or bytes.
+// length returns the same as Python's len for a str or bytes.
 func (it item) length() int {
 	if it.kind == Str {
 		return utf8.RuneCount(it.text)
@@ -171,7 +172,7 @@ func (e *Encoder) slotSize(it item) int {
 	return max(size, (it.capacity+wordSize-1)/wordSize*wordSize)
 }
 
-// slotFor is CPython's size of a slot for text of length n: the next multiple
+// slotFor returns CPython's size of a slot for text of length n: the next multiple
 // of 8 above n.
 func slotFor(n int) int { return wordSize * (n/wordSize + 1) }
 
@@ -191,7 +192,7 @@ func (e *Encoder) encode(s *sink) {
 	s.word(uint64(len(e.slots)))
 	e.encodeTable(s)
 	for i, slot := range e.slots {
-		it, _ := e.at(i) // newEncoder has seen that there is no error
+		it, _ := e.at(i) // newEncoder has checked the error
 		if !slot.kind.isText() {
 			s.word(it.bits)
 			continue

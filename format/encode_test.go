@@ -61,12 +61,12 @@ func TestEncodeNilOptions(t *testing.T) {
 	}
 }
 
-// A slot has the next multiple of 8 above the length, in code points as
-// CPython counts a str, unless the text has more bytes than that.
+// The size of a slot is the next multiple of 8 above the length, in code points as
+// CPython counts a str. Text with more bytes gets a larger slot.
 func TestEncodeSlots(t *testing.T) {
 	for _, tt := range []struct {
 		value any
-		want  string // the format, which tells the slot's size
+		want  string // the format, which holds the slot's size
 	}{
 		{"", "8s"},
 		{[]byte{}, "8s"},
@@ -109,7 +109,7 @@ func TestEncodeSlots(t *testing.T) {
 	}
 }
 
-// What CPython 3.8 to 3.15 store of n equal characters: see LAYOUT.md.
+// Which bytes CPython 3.8 to 3.15 store for n equal characters: see LAYOUT.md.
 func TestCPythonSlots(t *testing.T) {
 	for _, tt := range []struct {
 		char    string
@@ -222,8 +222,8 @@ func TestEncodeUnknownLayout(t *testing.T) {
 	}
 }
 
-// Pieces end where the buffer is full, so text longer than it and text across
-// its end both matter.
+// Pieces end where the buffer is full. So two cases matter: text longer than the
+// buffer, and text across its end.
 func TestEncoderWriteTo(t *testing.T) {
 	inLayouts(t, func(t *testing.T, layout format.Layout) {
 		values := []any{strings.Repeat("x", 64<<10-20), 1, strings.Repeat("y", 200_000), nil, format.Sized{Value: "z", Capacity: 300_000}}
@@ -257,7 +257,7 @@ func TestEncoderWriteToFails(t *testing.T) {
 	}
 }
 
-// limitedWriter takes so many bytes and no more.
+// limitedWriter takes that many bytes and no more.
 type limitedWriter struct{ left, calls int }
 
 func (w *limitedWriter) Write(b []byte) (int, error) {

@@ -16,9 +16,9 @@ import (
 )
 
 // An enemy overwrites the words of a list at full speed, header and data alike,
-// while goroutines use every method: nothing panics, leaves the buffer or takes
-// long. The memory is mapped, because the race detector would rightly object to
-// such use of its own.
+// while goroutines call every method. No call panics, leaves the buffer or takes
+// long. The memory is mapped, because the race detector would rightly report such use
+// of Go's own memory.
 func TestEnemy(t *testing.T) {
 	inLayouts(t, func(t *testing.T, layout format.Layout) {
 		b := encode(t, layout, 1, 1.5, true, nil, "text", []byte("bytes"), format.Sized{Value: "longer", Capacity: 200})
@@ -36,7 +36,7 @@ func TestEnemy(t *testing.T) {
 				off := 8 * r.IntN(p.codes/8)
 				v := evil[r.IntN(len(evil))]
 				if r.IntN(3) == 0 {
-					v = getWord(b, off) // so that much is right, most of the time
+					v = getWord(b, off) // so that most words are right, most of the time
 				}
 				atomic.StoreInt64((*int64)(unsafe.Pointer(&buf[off])), v)
 			}
@@ -72,7 +72,7 @@ func TestEnemy(t *testing.T) {
 	})
 }
 
-// All and Values yield no more text than there are bytes, also while an enemy
+// All and Values yield no more text than the list has bytes, even while an enemy
 // changes where slots end.
 func TestEnemyOfTable(t *testing.T) {
 	b := encode(t, format.Offsets, slices.Repeat([]any{strings.Repeat("a", 992)}, 20)...)
@@ -83,7 +83,7 @@ func TestEnemyOfTable(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		table := unsafe.Slice((*int64)(unsafe.Pointer(&buf[8])), l.Len()+1)
-		for i := 0; i < l.Len(); i += 2 { // that of the text between the slot's start and the end of all
+		for i := 0; i < l.Len(); i += 2 { // the format for all text from the slot's start to the end of the data
 			setHeader(buf, format.Offsets, i, fmt.Sprintf("%ds", table[l.Len()]-table[i]), 1)
 		}
 		ends := [2][]int64{slices.Clone(table), slices.Repeat(table[l.Len():], l.Len())}
@@ -107,7 +107,7 @@ func TestEnemyOfTable(t *testing.T) {
 	wg.Wait()
 }
 
-// A number is read and changed among stores by others, however many there are.
+// A number can be read and changed however often others store to it at the same time.
 func TestEnemyOfOneInt(t *testing.T) {
 	buf := newFence(t, 64).atStart(encode(t, format.Offsets, 0), 0)
 	l := attach(t, buf)

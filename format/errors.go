@@ -8,13 +8,13 @@ import (
 )
 
 // The reasons of this package's errors. Every error is an [*Error] around one
-// of these, or around a [*CorruptError] that says which bytes are wrong.
+// of these, or around a [*CorruptError] that names the bytes that are wrong.
 var (
-	// ErrCorrupt: the bytes are not those of a list, or no longer.
+	// ErrCorrupt: the bytes are not a list, or are one no longer.
 	ErrCorrupt = errors.New("not a valid ShareableList")
 	// ErrIncomplete: another process is still creating the list, or gave up
-	// half-way: no bytes at all, no items but bytes behind the header, or a table
-	// or formats that are not written yet.
+	// half-way. The buffer has no bytes at all, or no items but bytes behind the
+	// header, or a table or formats that are not written yet.
 	ErrIncomplete = errors.New("the list is not complete yet")
 	// ErrUnaligned: Attach needs a buffer that begins at a multiple of 8.
 	ErrUnaligned = errors.New("the buffer is not 8-byte aligned")
@@ -30,27 +30,27 @@ var (
 	ErrTooLong = errors.New("value exceeds the slot")
 	// ErrTooLarge: the str or bytes exceeds what any list can hold ([MaxText]).
 	ErrTooLarge = errors.New("value too large")
-	// ErrTrailingNUL: the str or bytes ends in NUL, which readers strip.
+	// ErrTrailingNUL: the str or bytes ends in a NUL, and readers strip NULs there.
 	ErrTrailingNUL = errors.New("value ends in NUL, which Python would strip")
 	// ErrUTF8: the str is not valid UTF-8.
 	ErrUTF8 = errors.New("str is not valid UTF-8")
-	// ErrBusy: for about 5 ms the item was in the middle of a write. It is written
-	// without pause, or its writer died, or two without a common lock wrote it at
-	// the same time; a Set mends the latter two.
+	// ErrBusy: for about 5 ms the item was in the middle of a write. A process writes
+	// it without pause, or its writer died, or two writers without a common lock
+	// wrote it at the same time. A Set mends the item in the last two cases.
 	ErrBusy = errors.New("item is being written")
 	// ErrReadOnly: the list was attached with AttachReadOnly. It is an
 	// [fs.ErrPermission].
 	ErrReadOnly = fmt.Errorf("the list is read-only: %w", fs.ErrPermission)
 	// ErrNotFound: Index found no equal item.
 	ErrNotFound = errors.New("value is not in the list")
-	// ErrSyntax: ParseRepr does not know what stands there.
+	// ErrSyntax: the text is not a literal that ParseRepr reads.
 	ErrSyntax = errors.New("invalid literal")
 )
 
-// An Error says which operation failed, on which item, and why.
+// An Error records which operation failed, on which item, and why.
 type Error struct {
 	Op    string // "attach", "get", "set", "encode", …
-	Index int    // the item, -1 if it is not about one
+	Index int    // the item, -1 if the error is not about a single item
 	Err   error
 }
 
@@ -63,13 +63,13 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// A CorruptError says which part of the bytes cannot be right. It wraps
-// [ErrCorrupt]. In the table it is the entry where an item's slot begins, though
-// the next one, where it ends, may be the wrong one.
+// A CorruptError names the part of the bytes that cannot be right. It wraps
+// [ErrCorrupt]. For a slot it names the table entry where the slot begins. The next
+// entry, where the slot ends, may be the wrong one.
 type CorruptError struct {
 	Field  string // "size", "count", "table", "format" or "code"
 	Index  int    // the entry or item, -1 where the field has only one
-	Offset int    // where it stands, in bytes from the start of the buffer
+	Offset int    // of the field, in bytes from the start of the buffer
 	Reason string
 }
 
@@ -83,7 +83,7 @@ func (e *CorruptError) Error() string {
 
 func (e *CorruptError) Unwrap() error { return ErrCorrupt }
 
-// itemErr returns nil for nil, so that it can wrap a result.
+// itemErr returns nil if err is nil, so that a caller can wrap any result.
 func itemErr(op string, i int, err error) error {
 	if err == nil {
 		return nil
@@ -91,10 +91,10 @@ func itemErr(op string, i int, err error) error {
 	return &Error{Op: op, Index: i, Err: err}
 }
 
-// listErr is itemErr for what is not about one item.
+// listErr is itemErr for an error that does not concern a single item.
 func listErr(op string, err error) error { return itemErr(op, -1, err) }
 
-// excerpt returns s for a message, or its beginning if it is long.
+// excerpt returns s for an error message, cut to its beginning if s is long.
 func excerpt(s string) string {
 	const limit = 60
 	if len(s) <= limit {

@@ -10,7 +10,7 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// Every reason, once, with the words that a user reads.
+// Every reason, once, with the message that a user reads.
 func TestErrors(t *testing.T) {
 	var (
 		values   = []any{1, "text", true}
@@ -51,7 +51,7 @@ func TestErrors(t *testing.T) {
 		{get(badText), format.ErrUTF8, `format: get item 1: str is not valid UTF-8`},
 		{get(busy), format.ErrBusy, `format: get item 1: item is being written: format " ", back-transform code 1`},
 		{movedList.Check, format.ErrCorrupt, `format: check: not a valid ShareableList: count at offset 0: 2, but it was 3 at attach`},
-		{attachErr(align(make([]byte, 5))), format.ErrCorrupt, `format: attach: not a valid ShareableList: size at offset 0: no list has 5 bytes`},
+		{attachErr(align(make([]byte, 5))), format.ErrCorrupt, `format: attach: not a valid ShareableList: size at offset 0: no list has a size of 5 bytes`},
 		{attachErr(nil), format.ErrIncomplete, `format: attach: the list is not complete yet: it has no bytes`},
 		{attachErr(align(make([]byte, 64))), format.ErrIncomplete, `format: attach: the list is not complete yet: the count is 0 in 64 bytes`},
 		{attachErr(corrupt[1:]), format.ErrUnaligned, `format: attach: the buffer is not 8-byte aligned`},
@@ -75,7 +75,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// Errors carry what a program needs to know as fields.
+// Errors have fields for the facts that a program needs.
 func TestErrorFields(t *testing.T) {
 	buf := encode(t, format.Offsets, 1, 2)
 	setHeader(buf, format.Offsets, 1, "z", 0)

@@ -41,7 +41,7 @@ func ExampleAttach() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// The list is buf itself: what one sets, all who share buf read.
+	// The list is buf itself: an item set through one List is read through all others.
 	here, err := format.Attach(buf)
 	if err != nil {
 		log.Fatal(err)
@@ -136,5 +136,5 @@ func ExampleParseRepr() {
 	fmt.Println(err)
 	// Output:
 	// []interface {}{1, 2.5, "it's", []uint8{0x0}, interface {}(nil), -Inf} <nil>
-	// format: parse: invalid literal at offset 0: "__import__" is no Python literal
+	// format: parse: invalid literal at offset 0: "__import__" is not a Python literal
 }

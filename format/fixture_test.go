@@ -19,7 +19,7 @@ import (
 	"github.com/pyshm-go/pyshm/internal/pyvalue"
 )
 
-// fixtures is a folder of testdata, which its README.md describes.
+// fixtures is a folder of testdata. The README.md there describes it.
 type fixtures struct {
 	dir    string
 	layout format.Layout
@@ -32,7 +32,7 @@ type fixtures struct {
 	Patches   []fixture
 }
 
-// A fixture is a case of any of the four lists; each has some of the members.
+// A fixture is a case of any of the four lists. Each list uses some of the members.
 type fixture struct {
 	Name   string
 	Expr   string
@@ -82,8 +82,8 @@ func forFixtures(t *testing.T, test func(t *testing.T, f *fixtures)) {
 	}
 }
 
-// file returns the bytes of a list, 8-byte aligned, or nil for one that is
-// recorded by its hash alone.
+// file returns the bytes of a list, 8-byte aligned, or nil for a list of which only
+// the hash is recorded.
 func (f *fixtures) file(t *testing.T, c fixture) []byte {
 	t.Helper()
 	if c.File == "" {
@@ -99,7 +99,7 @@ func (f *fixtures) file(t *testing.T, c fixture) []byte {
 	return aligned(data)
 }
 
-// before returns the bytes that a set begins with: those of a list, or what an
+// before returns the bytes before a set: the bytes of a list, or the bytes that an
 // earlier set left.
 func (f *fixtures) before(t *testing.T, name string) []byte {
 	t.Helper()
@@ -139,7 +139,7 @@ func value(t *testing.T, raw json.RawMessage) any {
 	return v
 }
 
-// values returns what was passed to ShareableList.
+// values returns the values that were passed to ShareableList.
 func (c fixture) values(t *testing.T) []any {
 	t.Helper()
 	values := value(t, c.Values).([]any)
@@ -167,7 +167,7 @@ func identical(a, b any) bool {
 	return a == b
 }
 
-// checkRead compares what Go and Python read in one item.
+// checkRead compares the values that Go and Python read from one item.
 func checkRead(t *testing.T, l *format.List, i int, python json.RawMessage) {
 	t.Helper()
 	got, err := l.Get(i)
@@ -213,7 +213,7 @@ func TestFixturesDecode(t *testing.T) {
 	})
 }
 
-// checkDecode compares Decode with what is read in place.
+// checkDecode compares the values from Decode with the values read in place.
 func checkDecode(t *testing.T, l *format.List, data []byte) {
 	t.Helper()
 	want, wantErr := l.Values()
@@ -245,7 +245,7 @@ func TestFixturesEncode(t *testing.T) {
 				if c.Kept {
 					checkBytes(t, "without CPythonSlots", data, f, c)
 				}
-				// Also where Python cuts them, Go does not.
+				// Where Python cuts the values, Go still does not.
 				got, err := format.Decode(data)
 				if err != nil || !slices.EqualFunc(values, got, identical) {
 					t.Errorf("Go does not keep the values: %.200q, %v", got, err)
@@ -285,14 +285,14 @@ type (
 	myBytes []byte
 )
 
-// A goCase is what comes closest in Go to a Python value that has no spelling in
-// the manifest, and why Go refuses it. The zero goCase: Go has nothing like it.
+// A goCase is the Go value closest to a Python value that has no spelling in the
+// manifest, and the reason why Go refuses it. In the zero goCase, Go has no such value.
 type goCase struct {
 	value any
 	err   error
 }
 
-// refusedItems are those of the refused lists, by name.
+// refusedItems holds the items of the refused lists, by the list's name.
 var refusedItems = map[string]goCase{
 	"int-2e63":               {uint64(1 << 63), format.ErrRange},
 	"int-2e63-later":         {uint64(1 << 63), format.ErrRange},
@@ -321,7 +321,7 @@ var refusedItems = map[string]goCase{
 	"type-array":             {[]int8{'a'}, format.ErrType},
 	"type-type":              {},
 	"type-ellipsis":          {},
-	// How Python calls its constructor is not Go's concern.
+	// Calls of Python's constructor have no counterpart in Go.
 	"sequence-generator": {},
 	"sequence-map":       {},
 	"sequence-iterator":  {},
@@ -367,8 +367,8 @@ func checkEncodeRefuses(t *testing.T, values []any, layout format.Layout, want e
 	}
 }
 
-// setItems are what the sets assign where the manifest has no value, by
-// expression. Python takes the two subclasses and stores what they hold.
+// setItems holds the values that the sets assign where the manifest has no value, by
+// expression. Python takes the two subclasses and stores the values that they hold.
 var setItems = map[string]goCase{
 	"2**63":            {uint64(1 << 63), format.ErrRange},
 	"-2**63 - 1":       {},
@@ -381,7 +381,7 @@ var setItems = map[string]goCase{
 	"Bytes(b'ab')":     {myBytes("ab"), format.ErrType},
 }
 
-// setErrors are Go's answers where Python refuses a value that Go has too.
+// setErrors holds Go's errors where Python refuses a value that Go has too.
 var setErrors = map[string]error{"ValueError": format.ErrTooLong, "IndexError": format.ErrIndex}
 
 func TestFixturesSet(t *testing.T) {
@@ -390,7 +390,7 @@ func TestFixturesSet(t *testing.T) {
 			t.Run(c.Name, func(t *testing.T) {
 				before := f.before(t, c.Before)
 				if c.Index < 0 {
-					// Go refuses what Python counts from the end.
+					// Go refuses the index, Python counts it from the end.
 					checkSetRefuses(t, before, c.Index, 5, format.ErrIndex)
 					c.Index += attach(t, before).Len()
 				}

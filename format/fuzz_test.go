@@ -16,13 +16,13 @@ import (
 )
 
 // Fuzzing puts arbitrary bytes between inaccessible pages and calls everything
-// that reads or writes them. Besides a panic or a fault, it is an error if a
-// call allocates more than the buffer justifies, if a refused write changes a
-// byte, or an accepted one a byte that is not its own.
+// that reads or writes them. A target fails on a panic or a fault. It also fails if a
+// call allocates more than the buffer justifies, if a refused write changes a byte, or
+// if an accepted write changes a byte of another item.
 //
 //	go test ./format -run '^$' -fuzz FuzzAttachRead -fuzztime 1000000x -fuzzminimizetime 1x
 
-// room is how long the buffers under test are at most.
+// room is the greatest length of a buffer under test.
 const room = 4 << 10
 
 // FuzzDecode reads the same bytes at every alignment, at both ends of the room,
@@ -48,8 +48,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzAttachRead calls every method that reads, for every item, and measures
-// what one of them allocates.
+// FuzzAttachRead calls every method that reads, for every item, and measures how much
+// one of the methods allocates.
 func FuzzAttachRead(f *testing.F) {
 	seeds := 0
 	addLists(f, func(b []byte) {
@@ -63,9 +63,9 @@ func FuzzAttachRead(f *testing.F) {
 	})
 }
 
-// alignedInside returns a copy of data at one end of the room, as near as
-// alignment lets it, or one that is cut to end with the room; and where in the
-// room it begins.
+// alignedInside returns a copy of data and where in the room the copy begins. The copy
+// lies at one end of the room, as near as its alignment allows, or it is cut to end
+// with the room.
 func alignedInside(f *fence, data []byte, place byte) (buf []byte, start int) {
 	data = data[:min(len(data), room)]
 	end := len(f.inside())
@@ -81,7 +81,7 @@ func alignedInside(f *fence, data []byte, place byte) (buf []byte, start int) {
 	}
 }
 
-// A reader is a method under test, with the arguments that matter.
+// A reader is a method under test, with arguments for it.
 type reader struct {
 	name string
 	call func(l *format.List, i int)
@@ -159,8 +159,8 @@ func readEverything(t *testing.T, buf []byte, method, item int) {
 	checkAllocation(t, r.name, 8*len(buf), func() { r.call(l, i) })
 }
 
-// checkRoundTrip encodes what was read, which gives the same values again. Only
-// a slot filled to its last byte can hold more than Encode takes.
+// checkRoundTrip encodes the values that were read, and checks that they decode to the
+// same values again. Encode can only refuse a value from a slot filled to its last byte.
 func checkRoundTrip(t *testing.T, l *format.List, values []any) {
 	buf, err := format.Encode(values, &format.Options{Layout: l.Layout()})
 	if err != nil {
@@ -173,8 +173,8 @@ func checkRoundTrip(t *testing.T, l *format.List, values []any) {
 	}
 }
 
-// A writer is a write under test. want is what the item reads as afterwards, or
-// nil for those that are judged by the bytes they change alone.
+// A writer is a write under test. want is the value that the item has afterwards, or
+// nil for a writer that is judged only by the bytes it changes.
 type writer struct {
 	name string
 	call func(l *format.List, i int) error
@@ -210,8 +210,7 @@ var writers = []writer{
 	}, 5},
 }
 
-// FuzzAttachWrite carries out the writes that script asks for: pairs of a
-// writer and an item.
+// FuzzAttachWrite carries out the writes in script: pairs of a writer and an item.
 func FuzzAttachWrite(f *testing.F) {
 	seeds := 0
 	addLists(f, func(b []byte) {
@@ -229,7 +228,7 @@ func FuzzAttachWrite(f *testing.F) {
 	})
 }
 
-// writeScript writes to buf, which begins at start in the bytes around it.
+// writeScript carries out script on buf, which begins at start in the bytes around it.
 func writeScript(t *testing.T, buf, around []byte, start int, script []byte) {
 	l, err := format.AttachPatiently(buf, 0)
 	if err != nil {
@@ -260,8 +259,8 @@ func checkWritten(t *testing.T, w writer, l *format.List, i int) {
 	}
 }
 
-// forgetItem makes the bytes of item i in before those that are there now: its
-// slot, its format word and its code.
+// forgetItem copies the current bytes of item i into before: its slot, its format word
+// and its code.
 func forgetItem(before, buf []byte, l *format.List, i int) {
 	slot, err := l.Slot(i)
 	if err != nil {
@@ -273,8 +272,8 @@ func forgetItem(before, buf []byte, l *format.List, i int) {
 	before[p.codes+i] = buf[p.codes+i]
 }
 
-// FuzzParseRepr parses arbitrary text. What it accepts, Repr prints in a form
-// that means the same.
+// FuzzParseRepr parses arbitrary text. For every accepted text, Repr prints a text that
+// means the same.
 func FuzzParseRepr(f *testing.F) {
 	for _, tt := range reprs {
 		f.Add(tt.repr)
@@ -303,9 +302,8 @@ func FuzzParseRepr(f *testing.F) {
 	})
 }
 
-// checkAllocation fails if call allocates more than limit and 4 KiB. The
-// runtime counts what other goroutines allocate too, so the least of a few
-// calls counts.
+// checkAllocation fails if call allocates more than limit and 4 KiB. The runtime also
+// counts the allocations of other goroutines, so the smallest of a few calls counts.
 func checkAllocation(t *testing.T, name string, limit int, call func()) {
 	limit += 4 << 10
 	var least uint64 = math.MaxUint64
@@ -321,7 +319,7 @@ func checkAllocation(t *testing.T, name string, limit int, call func()) {
 	t.Errorf("%s allocates %d bytes, more than %d", name, least, limit)
 }
 
-// addLists adds lists of both layouts, whole and damaged, and what real Pythons
+// addLists adds lists of both layouts, whole and damaged, and lists that real Pythons
 // wrote.
 func addLists(f *testing.F, add func(b []byte)) {
 	for _, layout := range []format.Layout{format.Offsets, format.Sizes} {

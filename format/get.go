@@ -10,8 +10,8 @@ import (
 	"github.com/pyshm-go/pyshm/internal/words"
 )
 
-// Get returns item i as the package's table says. A str or bytes is a copy,
-// without the NULs at its end.
+// Get returns item i, as the Go type in the package's table. A str or bytes is a
+// copy, without the NULs at its end.
 func (l *List) Get(i int) (any, error) {
 	at, err := l.span(i)
 	var v any
@@ -32,7 +32,7 @@ func (l *List) get(i int, at span, pause *backoff) (v any, err error) {
 	return v, nil
 }
 
-// value reads the slot as its header says.
+// value reads the slot as the kind in its header.
 func (l *List) value(h header) (any, error) {
 	switch h.kind {
 	case None:
@@ -47,7 +47,7 @@ func (l *List) value(h header) (any, error) {
 		return bytes.Clone(l.text(h)), nil
 	default:
 		s := string(l.text(h))
-		if !utf8.ValidString(s) { // of the copy: memory may change
+		if !utf8.ValidString(s) { // check the copy: memory may change
 			return nil, ErrUTF8
 		}
 		return s, nil
@@ -88,9 +88,9 @@ func (l *List) Bool(i int) (bool, error) {
 	return bits&boolByte != 0, err
 }
 
-// peek reads the word of item i, if at the first look it has the given format,
-// that of a number or bool, and all the rest is right. It is the short way for
-// the usual case; when it fails, number finds out why.
+// peek reads the word of item i, if at the first look the item has the given format,
+// of a number or bool, and a valid slot and code. It is the short way for the usual
+// case. When it fails, number finds out why.
 func (l *List) peek(i int, format uint64) (bits uint64, ok bool) {
 	if uint(i) >= uint(len(l.formats)) {
 		return 0, false
@@ -147,8 +147,8 @@ func (l *List) Bytes(i int) ([]byte, error) {
 	return c, nil
 }
 
-// AppendStr appends item i, which must be a str, to dst: [List.Str] without an
-// allocation if dst has room. On error it returns dst as it was.
+// AppendStr appends item i, which must be a str, to dst. Unlike [List.Str] it
+// allocates nothing if dst has room. On error it returns dst unchanged.
 func (l *List) AppendStr(dst []byte, i int) ([]byte, error) {
 	out := dst
 	err := l.readText(i, Str, func(b []byte) { out = append(dst, b...) })
@@ -161,8 +161,8 @@ func (l *List) AppendStr(dst []byte, i int) ([]byte, error) {
 	return out, nil
 }
 
-// readText hands the text of item i, which must be of kind k, to use, once or
-// several times: the last time counts.
+// readText calls use with the text of item i, which must be of kind k, once or
+// several times. The last call counts.
 func (l *List) readText(i int, k Kind, use func(b []byte)) error {
 	var pause backoff
 	return l.reread(i, &pause, func(h header) error {
@@ -174,8 +174,8 @@ func (l *List) readText(i int, k Kind, use func(b []byte)) error {
 	})
 }
 
-// RawBytes returns a copy of the whole slot of item i, of any kind, with the
-// NULs at its end and whatever a longer value has left there.
+// RawBytes returns a copy of the whole slot of item i, of any kind. It includes the
+// NULs at the slot's end and the bytes that a longer value has left there.
 func (l *List) RawBytes(i int) ([]byte, error) {
 	at, err := l.span(i)
 	if err != nil {
@@ -184,7 +184,7 @@ func (l *List) RawBytes(i int) ([]byte, error) {
 	return bytes.Clone(l.slotBytes(at)), nil
 }
 
-// Values returns all the items, or the error of the first that cannot be read.
+// Values returns all the items, or the error of the first item that cannot be read.
 func (l *List) Values() ([]any, error) { return l.values("get") }
 
 func (l *List) values(op string) ([]any, error) {
@@ -203,7 +203,7 @@ func (l *List) values(op string) ([]any, error) {
 
 // CopyInts copies the items from index from on into dst, until dst is full or
 // the list ends, and returns how many it copied. It stops with an error at the
-// first item that is not an int. from may be the list's length.
+// first item of another kind than int. from may be the list's length.
 func (l *List) CopyInts(dst []int64, from int) (int, error) {
 	return copyNumbers(l, dst, from, Int, func(bits uint64) int64 { return int64(bits) })
 }

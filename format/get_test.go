@@ -11,7 +11,7 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// Every way to read a list gives the values it was made of.
+// Every way to read a list returns the values that the list was made of.
 func TestRead(t *testing.T) {
 	want := everyKind()
 	inLayouts(t, func(t *testing.T, layout format.Layout) {
@@ -111,8 +111,8 @@ func TestGettersRefuseOtherKinds(t *testing.T) {
 	}
 }
 
-// Everything that takes an index refuses the ones that Python counts from the
-// end and those beyond it.
+// Every method that takes an index refuses a negative one, which Python counts from
+// the end, and one beyond the end.
 func TestIndices(t *testing.T) {
 	methods := map[string]func(l *format.List, i int) error{
 		"Get":       func(l *format.List, i int) error { _, err := l.Get(i); return err },
@@ -152,7 +152,7 @@ func TestIndices(t *testing.T) {
 	})
 }
 
-// beyond is i, but 1 more where i is the length: CopyInts may begin there.
+// beyond returns i, but 1 more where i is the length: CopyInts may begin there.
 func beyond(l *format.List, i int) int {
 	if i == l.Len() {
 		return i + 1
@@ -183,7 +183,7 @@ func TestFloatBits(t *testing.T) {
 	}
 }
 
-// What Python's struct ignores, Go ignores too.
+// Go ignores the same bytes that Python's struct ignores.
 func TestReadingRules(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -234,7 +234,7 @@ func TestReadingRules(t *testing.T) {
 	}
 }
 
-// CPython stores cut characters; reading them is an error there too.
+// CPython stores cut characters. Reading them is an error in Python and in Go.
 func TestReadInvalidUTF8(t *testing.T) {
 	buf, err := format.Encode([]any{"€€€", 1}, &format.Options{CPythonSlots: true})
 	if err != nil {

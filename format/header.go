@@ -8,7 +8,7 @@ import (
 	"github.com/pyshm-go/pyshm/internal/words"
 )
 
-// A header is one look at what memory says of an item.
+// A header is the state of an item's header in memory at one look.
 type header struct {
 	span
 	word uint64
@@ -55,14 +55,14 @@ func (l *List) unfit(i int, word uint64, code int8, v verdict) error {
 	}
 }
 
-// unchanged reports whether the header of item i is still h. A value that was
-// read in between belongs to it, as far as can be known without a lock.
+// unchanged reports whether the header of item i is still h. If so, a value read in
+// between belongs to h, as far as a reader without a lock can know.
 func (l *List) unchanged(i int, h header) bool {
 	return words.Load64(&l.formats[i]) == h.word && l.codes[i] == h.code
 }
 
-// reread calls read with the settled header of item i, again and again until
-// the header is the same afterwards.
+// reread calls read with the settled header of item i, and repeats this until the
+// header is the same after the call.
 func (l *List) reread(i int, pause *backoff, read func(h header) error) error {
 	at, err := l.span(i)
 	if err != nil {
@@ -83,15 +83,15 @@ func (l *List) reread(i int, pause *backoff, read func(h header) error) error {
 //	   Store64 comes last       header again
 //	format = new
 //
-// A read that gets a byte of the new text sees the blank, or what came after it,
-// at its second look: the blank was stored before that byte, and the second look
-// comes after the byte was loaded. A read whose first look sees the new format gets
-// the new code and text. Mixed text passes for whole only if a complete Set comes
-// between the two looks and ends with the same header.
+// A read that gets a byte of the new text sees the blank, or a later format, at its
+// second look: the blank was stored before that byte, and the second look comes after
+// the byte was loaded. A read whose first look sees the new format gets the new code
+// and text. Mixed text is taken for whole text only if a complete Set comes between
+// the two looks and ends with the same header.
 //
-// The text is copied by plain loads and stores, which on arm64 do not keep their
-// place beside atomic ones: hence the barriers. A number is loaded and stored
-// atomically, and peek needs no barrier.
+// The text is copied by plain loads and stores. On arm64 these can move past atomic
+// ones, hence the barriers. A number is loaded and stored atomically, so peek needs no
+// barrier.
 func (l *List) rereadSlot(i int, at span, pause *backoff, read func(h header) error) error {
 	for {
 		h, err := l.headerOf(i, at, pause)
@@ -113,10 +113,10 @@ func (l *List) rereadSlot(i int, at span, pause *backoff, read func(h header) er
 var errChanging = fmt.Errorf("%w: its header keeps changing", ErrBusy)
 
 // A backoff passes the time until an item has settled: it spins, then yields,
-// then sleeps. One backoff serves a whole operation, so that its waits for many
-// broken items do not add up: once its time is spent it waits no more.
+// then sleeps. One backoff serves a whole operation, so that the waits for many
+// broken items do not add up. Once the backoff's time is spent it waits no more.
 type backoff struct {
-	tries int           // for the present item
+	tries int           // for the current item
 	spent time.Duration // since the first try for an item, summed over all items
 	last  time.Time     // when again returned
 }
@@ -129,8 +129,8 @@ const (
 // next prepares for another item: it may spin anew.
 func (b *backoff) next() { b.tries = 0 }
 
-// again waits a little and reports whether to look once more. What the caller
-// does between two calls counts as waiting: it may be reading megabytes.
+// again waits a little and reports whether to look once more. The time that the caller
+// spends between two calls counts as waiting: the caller may be reading megabytes.
 func (b *backoff) again(patience time.Duration) bool {
 	if b.spent >= patience {
 		return false

@@ -7,7 +7,7 @@ import (
 	"github.com/pyshm-go/pyshm/internal/words"
 )
 
-// The waits for many items add up to one patience, and with none there is none.
+// The waits for many items add up to one patience. With a patience of 0 there is no wait.
 func TestWaiter(t *testing.T) {
 	const patience = 2 * time.Millisecond
 	var pause backoff
@@ -24,8 +24,8 @@ func TestWaiter(t *testing.T) {
 	}
 }
 
-// Time spent between two looks counts too: a text of megabytes, whose header
-// keeps changing, is not read a hundred times.
+// Time spent between two looks counts too: a text of megabytes whose header keeps
+// changing is not read a hundred times.
 func TestWaiterCountsReading(t *testing.T) {
 	const patience = 2 * time.Millisecond
 	var pause backoff
@@ -38,8 +38,8 @@ func TestWaiterCountsReading(t *testing.T) {
 	}
 }
 
-// A header that settles within the patience is read, one that changes at every
-// look is not, and both end.
+// A header that settles within the patience is read. A header that changes at every
+// look is an error. Neither read waits forever.
 func TestReread(t *testing.T) {
 	buf, err := Encode([]any{"abc"}, nil)
 	if err != nil {

@@ -27,12 +27,12 @@ func (k Kind) String() string {
 	return "Kind(" + strconv.Itoa(int(k)) + ")"
 }
 
-// isText reports whether items of the kind fill their slot with bytes; the
-// others are one 8-byte word.
+// isText reports whether items of the kind fill their slot with bytes. Items of
+// the other kinds are one 8-byte word.
 func (k Kind) isText() bool { return k == Str || k == Bytes }
 
-// Back-transform codes, one signed byte an item: what Python does with the
-// unpacked value before it returns it.
+// Back-transform codes, one signed byte an item. They select what Python does with
+// the unpacked value before it returns the value.
 const (
 	codeNumber int8 = 0 // returned as it is
 	codeStr    int8 = 1 // NULs stripped at the end, decoded
@@ -53,13 +53,13 @@ func (k Kind) code() int8 {
 	}
 }
 
-// Format words: what struct packs an item with, 8 bytes padded with NUL, as
-// one word in the machine's byte order.
+// Format words: Python's struct packs an item with this format. Its text, padded with
+// NULs to 8 bytes, is one word in the machine's byte order.
 var (
 	formatInt   = formatWord("q")
 	formatFloat = formatWord("d")
 	formatBool  = formatWord("xxxxxxx?") // the value is byte 7 of the slot
-	formatNone  = formatWord("xxxxxx?x") // byte 6, which nobody reads
+	formatNone  = formatWord("xxxxxx?x") // the value is byte 6, which is never read
 	formatBusy  = formatWord(" ")        // no value at all: a Set is under way (see List.begin)
 )
 
@@ -94,8 +94,8 @@ func formatFor(k Kind, capacity int) uint64 {
 	}
 }
 
-// formatText returns the format word as text, without its NULs. Bytes that no
-// format has are shown as '?'.
+// formatText returns the format word as text, without its NULs. A byte that is not
+// printable ASCII becomes '?'.
 func formatText(word uint64) string {
 	var b [8]byte
 	binary.NativeEndian.PutUint64(b[:], word)
@@ -111,9 +111,9 @@ func formatText(word uint64) string {
 	return string(b[:n])
 }
 
-// textFormat parses a format word of the form "<n>s" in its only spelling
-// without sign or leading zero. n may be less than the slot: CPython reads
-// that too, though no release writes it.
+// textFormat parses a format word of the form "<n>s", where n has no sign and no
+// leading zero. n may be less than the slot's size: CPython reads such a format too,
+// though no release writes one.
 func textFormat(word uint64) (n int, ok bool) {
 	var b [8]byte
 	binary.NativeEndian.PutUint64(b[:], word)
@@ -133,18 +133,18 @@ func textFormat(word uint64) (n int, ok bool) {
 	return n, true
 }
 
-// A verdict says what a format word and a code make of an item.
+// A verdict is the result of checking an item's format word and code.
 type verdict uint8
 
 const (
-	settled   verdict = iota // they fit
-	unsettled                // somebody is between two stores: look again
-	badFormat                // no format of a ShareableList
-	badCode                  // no back-transform code
+	settled   verdict = iota // they fit each other
+	unsettled                // a writer is between two stores: look again
+	badFormat                // not a format of a ShareableList
+	badCode                  // not a back-transform code
 )
 
 // classify judges a format word and a code for a slot of capacity bytes. size
-// is the number of bytes of a str or bytes item that hold its text.
+// is the number of bytes in the slot that hold the text of a str or bytes item.
 func classify(word uint64, code int8, capacity int) (k Kind, size int, v verdict) {
 	switch word {
 	case formatInt:

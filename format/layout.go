@@ -31,12 +31,12 @@ const (
 	wordSize = 8
 	maxSlot  = 9_999_992 // the greatest multiple of 8 with 7 digits
 
-	// minItem is what an item takes at least: a word in the table, a slot, a
-	// format word and a code.
+	// minItem is the smallest size of an item in bytes: a word in the table, a
+	// slot, a format word and a code.
 	minItem = 3*wordSize + 1
 )
 
-// areas says where the parts of a list of n items begin, in bytes from the
+// areas holds where the parts of a list of n items begin, in bytes from the
 // start of the buffer. S is the size of a slot, D the sum of all S.
 //
 //	Offsets (CPython 3.9+)                  Sizes (CPython 3.8)
@@ -48,7 +48,7 @@ const (
 //	16+17n+D   end                          8+17n+D   end
 //
 // Every number is an 8-byte word in native byte order. S is a multiple of 8
-// and at least 8, so all but the codes is 8-byte aligned.
+// and at least 8, so everything but the codes is 8-byte aligned.
 type areas struct {
 	data, formats, codes, end int
 }

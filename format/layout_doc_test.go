@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "write the dumps in LAYOUT.md anew")
 
-// The dumps in LAYOUT.md are what Encode makes of the list, and what Python
+// The dumps in LAYOUT.md are the bytes that Encode makes of the list, and that Python
 // wrote.
 func TestLayoutDocument(t *testing.T) {
 	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
@@ -51,7 +51,7 @@ func TestLayoutDocument(t *testing.T) {
 	}
 }
 
-// replaceGenerated replaces what stands between the comments for the section.
+// replaceGenerated replaces the text between the comments of the section.
 func replaceGenerated(t *testing.T, text, section, content string) string {
 	t.Helper()
 	before, rest, found := strings.Cut(text, "<!-- generated: "+section+" -->\n")
@@ -62,7 +62,7 @@ func replaceGenerated(t *testing.T, text, section, content string) string {
 	return before + "<!-- generated: " + section + " -->\n" + content + "<!-- end -->" + after
 }
 
-// dump shows the bytes of a list, a word on each line, with what they mean.
+// dump returns the bytes of a list as text, a word on each line with its meaning.
 func dump(t *testing.T, buf []byte, layout format.Layout) string {
 	var out strings.Builder
 	line := func(off, size int, what string, args ...any) {

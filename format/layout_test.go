@@ -19,8 +19,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// The sizes that CPython's documentation of the layouts gives: 17 bytes an item
-// besides the data, after 8 bytes or 16.
+// The sizes in CPython's documentation of the layouts: 8 bytes or 16, then 17 bytes an
+// item besides the data.
 func TestAreas(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 1000} {
 		for _, dataSize := range []int{0, 8, 80} {
@@ -34,8 +34,8 @@ func TestAreas(t *testing.T) {
 	}
 }
 
-// A buffer as long as an int can say, and a data area that fills it: the sum of
-// the areas must not wrap around. Nothing of the buffer is touched.
+// A buffer of the greatest length of an int, and a data area that fills it: the sum of
+// the areas must not wrap around. No byte of the buffer is touched.
 func TestPlaceDoesNotOverflow(t *testing.T) {
 	var word uint64
 	for _, dataSize := range []uint64{math.MaxInt &^ 7, math.MaxInt&^7 - 800, math.MaxInt&^7 - 16} {
@@ -53,7 +53,7 @@ func TestPlaceDoesNotOverflow(t *testing.T) {
 	}
 }
 
-// Every size that CPython writes, and what is not one.
+// Every size that CPython writes, and texts that are not a size.
 func TestTextFormat(t *testing.T) {
 	for size := 8; size <= maxSlot; size += 8 * (1 + size/1000) {
 		if n, ok := textFormat(formatFor(Str, size)); !ok || n != size {

@@ -9,11 +9,11 @@ import (
 )
 
 // A List is a ShareableList in place: it reads and writes the buffer it was
-// attached to and keeps no copy of any item. See the package documentation for
+// attached to and keeps no copy of any item. The package documentation describes
 // what several goroutines and processes may do at once.
 //
-// Indices count from 0; negative ones are refused, and so is everything not
-// below Len, with [ErrIndex]. Errors about an item are [*Error]s.
+// Indices count from 0. A negative index, or one that is not below Len, is refused
+// with [ErrIndex]. Errors about an item are [*Error]s.
 type List struct {
 	buf    []byte
 	layout Layout
@@ -22,30 +22,30 @@ type List struct {
 
 	// Views of the areas, so that an access needs no other check than the
 	// index. Slot i reaches from offsets[i] to offsets[i+1] in data, in bytes.
-	// offsets is the table itself; in Sizes it is what attachSizes added up.
+	// In Offsets, offsets is the table itself. In Sizes, attachSizes adds it up.
 	offsets []uint64 // n+1
 	data    []uint64
 	formats []uint64 // n
 	codes   []int8   // n
 
 	readOnly bool
-	patience time.Duration // how long to wait for an item that is being written
+	patience time.Duration // how long to wait for an item in the middle of a write
 }
 
 // patience is how long a read waits for an item whose header is in the middle
-// of a change. Of the changes CPython makes, the longest seen took 0.9 ms.
+// of a change. The longest change seen from CPython took 0.9 ms.
 const patience = 5 * time.Millisecond
 
 // Attach returns the list in buf, which may be longer than the list: some
 // systems round the size of a segment up to whole pages. buf must begin at a
-// multiple of 8, else [ErrUnaligned]. Attach writes nothing.
+// multiple of 8, else Attach fails with [ErrUnaligned]. Attach writes nothing.
 //
-// The number of items and where the areas begin are read once, here; offsets
-// are read from memory at each access and checked. In the Offsets layout that
-// makes Attach O(1); call [List.Check] to have the whole header validated.
+// Attach reads the number of items, and where the areas begin, once. Offsets are read
+// from memory and checked at each access. So Attach is O(1) in the Offsets layout.
+// [List.Check] validates the whole header.
 //
 // An error wraps [ErrIncomplete] while another process is still creating the
-// list, [ErrCorrupt] where the bytes cannot become one.
+// list, and [ErrCorrupt] if the bytes cannot become a list.
 func Attach(buf []byte) (*List, error) {
 	if !isAligned(buf) {
 		return nil, listErr("attach", ErrUnaligned)
@@ -67,7 +67,7 @@ func attachAligned(op string, buf []byte, patience time.Duration) (*List, error)
 }
 
 // AttachReadOnly is [Attach] for memory that cannot be written: every method
-// that would is refused with [ErrReadOnly].
+// that would write fails with [ErrReadOnly].
 func AttachReadOnly(buf []byte) (*List, error) {
 	l, err := Attach(buf)
 	if err != nil {
@@ -77,9 +77,9 @@ func AttachReadOnly(buf []byte) (*List, error) {
 	return l, nil
 }
 
-// WithPatience returns the same list with another limit to how long its methods
-// wait for an item that is being written, about 5 ms after Attach. With 0 they
-// look once.
+// WithPatience returns the same list with another limit on the time that its methods
+// wait for an item in the middle of a write. After Attach the limit is about 5 ms.
+// With 0 the methods look once.
 func (l *List) WithPatience(limit time.Duration) *List {
 	other := *l
 	other.patience = limit
@@ -87,7 +87,7 @@ func (l *List) WithPatience(limit time.Duration) *List {
 }
 
 // Decode returns a copy of all the items of the list in buf, which may begin at
-// any address. Nobody may change buf meanwhile: for shared memory, use [Attach].
+// any address. buf must not change in the meantime: for shared memory, use [Attach].
 func Decode(buf []byte) ([]any, error) {
 	if !isAligned(buf) {
 		aligned := alignedBytes(len(buf))
@@ -108,7 +108,7 @@ func readShape(buf []byte) (*List, error) {
 		return nil, fmt.Errorf("%w: it has no bytes", ErrIncomplete)
 	case len(buf) < wordSize+minItem && len(buf) != Sizes.areas(0, 0).end && len(buf) != Offsets.areas(0, 0).end:
 		return nil, &CorruptError{Field: "size", Index: -1,
-			Reason: fmt.Sprintf("no list has %d bytes", len(buf))}
+			Reason: fmt.Sprintf("no list has a size of %d bytes", len(buf))}
 	}
 	l := &List{buf: buf}
 	count := words.Load64(l.word(0))
@@ -129,7 +129,7 @@ func readShape(buf []byte) (*List, error) {
 
 var errTableUnwritten = fmt.Errorf("%w: its table is not written", ErrIncomplete)
 
-// attachEmpty accepts what CPython makes of no items: 8 bytes or 16. A longer
+// attachEmpty accepts a list that CPython made of no items: 8 bytes or 16. A longer
 // buffer belongs to a list whose creator has not written the count yet.
 func (l *List) attachEmpty() error {
 	switch len(l.buf) {
@@ -175,16 +175,16 @@ func (l *List) attachSizes() error {
 		}
 		if size%wordSize != 0 || size > uint64(len(l.buf))-sum {
 			return &CorruptError{Field: "table", Index: i, Offset: tableStart + i*wordSize,
-				Reason: fmt.Sprintf("a slot of %d bytes, %d bytes into the data of a buffer of %d", int64(size), sum, len(l.buf))}
+				Reason: fmt.Sprintf("a slot of %d bytes, at %d in the data area, in a buffer of %d bytes", int64(size), sum, len(l.buf))}
 		}
 		sum += size
 	}
 	if err := l.place(sum); err != nil {
 		return err
 	}
-	// Not before all sizes have proved good: a sparse file of terabytes can claim
-	// any number of items, but most of its table is zero. What has changed since
-	// is noticed when an item is used.
+	// Allocate only after all sizes have proved good: a sparse file of terabytes can
+	// claim any number of items, but most of its table is zero. A size that has
+	// changed since is noticed when an item is used.
 	l.offsets = make([]uint64, l.n+1)
 	for i := range sizes {
 		l.offsets[i+1] = l.offsets[i] + words.Load64(&sizes[i])
@@ -192,8 +192,8 @@ func (l *List) attachSizes() error {
 	return nil
 }
 
-// place sets the areas, if a data area of so many bytes, at most len(buf),
-// leaves room for the others.
+// place sets the areas, if a data area of dataSize bytes, at most len(buf),
+// leaves room for the other areas.
 func (l *List) place(dataSize uint64) error {
 	rest := l.layout.areas(l.n, 0).end
 	if dataSize+uint64(rest) > uint64(len(l.buf)) {
@@ -211,9 +211,9 @@ func (l *List) tooShort(need uint64) error {
 		Reason: fmt.Sprintf("%d bytes, but %d items need %d", len(l.buf), l.n, need)}
 }
 
-// checkStarted tells a list whose creator has not come to the formats, which
-// CPython writes after the data, from one whose items are being set: there,
-// some format is written, or some code where CPython has zeroed the format.
+// checkStarted fails with ErrIncomplete if the creator has not reached the formats,
+// which CPython writes after the data. A list whose items are being set differs: some
+// format is written, or some code where CPython has zeroed the format.
 func (l *List) checkStarted() error {
 	var pause backoff
 	for {
@@ -226,8 +226,8 @@ func (l *List) checkStarted() error {
 	}
 }
 
-// anyFormat looks at the first formats only: they are written first, and in a
-// sparse file looking takes memory.
+// anyFormat reports whether a format or code is written. It looks at the first items
+// only: they are written first, and in a sparse file every look takes memory.
 func (l *List) anyFormat() bool {
 	for i := range min(l.n, 64) {
 		if words.Load64(&l.formats[i]) != 0 || l.codes[i] != 0 {
@@ -240,7 +240,7 @@ func (l *List) anyFormat() bool {
 // Len returns the number of items, as it was at Attach. It never changes.
 func (l *List) Len() int { return l.n }
 
-// Layout returns the list's byte layout. An empty list of 8 bytes is in Sizes.
+// Layout returns the list's byte layout. For an empty list of 8 bytes it is Sizes.
 func (l *List) Layout() Layout { return l.layout }
 
 // word returns the word at off, a multiple of 8.
@@ -273,7 +273,7 @@ func (l *List) indexErr(i int) error {
 
 func (l *List) dataSize() int { return len(l.data) * wordSize }
 
-// isSlot reports whether a slot can lie there.
+// isSlot reports whether a slot can lie from start to end in the data area.
 func (l *List) isSlot(start, end uint64) bool {
 	return start < end && end <= uint64(l.dataSize()) && (start|end)%wordSize == 0 && end-start <= maxSlot
 }
@@ -306,11 +306,11 @@ func (l *List) Slot(i int) (Slot, error) {
 	return Slot{Kind: h.kind, Format: formatText(h.word), Code: h.code, Offset: l.areas.data + h.start, Capacity: h.size}, nil
 }
 
-// Format returns the items' struct formats one after the other, Python's
-// sl.format, for example "qdxxxxxxx?8s". It shows what stands in memory, valid
-// or not; an item that is being written may be missing. It ends at an item
-// without a place: a sparse file can claim more items than there is memory to
-// look at.
+// Format returns the items' struct formats one after the other, as Python's
+// sl.format does, for example "qdxxxxxxx?8s". It returns the formats in memory, valid
+// or not. An item in the middle of a write may be missing. Format stops at the first
+// item that has no valid slot: a sparse file can claim more items than there is
+// memory to look at.
 func (l *List) Format() string {
 	var b strings.Builder
 	for i := range l.n {
@@ -323,8 +323,9 @@ func (l *List) Format() string {
 }
 
 // Check validates every word of the header: the count, the table, all formats
-// and codes. It reads no values. It is O(n), and finds what later access to
-// the items would find, plus a count or table that has changed since Attach.
+// and codes. It reads no values. It is O(n). It finds every fault of the header that
+// later access to the items would find, and also a count or table that has changed
+// since Attach.
 func (l *List) Check() error {
 	if l.buf == nil { // the zero List
 		return nil
@@ -346,8 +347,8 @@ func (l *List) Check() error {
 	return nil
 }
 
-// checkTable finds what header does not: entries that are no slot's end or
-// start, and sizes that are not those of Attach.
+// checkTable finds the faults that header does not: a first or last offset that is
+// wrong, and sizes that have changed since Attach.
 func (l *List) checkTable() error {
 	if l.layout == Sizes {
 		for i := range l.n {

@@ -11,7 +11,7 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// What a creator that stopped half-way leaves, and what cannot be a list.
+// Bytes that a creator leaves when it stops half-way, and bytes that cannot be a list.
 func TestAttachRefuses(t *testing.T) {
 	type bytesOf func(t *testing.T) []byte
 	zeros := func(n int) bytesOf { return func(*testing.T) []byte { return make([]byte, n) } }
@@ -224,8 +224,8 @@ func TestCheck(t *testing.T) {
 	})
 }
 
-// Table entries that cannot be a slot, in the middle of a list. Its neighbours
-// share one of them, and say so too.
+// Table entries that cannot be a slot, in the middle of a list. The neighbours of the
+// slot share one of the entries, and report it too.
 func TestSlotBounds(t *testing.T) {
 	for _, tt := range []struct{ start, end int64 }{
 		{16, 16}, {24, 16}, {9, 24}, {16, 23}, {-8, 24}, {16, -8}, {16, 48}, {0, 1 << 40},
@@ -251,7 +251,7 @@ func TestSlotBounds(t *testing.T) {
 	}
 }
 
-// A slot larger than a format can say.
+// A slot too large for any format.
 func TestSlotTooLarge(t *testing.T) {
 	half := format.Sized{Value: "", Capacity: format.MaxText}
 	buf := encode(t, format.Offsets, half, half)
@@ -262,7 +262,8 @@ func TestSlotTooLarge(t *testing.T) {
 	}
 }
 
-// The first offset is 0, also where the first slot would be none the worse.
+// The first offset is 0. Check reports another one even where the first slot would be
+// valid.
 func TestCheckFirstOffset(t *testing.T) {
 	buf := encode(t, format.Offsets, "in 16 bytes", 1)
 	l := attach(t, buf)
@@ -273,8 +274,8 @@ func TestCheckFirstOffset(t *testing.T) {
 	}
 }
 
-// CPython zeroes a format before it changes it. A list whose only item is in
-// that state can be told from an unfinished one by the code, unless that is 0.
+// CPython zeroes a format before it changes it. For a list whose only item is in that
+// state, the code shows that the list is not an unfinished one, unless the code is 0.
 func TestAttachDuringPythonsWrite(t *testing.T) {
 	for code, want := range map[int8]error{0: format.ErrIncomplete, 1: nil, 2: nil, 3: nil} {
 		buf := encode(t, format.Offsets, "a")
@@ -347,8 +348,8 @@ func TestHeaderRefuses(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// Offsets that let slots share bytes do not multiply what is read: the sum of
-// all text that All yields is at most the data area.
+// Offsets that let slots share bytes do not multiply the text that is read: all text
+// that All yields is together at most as long as the data area.
 func TestOverlappingSlots(t *testing.T) {
 	const n = 50
 	values := make([]any, n)
@@ -358,7 +359,7 @@ func TestOverlappingSlots(t *testing.T) {
 	values = append(values, format.Sized{Value: "", Capacity: 8000})
 	buf := encode(t, format.Offsets, values...)
 	size := getWord(buf, 8+8*(n+1))
-	for i := 0; i < n; i += 2 { // slots of the whole data area, and between them ones that end before they start
+	for i := 0; i < n; i += 2 { // slots of the whole data area, and between them slots that end before they start
 		putWord(buf, 8+8*i, 0)
 		putWord(buf, 8+8*(i+1), size)
 		setHeader(buf, format.Offsets, i, "8400s", 2)
@@ -375,7 +376,7 @@ func TestOverlappingSlots(t *testing.T) {
 	}
 }
 
-// A list of broken items takes no more patience than one.
+// A list of many broken items takes no more patience than one broken item.
 func TestPatience(t *testing.T) {
 	const n = 20_000
 	values := make([]any, n)
@@ -401,7 +402,7 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// A list without formats is waited for as long as a single item.
+// Attach waits for the formats of a list as long as a read waits for a single item.
 func TestAttachPatience(t *testing.T) {
 	buf := encode(t, format.Offsets, make([]any, 100_000)...)
 	p := areasOf(buf, format.Offsets)

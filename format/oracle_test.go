@@ -11,9 +11,9 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// oracle reads a list as LAYOUT.md says, in the plainest way and with nothing
-// of the package's own code, so that one can be held against the other. It
-// refuses a list if any item has to be refused.
+// oracle reads a list by the rules of LAYOUT.md, in the plainest way and without any
+// code of the package, so that tests can compare the package with it. It refuses a
+// list if any item has to be refused.
 func oracle(buf []byte) (values []any, ok bool) {
 	word := func(off int) int64 { return int64(binary.NativeEndian.Uint64(buf[off:])) }
 	switch {
@@ -97,7 +97,8 @@ func oracleItem(slot []byte, word string, code byte) (v any, ok bool) {
 	return nil, false
 }
 
-// same compares what two readers made of the same bytes, floats by their bits.
+// same compares the values that two readers made of the same bytes, floats by their
+// bits.
 func same(a, b []any) bool {
 	if len(a) != len(b) {
 		return false

@@ -11,10 +11,10 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// A read that meets one Set, which changes the kind, gets all of the old value or
-// all of the new one. On amd64 the order of the program alone can break that; on
-// arm64 missing barriers can, too. The list is mapped because the race detector
-// would rightly object to such use of its own memory.
+// A read during one Set that changes the kind gets all of the old value or all of the
+// new one. On amd64 only the order of the program can break this. On arm64 missing
+// barriers can, too. The list is mapped, because the race detector would rightly report
+// such use of Go's own memory.
 func TestOneSetAndOneRead(t *testing.T) {
 	const rounds, size = 3_000, 8_000
 	values := [2]any{strings.Repeat("s", size), []byte(strings.Repeat("b", size))}
@@ -57,7 +57,7 @@ func TestOneSetAndOneRead(t *testing.T) {
 	})
 }
 
-// waitFor waits until another goroutine has come to a round.
+// waitFor waits until another goroutine has reached a round.
 func waitFor(n *atomic.Int64, round int64) {
 	for tries := 0; n.Load() < round; tries++ {
 		if tries > 1000 { // there may be one processor alone

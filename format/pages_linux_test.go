@@ -29,8 +29,8 @@ func mapPages(t testing.TB, n int) memory {
 	return m
 }
 
-// mapAt maps a copy of b in such a way that its byte at off is the first of a
-// page, and returns the mapping, the copy, and the number of that page.
+// mapAt maps a copy of b so that the byte at off is the first byte of a page. It
+// returns the mapping, the copy, and the number of that page.
 func mapAt(t testing.TB, b []byte, off int) (m memory, buf []byte, page int) {
 	t.Helper()
 	page = (off + pageSize - 1) / pageSize
@@ -56,8 +56,8 @@ func (m memory) writable(t testing.TB) {
 
 var errFault = errors.New("access to a protected page")
 
-// faulting calls f and returns errFault, with the address, if f touched a page
-// in a way that its protection forbids.
+// faulting calls f. It returns errFault, with the address, if f touched a page in a way
+// that the page's protection forbids.
 func (m memory) faulting(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -72,7 +72,7 @@ func (m memory) faulting(f func() error) (err error) {
 	return f()
 }
 
-// fence lends buffers that lie between inaccessible pages.
+// A fence lends buffers that lie between inaccessible pages.
 type fence struct {
 	mem memory
 }
@@ -90,8 +90,8 @@ func newFence(t testing.TB, size int) *fence {
 // inside returns the accessible bytes.
 func (f *fence) inside() []byte { return f.mem[pageSize : len(f.mem)-pageSize] }
 
-// guard calls do, in which a touch of the inaccessible pages is a panic and not
-// the end of the process.
+// guard calls do. If do touches the inaccessible pages it panics, and the process lives
+// on.
 func (f *fence) guard(do func()) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	do()

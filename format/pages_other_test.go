@@ -7,8 +7,8 @@ import (
 	"unsafe"
 )
 
-// A fence lends buffers. Where tests cannot make pages inaccessible, nothing
-// but Go's own checks surrounds them.
+// A fence lends buffers. Where tests cannot make pages inaccessible, only Go's own
+// checks protect them.
 type fence struct {
 	mem []uint64
 }

@@ -10,10 +10,10 @@ import (
 )
 
 // ParseRepr is the inverse of [Repr]: it reads the literals that Python's repr
-// prints for an item, inf and nan included, and lists of them, which become
-// []any. White space around literals is ignored, both kinds of quotes and all
-// the one-character escapes of Python are known. Nothing is evaluated: anything
-// else is refused with [ErrSyntax], and an int beyond int64 with [ErrRange].
+// prints for an item, inf and nan included. It also reads lists of them, which become
+// []any. It ignores white space around literals, and knows both kinds of quotes and
+// all one-character escapes of Python. Nothing is evaluated: any other text is refused
+// with [ErrSyntax], and an int beyond int64 with [ErrRange].
 func ParseRepr(src string) (any, error) {
 	p := parser{src: src}
 	p.space()
@@ -49,7 +49,7 @@ func (p *parser) accept(c byte) bool {
 	return false
 }
 
-// here shows what comes next, for an error.
+// here returns the next character in quotes, for an error.
 func (p *parser) here() string {
 	if p.pos == len(p.src) {
 		return "end"
@@ -88,9 +88,9 @@ func (p *parser) list() (any, error) {
 	}
 }
 
-// maxItems returns how many items of a list can follow: one more than there are
-// commas outside of quotes, and one for two bytes. So a list is allocated once,
-// with no more than 8 times the memory of its text.
+// maxItems returns how many items of a list can follow: at most one more than the
+// commas outside of quotes, and at most one for two bytes. So a list is allocated once,
+// and takes at most 8 times the memory of its text.
 func (p *parser) maxItems() int {
 	rest := p.src[p.pos:]
 	commas, quote := 0, byte(0)
@@ -128,7 +128,7 @@ func (p *parser) scalar() (any, error) {
 		if word == "" {
 			return nil, p.syntax("expected a literal, not " + p.here())
 		}
-		return nil, p.syntax(strconv.Quote(excerpt(word)) + " is no Python literal")
+		return nil, p.syntax(strconv.Quote(excerpt(word)) + " is not a Python literal")
 	}
 	return v, err
 }
@@ -184,15 +184,15 @@ var simpleEscapes = map[byte]byte{
 	'a': '\a', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v',
 }
 
-// noBytes is every empty bytes: it has no byte that its readers could share.
+// noBytes serves as every empty bytes: it has no byte that its readers could share.
 var noBytes any = []byte{}
 
-// quoted reads a str, or a bytes after its b. A str without escapes is a part
+// quoted reads a str, or a bytes after its b. A str without escapes shares the memory
 // of the source.
 func (p *parser) quoted(isBytes bool) (any, error) {
 	quote := p.src[p.pos]
 	p.pos++
-	var out []byte // what came before plain, without its escapes
+	var out []byte // the text before plain, its escapes decoded
 	plain := p.pos
 	for {
 		if p.pos == len(p.src) {
@@ -203,7 +203,7 @@ func (p *parser) quoted(isBytes bool) (any, error) {
 			rest := p.src[plain:p.pos]
 			p.pos++
 			return unquoted(out, rest, isBytes), nil
-		case c == '\n' || c == '\r' || c == 0: // not in Python's source either
+		case c == '\n' || c == '\r' || c == 0: // Python's source refuses them too
 			return nil, p.syntax(strconv.QuoteRune(rune(c)) + " inside quotes must be an escape")
 		case c == '\\':
 			out = append(out, p.src[plain:p.pos]...)
@@ -226,7 +226,8 @@ func (p *parser) quoted(isBytes bool) (any, error) {
 	}
 }
 
-// unquoted returns the value whose text is what escapes stood for, and rest.
+// unquoted returns the value whose text is decoded, where escapes have been replaced,
+// followed by rest.
 func unquoted(decoded []byte, rest string, isBytes bool) any {
 	switch {
 	case decoded == nil && !isBytes:
@@ -234,7 +235,7 @@ func unquoted(decoded []byte, rest string, isBytes bool) any {
 	case decoded == nil && rest == "":
 		return noBytes
 	case decoded == nil:
-		decoded = make([]byte, 0, len(rest)) // append would take 8 bytes for one
+		decoded = make([]byte, 0, len(rest)) // append would allocate 8 bytes for one
 	}
 	decoded = append(decoded, rest...)
 	if isBytes {
@@ -243,7 +244,7 @@ func unquoted(decoded []byte, rest string, isBytes bool) any {
 	return string(decoded)
 }
 
-// escape appends what the escape at p.pos stands for.
+// escape appends the character or byte that the escape at p.pos stands for.
 func (p *parser) escape(out []byte, isBytes bool) ([]byte, error) {
 	rest := p.src[p.pos+1:]
 	if rest == "" {
@@ -268,7 +269,7 @@ func (p *parser) escape(out []byte, isBytes bool) ([]byte, error) {
 	case isBytes:
 		out = append(out, byte(n))
 	case !utf8.ValidRune(rune(n)): // a lone surrogate, or beyond Unicode
-		return nil, p.syntax(fmt.Sprintf("\\%s is no character of UTF-8", rest[:1+digits]))
+		return nil, p.syntax(fmt.Sprintf("\\%s is not a character of UTF-8", rest[:1+digits]))
 	default:
 		out = utf8.AppendRune(out, rune(n))
 	}

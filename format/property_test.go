@@ -23,7 +23,8 @@ func anyLayout() *rapid.Generator[format.Layout] {
 	return rapid.SampledFrom([]format.Layout{format.Offsets, format.Sizes})
 }
 
-// What is encoded is decoded, Size is the size, and the oracle agrees.
+// Decode returns the values that were encoded, Size returns the size of the list, and
+// the oracle agrees.
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		values := rapid.SliceOfN(anyValue(), 0, 20).Draw(t, "values")
@@ -45,8 +46,9 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// A list behaves as a slice that refuses what does not fit: whatever is set, in
-// whatever order, every item reads as what was set last, and no other changes.
+// A list behaves as a slice that refuses values that do not fit. After any sets in any
+// order, every item reads as the value that was set last, and no set has changed another
+// item.
 func TestSetRandomly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		model := rapid.SliceOfN(anyValue(), 1, 8).Draw(t, "values")

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Repr returns Python's repr of v: of an item's value, or of a []any of them
-// as a list. It prints values of other Go types as fmt's %v does.
+// Repr returns Python's repr of v, which is an item's value, or a []any of items as
+// a list. It prints values of other Go types as fmt's %v does.
 //
 // Whether a character of a str is printed or escaped depends on the Unicode
 // tables, which differ slightly between versions of Python and Go.
@@ -47,7 +47,7 @@ func appendRepr(dst []byte, v any) []byte {
 	}
 }
 
-// appendFloat prints the shortest digits that give f back, with an exponent
+// appendFloat appends the shortest digits that read back as f, with an exponent
 // where Python's repr has one: below -4 and from 16 on.
 func appendFloat(dst []byte, f float64) []byte {
 	switch {
@@ -67,7 +67,8 @@ func appendFloat(dst []byte, f float64) []byte {
 	return dst
 }
 
-// quoteFor is Python's choice: single quotes, unless only those occur inside.
+// quoteFor returns the quotes that Python chooses: single quotes, unless only single
+// quotes occur inside.
 func quoteFor(single, double bool) byte {
 	if single && !double {
 		return '"'
@@ -85,7 +86,7 @@ func appendStr(dst []byte, s string) []byte {
 		switch {
 		case r < utf8.RuneSelf:
 			dst = appendASCII(dst, byte(r), quote)
-		case r == utf8.RuneError && size == 1: // not in any str
+		case r == utf8.RuneError && size == 1: // no str has such a byte
 			dst = append(dst, '\\', 'x', hexDigits[s[i]>>4], hexDigits[s[i]&15])
 		case unicode.IsPrint(r):
 			dst = utf8.AppendRune(dst, r)
@@ -110,7 +111,7 @@ func appendBytes(dst, b []byte) []byte {
 	return append(dst, quote)
 }
 
-// appendASCII prints a character below 128, or any byte of a bytes.
+// appendASCII appends the repr of a character below 128, or of any byte of a bytes.
 func appendASCII(dst []byte, c, quote byte) []byte {
 	switch {
 	case c == '\\' || c == quote:

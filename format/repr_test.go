@@ -14,7 +14,7 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// reprs were printed by CPython 3.8 to 3.15, all alike.
+// reprs were printed by CPython 3.8 to 3.15. All versions print the same.
 var reprs = []struct {
 	value any
 	repr  string
@@ -89,7 +89,7 @@ func TestReprGoTypes(t *testing.T) {
 		{-1, "-1"}, {int8(-8), "-8"}, {uint8(255), "255"}, {uint64(math.MaxUint64), "18446744073709551615"},
 		{uintptr(3), "3"}, {float32(0.1), "0.10000000149011612"},
 		{[]any{[]any{1}, 2}, "[[1], 2]"},
-		{"\xff", `'\xff'`}, // no str of Python's
+		{"\xff", `'\xff'`}, // Python has no such str
 	} {
 		if got := format.Repr(tt.value); got != tt.want {
 			t.Errorf("Repr(%T(%[1]v)) = %s, want %s", tt.value, got, tt.want)
@@ -97,7 +97,7 @@ func TestReprGoTypes(t *testing.T) {
 	}
 }
 
-// What Python reads as the same value although its repr prints another text.
+// Texts that Python reads as the same value, although its repr prints another text.
 func TestParseReprAccepts(t *testing.T) {
 	for _, tt := range []struct {
 		src  string
@@ -137,8 +137,8 @@ func TestParseReprAccepts(t *testing.T) {
 	}
 }
 
-// A list of the shortest texts there are for a kind takes 8 times the memory of
-// its text. So does rubbish.
+// A list of the shortest literals of a kind takes at most 8 times the memory of its
+// text. So does rubbish.
 func TestParseReprAllocation(t *testing.T) {
 	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
 		t.Skip("with the race detector, small values take more memory")
@@ -156,20 +156,20 @@ func TestParseReprRefuses(t *testing.T) {
 		{"", "invalid literal at offset 0: expected a literal, not end"},
 		{" ", "invalid literal at offset 1: expected a literal, not end"},
 		{"*", "invalid literal at offset 0: expected a literal, not '*'"},
-		{"none", `invalid literal at offset 0: "none" is no Python literal`},
-		{"true", `invalid literal at offset 0: "true" is no Python literal`},
-		{"Infinity", `invalid literal at offset 0: "Infinity" is no Python literal`},
-		{"-nan", `invalid literal at offset 0: "-nan" is no Python literal`},
-		{"+1", `invalid literal at offset 0: "+1" is no Python literal`},
-		{"--1", `invalid literal at offset 0: "--1" is no Python literal`},
-		{"-", `invalid literal at offset 0: "-" is no Python literal`},
-		{".", `invalid literal at offset 0: "." is no Python literal`},
-		{"1_000", `invalid literal at offset 0: "1_000" is no Python literal`},
-		{"0x10", `invalid literal at offset 0: "0x10" is no Python literal`},
-		{"017", `invalid literal at offset 0: "017" is no Python literal`},
-		{"1e", `invalid literal at offset 0: "1e" is no Python literal`},
-		{"1+2", `invalid literal at offset 0: "1+2" is no Python literal`},
-		{"1j", `invalid literal at offset 0: "1j" is no Python literal`},
+		{"none", `invalid literal at offset 0: "none" is not a Python literal`},
+		{"true", `invalid literal at offset 0: "true" is not a Python literal`},
+		{"Infinity", `invalid literal at offset 0: "Infinity" is not a Python literal`},
+		{"-nan", `invalid literal at offset 0: "-nan" is not a Python literal`},
+		{"+1", `invalid literal at offset 0: "+1" is not a Python literal`},
+		{"--1", `invalid literal at offset 0: "--1" is not a Python literal`},
+		{"-", `invalid literal at offset 0: "-" is not a Python literal`},
+		{".", `invalid literal at offset 0: "." is not a Python literal`},
+		{"1_000", `invalid literal at offset 0: "1_000" is not a Python literal`},
+		{"0x10", `invalid literal at offset 0: "0x10" is not a Python literal`},
+		{"017", `invalid literal at offset 0: "017" is not a Python literal`},
+		{"1e", `invalid literal at offset 0: "1e" is not a Python literal`},
+		{"1+2", `invalid literal at offset 0: "1+2" is not a Python literal`},
+		{"1j", `invalid literal at offset 0: "1j" is not a Python literal`},
 		{"1 2", "invalid literal at offset 2: unexpected '2'"},
 		{"'a' 'b'", `invalid literal at offset 4: unexpected '\''`},
 		{"(1, 2)", "invalid literal at offset 0: expected a literal, not '('"},
@@ -184,7 +184,7 @@ func TestParseReprRefuses(t *testing.T) {
 		{"'a\nb'", `invalid literal at offset 2: '\n' inside quotes must be an escape`},
 		{"'\r'", `invalid literal at offset 1: '\r' inside quotes must be an escape`},
 		{"b'\x00'", `invalid literal at offset 2: '\x00' inside quotes must be an escape`},
-		{"u'a'", `invalid literal at offset 0: "u" is no Python literal`},
+		{"u'a'", `invalid literal at offset 0: "u" is not a Python literal`},
 		{`'\q'`, `invalid literal at offset 1: unknown escape "\\q"`},
 		{`'\0'`, `invalid literal at offset 1: unknown escape "\\0"`},
 		{`'\N{DASH}'`, `invalid literal at offset 1: unknown escape "\\N"`},
@@ -196,8 +196,8 @@ func TestParseReprRefuses(t *testing.T) {
 		{`'\x1'`, `invalid literal at offset 1: \x needs 2 hexadecimal digits`},
 		{`'\x+1'`, `invalid literal at offset 1: \x needs 2 hexadecimal digits`},
 		{`'\u12`, `invalid literal at offset 1: \u needs 4 hexadecimal digits`},
-		{`'\ud800'`, `invalid literal at offset 1: \ud800 is no character of UTF-8`},
-		{`'\U00110000'`, `invalid literal at offset 1: \U00110000 is no character of UTF-8`},
+		{`'\ud800'`, `invalid literal at offset 1: \ud800 is not a character of UTF-8`},
+		{`'\U00110000'`, `invalid literal at offset 1: \U00110000 is not a character of UTF-8`},
 		{"b'é'", `invalid literal at offset 2: a bytes literal holds only ASCII; write \x..`},
 		{"'a\xff'", "invalid literal at offset 2: str is not valid UTF-8"},
 	} {

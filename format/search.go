@@ -8,16 +8,16 @@ import (
 	"github.com/pyshm-go/pyshm/internal/words"
 )
 
-// Equal reports whether a and b, of the types that items may have, are equal
-// as Python's == has it: 1 == 1.0 == true, int and float are compared exactly,
-// a NaN equals nothing, a string never equals a []byte.
+// Equal reports whether a and b, of the types that items may have, are equal by
+// Python's ==: 1 == 1.0 == true, int and float are compared exactly, a NaN equals
+// nothing, a string never equals a []byte.
 func Equal(a, b any) bool {
 	x, xErr := operandOf(a)
 	y, yErr := operandOf(b)
 	return xErr == nil && yErr == nil && x.equal(y)
 }
 
-// operand is a value made ready for ==. A bool is an int, as in Python.
+// An operand is a value prepared for ==. A bool is an int, as in Python.
 type operand struct {
 	kind Kind
 	bits uint64
@@ -76,7 +76,7 @@ func (x operand) equalFloat(f float64) bool {
 	}
 }
 
-// Index returns the first index whose item equals v (see [Equal]), or
+// Index returns the index of the first item that equals v (see [Equal]), or
 // [ErrNotFound]. As in Python, an item that cannot be read ends the search
 // with its error.
 func (l *List) Index(v any) (int, error) {
@@ -108,7 +108,7 @@ func (l *List) Count(v any) (int, error) {
 	return n, nil
 }
 
-// search calls found with the index of every item equal to v, until it returns
+// search calls found with the index of every item equal to v, until found returns
 // false. It compares in place.
 func (l *List) search(op string, v any, found func(i int) bool) error {
 	want, err := operandOf(v)
@@ -133,7 +133,7 @@ func (l *List) search(op string, v any, found func(i int) bool) error {
 	return nil
 }
 
-// equal compares an item with want.
+// equal reports whether an item equals want.
 func (l *List) equal(h header, want operand) (bool, error) {
 	is := operand{kind: h.kind}
 	switch h.kind {

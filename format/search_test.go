@@ -8,8 +8,8 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// equalClasses are values of which those in one row are equal in Python, and
-// no others. NaN is equal to nothing and stands alone.
+// equalClasses holds values: in Python, values of one row are equal, and values of
+// different rows are not. NaN is equal to nothing and is missing here.
 var equalClasses = [][]any{
 	{0, int8(0), uint64(0), 0.0, math.Copysign(0, -1), false, float32(0)},
 	{1, uint8(1), 1.0, true},
@@ -60,7 +60,7 @@ func TestEqual(t *testing.T) {
 	}
 }
 
-// Index and Count answer as Equal does, whatever the kinds.
+// Index and Count agree with Equal, whatever the kinds.
 func TestSearch(t *testing.T) {
 	var items []any
 	for _, class := range equalClasses {

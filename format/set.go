@@ -6,13 +6,14 @@ import (
 	"github.com/pyshm-go/pyshm/internal/words"
 )
 
-// Set stores v in item i, whose kind becomes that of v. What it accepts is
-// in the package's table; a str or bytes may have as many bytes as the slot (see
-// [List.Slot]) and at most [MaxText], else [ErrTooLong] and [ErrTooLarge]. A refused Set leaves the item as it was.
+// Set stores v in item i, which takes on the kind of v. The package's table lists the
+// types that it accepts. A str or bytes longer than the slot (see [List.Slot]) is
+// refused with [ErrTooLong], and one longer than [MaxText] with [ErrTooLarge]. A
+// refused Set leaves the item unchanged.
 //
 // A number, bool or None over one of the same kind is a single store. Any other
-// Set takes several, and readers without a lock get [ErrBusy] in the meantime;
-// if the process dies half-way the item stays so until the next Set.
+// Set takes several stores, and readers without a lock get [ErrBusy] in the meantime.
+// If the process dies half-way, readers get ErrBusy until the next Set.
 func (l *List) Set(i int, v any) error {
 	it, err := itemOf(v)
 	if err == nil {
@@ -56,7 +57,7 @@ func (l *List) put(i int, it item) error {
 		}
 		l.begin(i)
 		slot := l.slotBytes(at)
-		clear(slot[copy(slot, it.text):]) // no leftovers: readers strip only NULs
+		clear(slot[copy(slot, it.text):]) // readers strip only NULs
 	} else {
 		if words.Load64(&l.formats[i]) == formatFor(it.kind, at.size) && l.codes[i] == it.kind.code() {
 			words.Store64(l.slotWord(at), it.bits)
@@ -69,8 +70,8 @@ func (l *List) put(i int, it item) error {
 	return nil
 }
 
-// begin makes item i unreadable while its slot changes; finish makes it readable
-// again, the format last.
+// begin makes item i unreadable while its slot changes. finish makes it readable
+// again, and writes the format last.
 //
 //	         format  slot  code
 //	         old     old   old
@@ -79,13 +80,13 @@ func (l *List) put(i int, it item) error {
 //	finish   " "     new   new
 //	         new     new   new
 //
-// The format in between is a blank. Python's struct unpacks nothing with it, as
-// with the NULs that CPython's own writes pass through, so Python's readers get
-// the same ValueError. But should this process die here, NULs would stay: with
-// those Python cannot set a str any more (IndexError), and a list of one item
-// would look as if it had never been completed.
+// The format in between is a blank. Python's struct unpacks nothing with it, nor with
+// the NULs in the middle of CPython's own writes, so Python's readers get the same
+// ValueError. But NULs would stay if this process died here. Over NULs Python cannot
+// set a str any more (IndexError), and a list of one item would look as if it had
+// never been completed.
 //
-// rereadSlot says what the order of the stores is for.
+// rereadSlot explains the order of the stores.
 func (l *List) begin(i int) {
 	words.Store64(&l.formats[i], formatBusy)
 	words.OrderStores()
@@ -100,8 +101,8 @@ func (l *List) finish(i int, k Kind, capacity int) {
 
 // AddInt adds delta to item i, which must be an int, and returns the sum. It
 // refuses a sum that overflows ([ErrRange]). It is atomic against AddInt,
-// CompareAndSwapInt and SetInt in all Go processes, while nobody changes the
-// item's kind; Python's writes are never atomic: share a lock with those.
+// CompareAndSwapInt and SetInt in all Go processes, as long as no process changes the
+// item's kind. Python's writes are never atomic: share a lock with Python.
 func (l *List) AddInt(i int, delta int64) (int64, error) {
 	p, err := l.intWord(i)
 	if err != nil {
@@ -119,8 +120,8 @@ func (l *List) AddInt(i int, delta int64) (int64, error) {
 	}
 }
 
-// CompareAndSwapInt stores new in item i, which must be an int, if it holds
-// old, and reports whether it did. It is atomic as [List.AddInt] is.
+// CompareAndSwapInt stores new in item i, which must be an int, if the item holds
+// old, and reports whether it did. It is as atomic as [List.AddInt].
 func (l *List) CompareAndSwapInt(i int, old, new int64) (bool, error) {
 	p, err := l.intWord(i)
 	if err != nil {
@@ -129,7 +130,8 @@ func (l *List) CompareAndSwapInt(i int, old, new int64) (bool, error) {
 	return words.CompareAndSwap64(p, uint64(old), uint64(new)), nil
 }
 
-// intWord returns the slot of item i, which must be an int, to be changed.
+// intWord returns the slot of item i, which must be an int, for a caller that
+// changes it.
 func (l *List) intWord(i int) (*uint64, error) {
 	if l.readOnly {
 		return nil, ErrReadOnly

@@ -13,8 +13,8 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// What CPython 3.8 to 3.15 make of sl[0] = new, for every kind of old item in
-// a slot of 8 bytes and of 24: format, code and slot afterwards.
+// The format, code and slot that CPython 3.8 to 3.15 leave after sl[0] = new, for every
+// kind of old item in a slot of 8 bytes and of 24.
 func TestSet(t *testing.T) {
 	old := map[string]any{
 		"int": int64(0x4141414141414141), "float": 1.5, "bool": true, "None": nil,
@@ -23,7 +23,7 @@ func TestSet(t *testing.T) {
 	wide := map[string]any{
 		"str24": strings.Repeat("x", 23), "bytes24": []byte(strings.Repeat("x", 23)),
 	}
-	const leftover = "xxxxxxxxxxxxxxx\x00" // what stays of the old text
+	const leftover = "xxxxxxxxxxxxxxx\x00" // the part of the old text that stays
 
 	for _, tt := range []struct {
 		new      any
@@ -94,7 +94,7 @@ func checkSet(t *testing.T, name string, layout format.Layout, old, v any, wantF
 	}
 }
 
-// refuseSet checks that Set answers the error and changes nothing.
+// refuseSet checks that Set returns the error and changes nothing.
 func refuseSet(t *testing.T, name string, layout format.Layout, old, v any, want error) {
 	t.Helper()
 	buf := encode(t, layout, "before", old, "after")

@@ -9,8 +9,8 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// A file can have a size that no machine has memory for, and so can a mapping:
-// what is not touched takes none. Counts and tables in it may be as large.
+// A file and a mapping can be larger than the memory of any machine: pages that are not
+// touched take no memory. Counts and tables in it may be as large.
 func TestSparse(t *testing.T) {
 	const size = 1 << 36
 	const flags = syscall.MAP_ANON | syscall.MAP_PRIVATE | syscall.MAP_NORESERVE

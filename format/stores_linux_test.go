@@ -15,9 +15,9 @@ import (
 // A split list has its parts on pages of their own, so that a test can forbid
 // stores to some:
 //
-//	page 0 … data-1   count, table, and what fills the first slot
+//	page 0 … data-1   count, table, and the first slot, which fills up the pages
 //	     data         the slot of item 1
-//	     … formats    what fills the last slot, format words
+//	     … formats    the last slot, which fills up the pages, and format words
 //	     codes        codes
 type split struct {
 	mem                  memory
@@ -40,7 +40,7 @@ func splitList(t *testing.T, layout format.Layout, value any) split {
 	}
 }
 
-// item returns what memory says of item 1: slot, format word and code.
+// item returns the slot, format word and code of item 1 in memory.
 func (s split) item(layout format.Layout) string {
 	p := areasOf(s.buf, layout)
 	slot := p.data + int(getWord(s.buf, 8)) // in Sizes the first slot's size
@@ -102,8 +102,8 @@ func TestReadingStoresNothing(t *testing.T) {
 }
 
 // A Set stopped half-way, here by a page that cannot be written, leaves an item
-// that reads as the old value or is busy, in a list that can still be attached;
-// and the next Set mends it.
+// that reads as the old value or is busy. The list can still be attached, and the next
+// Set mends the item.
 func TestSetStopped(t *testing.T) {
 	const blank = `" \x00\x00\x00\x00\x00\x00\x00"`
 	changes := []struct {
@@ -132,7 +132,7 @@ func TestSetStopped(t *testing.T) {
 			{"code", func(s split) int { return s.codes }, fmt.Sprintf("%q %s %d", padded(tt.slots[1]), blank, tt.oldCode)},
 		} {
 			if stop.at == "code" && tt.oldCode == tt.codes {
-				continue // a code that is right is not written
+				continue // Set does not write a code that has not changed
 			}
 			inLayouts(t, func(t *testing.T, layout format.Layout) {
 				name := fmt.Sprintf("%v over %v stopped at the %s", tt.new, tt.old, stop.at)
@@ -166,7 +166,7 @@ func TestSetStopped(t *testing.T) {
 	}
 }
 
-// The same in a list of one item, which must not look incomplete then.
+// The same in a list of one item. The list must not look incomplete then.
 func TestSetStoppedInOnlyItem(t *testing.T) {
 	inLayouts(t, func(t *testing.T, layout format.Layout) {
 		b := encode(t, layout, strings.Repeat("x", 2*pageSize))

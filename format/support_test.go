@@ -9,8 +9,8 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// everyKind has an item of every kind, and text of the lengths around those at
-// which slots grow.
+// everyKind has an item of every kind, and texts around the lengths at which slots
+// grow.
 func everyKind() []any {
 	return []any{
 		int64(0), int64(-2), int64(math.MaxInt64), int64(math.MinInt64),
@@ -52,7 +52,7 @@ func newList(t testing.TB, values ...any) *format.List {
 	return attach(t, encode(t, format.Offsets, values...))
 }
 
-// words returns 64-bit words as memory holds them.
+// words returns 64-bit words as bytes in the machine's byte order.
 func words(vs ...int64) string {
 	var b []byte
 	for _, v := range vs {
@@ -74,10 +74,10 @@ func getWord(buf []byte, off int) int64 {
 	return int64(binary.NativeEndian.Uint64(buf[off:]))
 }
 
-// An areas says where the areas of a list begin.
+// areas holds where the areas of a list begin.
 type areas struct{ table, data, formats, codes, end int }
 
-// areasOf computes them from the layout's definition: the last offset, or the
+// areasOf computes the areas from the layout's definition: the last offset, or the
 // sum of the sizes, is the size of the data area.
 func areasOf(buf []byte, layout format.Layout) areas {
 	n := int(getWord(buf, 0))

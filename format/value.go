@@ -19,7 +19,7 @@ type item struct {
 	kind     Kind
 	bits     uint64 // the slot's word, unless the kind is text
 	text     []byte // the caller's bytes, only ever read
-	capacity int    // asked for with Sized
+	capacity int    // the Capacity of a Sized
 }
 
 func intItem(v int64) item     { return item{kind: Int, bits: uint64(v)} }
@@ -39,7 +39,7 @@ func strItem(v string) item {
 
 func bytesItem(v []byte) item { return item{kind: Bytes, text: v} }
 
-// itemOf finds the kind of v. It does not judge text yet: see checkText.
+// itemOf returns v as an item. It does not check text: see checkText.
 func itemOf(v any) (item, error) {
 	switch v := v.(type) {
 	case nil:
@@ -97,7 +97,7 @@ func toInt64(v any) (n int64, isInt, fits bool) {
 	return int64(u), true, u <= math.MaxInt64
 }
 
-// checkText refuses text that no Python would read back as it was given.
+// checkText refuses text that no Python would read back unchanged.
 func (it item) checkText() error {
 	switch n := len(it.text); {
 	case n > MaxText:

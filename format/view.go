@@ -2,9 +2,9 @@ package format
 
 import "unsafe"
 
-// Views of the buffer as what it holds. This file and package words are all there
-// is of unsafe memory access. The slice expressions panic rather than let a view
-// leave the buffer.
+// Views of the buffer as words and codes. Only this file and package words access its
+// memory unsafely. The slice expressions panic rather than let a view leave the
+// buffer.
 
 // viewWords returns the n words at off, which is a multiple of 8 in a buffer
 // that begins at one.
