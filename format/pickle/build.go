@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// A builder makes the values of nodes. It refuses those that contain themselves:
-// few programs expect that, printing one with package fmt ends the process. And it
-// measures what a walk through the value costs.
+// A builder makes the values of nodes, and measures the cost of a walk through them. It
+// refuses a value that contains itself: few programs expect one, and package fmt ends
+// the process when it prints one.
 type builder struct{ limits Limits }
 
 type buildState uint8
@@ -18,16 +18,16 @@ const (
 	built
 )
 
-// valueSize is what a value counts for Limits.Total.
+// valueSize is the size of one value in Limits.Total.
 const valueSize = 16
 
-// build returns what Unmarshal returns.
+// build returns the result of Unmarshal.
 func (b *builder) build(top any) (any, error) {
 	root := node{}
 	return b.value(top, &root, 0)
 }
 
-// value returns the value of an item of parent, which lies so deep.
+// value returns the value of an item of parent, which lies at the given depth.
 func (b *builder) value(v any, parent *node, depth int) (any, error) {
 	n, ok := v.(*node)
 	if !ok {
@@ -98,7 +98,7 @@ func (b *builder) node(n *node, depth int) (any, error) {
 	switch n.kind {
 	case listNode:
 		if len(n.items) == 0 {
-			return make([]any, 0, 1), nil // with memory to itself: see identity
+			return make([]any, 0, 1), nil // with memory of its own: see identity
 		}
 		return slices.Clip(n.items), nil
 	case tupleNode:
@@ -124,7 +124,7 @@ func (n *node) keyError(err error) error {
 	return n.error(err)
 }
 
-// dictOf makes a dict of keys and values in turn.
+// dictOf makes a dict of items, which are keys and values in turn.
 func dictOf(n *node, items []any) (*Dict, error) {
 	d := &Dict{}
 	if len(items) > 0 {

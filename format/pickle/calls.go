@@ -24,8 +24,9 @@ var (
 	classNewObjEx  = Class{"copyreg", "__newobj_ex__"}
 )
 
-// plain returns the plain value that a call results in, or nil if it is no such
-// call, or has arguments with which Python does not write it. Those stay a call.
+// plain returns the plain value that a call of c results in. It returns nil, and the
+// call stays a call, if c does not make plain data or if Python does not write the call
+// with such arguments.
 func (m *machine) plain(c Class, args []any) (any, error) {
 	switch c {
 	case classBytearray, classBytes, classEncode:
@@ -48,8 +49,7 @@ func (m *machine) plain(c Class, args []any) (any, error) {
 	return nil, nil
 }
 
-// plainBytes knows these, of which the first and the last one are also what
-// protocols 0 to 2 have:
+// plainBytes knows these calls. Protocols 0 to 2 also use the first and the last one:
 //
 //	bytes()  bytearray()  bytearray(b"...")
 //	_codecs.encode("...", "latin1")  bytearray("...", "latin-1")
@@ -82,7 +82,7 @@ func (m *machine) plainBytes(c Class, args []any) (any, error) {
 	return nil, nil
 }
 
-// latin1 encodes a str whose characters are all below 256.
+// latin1 encodes a str. It reports whether all characters are below 256.
 func latin1(s string) ([]byte, bool) {
 	b := make([]byte, 0, utf8.RuneCountInString(s))
 	for _, r := range s {
@@ -112,12 +112,11 @@ func (m *machine) plainSet(c Class, args []any) (any, error) {
 	return nil, nil
 }
 
-// maxName bounds what names of nested classes grow to, since each attribute may be
-// the same long text.
+// maxName bounds the length of a nested class's name, since each attribute in it may
+// be the same long text.
 const maxName = 1024
 
-// nestedClass knows getattr(Outer, "Inner"), by which protocols 2 and 3 name a
-// nested class.
+// nestedClass knows getattr(Outer, "Inner"): protocols 2 and 3 name a nested class so.
 func nestedClass(args []any) any {
 	if len(args) != 2 {
 		return nil
@@ -156,8 +155,8 @@ func plainDecimal(args []any) any {
 	return Decimal(s)
 }
 
-// payload returns the bytes that are the first argument of date, time and
-// datetime. From Python 2 they may be a str.
+// payload returns the bytes in the first argument of date, time and datetime. From
+// Python 2 the argument may be a str.
 func payload(args []any) []byte {
 	if len(args) == 0 {
 		return nil
@@ -166,7 +165,7 @@ func payload(args []any) []byte {
 	case []byte:
 		return b
 	case string:
-		return []byte(b[:min(len(b), 11)]) // no valid one is longer than 10
+		return []byte(b[:min(len(b), 11)]) // a valid one has at most 10 bytes
 	}
 	return nil
 }
@@ -261,5 +260,6 @@ func fixedZone(zone *node) *time.Location {
 	return time.FixedZone("", int(offset/time.Second))
 }
 
-// maxZoneName bounds the name of a zone, which is written again for each time in it.
+// maxZoneName bounds the name of a zone, which is written again for each time that
+// uses the zone.
 const maxZoneName = 64

@@ -19,7 +19,7 @@ func (m *machine) tuple() error {
 	return m.marked(tupleNode)
 }
 
-// marked makes something of the values above the mark.
+// marked makes a node of the given kind from the values above the mark.
 func (m *machine) marked(kind nodeKind) error {
 	items, err := m.popMark()
 	if err != nil {
@@ -55,10 +55,10 @@ func (m *machine) extend(items []any) error {
 	case ok && n.kind == listNode:
 	case ok && n.kind == objectNode:
 		if n.draft.pairs != nil || n.draft.state != nil {
-			return unsupportedf("items that are appended to an object after it has pairs or a state")
+			return unsupportedf("items appended to an object that already has pairs or a state")
 		}
 	default:
-		return unsupportedf("items appended to a value that is not a list or an object")
+		return unsupportedf("items appended to a value other than a list or an object")
 	}
 	n.items = append(n.items, items...)
 	return nil
@@ -107,9 +107,9 @@ func (m *machine) setPairs(pairs []any) error {
 	case ok && n.kind == objectNode && n.draft.state == nil:
 		n.draft.pairs = append(n.draft.pairs, pairs...)
 	case ok && n.kind == objectNode:
-		return unsupportedf("keys of an object that are set after its state")
+		return unsupportedf("keys of an object set after its state")
 	default:
-		return unsupportedf("keys set in a value that is not a dict or an object")
+		return unsupportedf("keys set in a value other than a dict or an object")
 	}
 	return nil
 }
@@ -125,7 +125,7 @@ func (m *machine) addItems() error {
 	}
 	n := kindOf(v, setNode)
 	if n == nil {
-		return unsupportedf("items added to a value that is not a set")
+		return unsupportedf("items added to a value other than a set")
 	}
 	n.items = append(n.items, items...)
 	return nil

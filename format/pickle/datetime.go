@@ -16,12 +16,12 @@ type Date struct {
 // A TimeOfDay is a datetime.time.
 type TimeOfDay struct {
 	Hour, Minute, Second, Microsecond int
-	Fold                              int     // 1 for the second of two times that a clock set back shows twice
+	Fold                              int     // 1 for the second occurrence of a time that a clock shows twice when it is set back
 	Zone                              *Object // the tzinfo; nil for a naive time
 }
 
-// A DateTime is a datetime.datetime that is naive, or whose tzinfo is anything
-// but a fixed offset: those are a [time.Time].
+// A DateTime is a datetime.datetime without a tzinfo, or with a tzinfo of no fixed
+// offset. A datetime with a fixed offset is a [time.Time].
 type DateTime struct {
 	Date
 	TimeOfDay
@@ -62,12 +62,12 @@ func (t TimeOfDay) String() string {
 // String returns date and time in the form of ISO 8601, without the zone.
 func (t DateTime) String() string { return t.Date.String() + "T" + t.TimeOfDay.String() }
 
-// Time returns the time that the fields give in a location, as [time.Date] does.
+// Time returns the moment of the fields in a location, as [time.Date] does.
 func (t DateTime) Time(loc *time.Location) time.Time {
 	return time.Date(t.Year, t.Month, t.Day, t.Hour, t.Minute, t.Second, t.Microsecond*1000, loc)
 }
 
-// The bytes by which Python pickles them, big-endian:
+// The bytes with which Python pickles dates and times, big-endian:
 //
 //	date      year(2) month day
 //	time      hour minute second microsecond(3); bit 7 of the hour is fold
@@ -137,7 +137,7 @@ func dateTimeFrom(t time.Time) (DateTime, error) {
 	return d, nil
 }
 
-// deltaFrom returns a duration as Python normalises it.
+// deltaFrom returns a duration as a TimeDelta, normalised as in Python.
 func deltaFrom(d time.Duration) (TimeDelta, error) {
 	if d%time.Microsecond != 0 {
 		return TimeDelta{}, valuef("%v: a timedelta has microseconds; use Truncate", d)
@@ -168,8 +168,8 @@ func deltaValue(d TimeDelta) any {
 	return d
 }
 
-// zoneName returns the name that a location made by time.FixedZone has. The
-// abbreviations of other locations change with the time, so they are none.
+// zoneName returns the name of a location made by time.FixedZone. For other locations
+// it returns none: their abbreviations change with the time.
 func zoneName(t time.Time) string {
 	if abbreviation, _ := t.Zone(); abbreviation == t.Location().String() {
 		return abbreviation
@@ -177,7 +177,7 @@ func zoneName(t time.Time) string {
 	return ""
 }
 
-// fixedOffset returns the offset of a tzinfo that is a datetime.timezone.
+// fixedOffset returns the offset of a tzinfo, if the tzinfo is a datetime.timezone.
 func fixedOffset(zone *Object) (offset time.Duration, ok bool) {
 	if zone == nil || zone.Class != classTimezone || zone.Form != Call || len(zone.Args) == 0 {
 		return 0, false
@@ -186,7 +186,7 @@ func fixedOffset(zone *Object) (offset time.Duration, ok bool) {
 	return offset, ok && -24*time.Hour < offset && offset < 24*time.Hour
 }
 
-// instant returns the moment of an aware datetime, if that can be known.
+// instant returns the moment of an aware datetime, if its offset is known.
 func instant(v any) (moment time.Time, ok bool) {
 	switch v := v.(type) {
 	case time.Time:
@@ -198,8 +198,8 @@ func instant(v any) (moment time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// inUTC returns what CPython compares of an aware time, whose day is not known:
-// the seconds, with only whole seconds of the offset, and microseconds.
+// inUTC returns the fields of an aware time that CPython compares, since the day is not
+// known: the seconds, with only whole seconds of the offset, and the microseconds.
 func (t TimeOfDay) inUTC() (fields [2]int, ok bool) {
 	offset, ok := fixedOffset(t.Zone)
 	if !ok {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// A Decimal is a decimal.Decimal, in the form that Python's str gives it: "1.50",
-// "-1E+3", "NaN", "Infinity".
+// A Decimal is a decimal.Decimal, spelled as by Python's str: "1.50", "-1E+3", "NaN",
+// "Infinity".
 type Decimal string
 
 // A canonical is the value of a number as sign, digits and a power of ten,
@@ -21,8 +21,8 @@ type canonical struct {
 	special  string // "inf" or "nan" instead of digits
 }
 
-// parseDecimal reads what Python's str makes of a Decimal. Its constructor reads
-// more than that: underscores, blanks and the digits of other scripts.
+// parseDecimal reads a Decimal, spelled as by Python's str. Python's constructor also
+// reads underscores, blanks and the digits of other scripts.
 func parseDecimal(s string) (c canonical, ok bool) {
 	s, c.negative = strings.CutPrefix(s, "-")
 	if !c.negative {
@@ -39,7 +39,7 @@ func parseDecimal(s string) (c canonical, ok bool) {
 	if hasExponent {
 		var err error
 		if c.exponent, err = strconv.ParseInt(exponent, 10, 64); err != nil || max(c.exponent, -c.exponent) > 2e18 {
-			return c, false // beyond every Python's
+			return c, false // beyond the exponents of every Python
 		}
 	}
 	whole, fraction, _ := strings.Cut(mantissa, ".")
@@ -76,7 +76,7 @@ func (c canonical) normalised() canonical {
 	return c
 }
 
-// canonicalInt costs a time that grows faster than the length of n: compare
+// canonicalInt takes a time that grows faster than the length of n. A caller compares
 // lengths before.
 func canonicalInt(n *big.Int) canonical {
 	c := canonical{negative: n.Sign() < 0, digits: new(big.Int).Abs(n).String()}
@@ -98,8 +98,8 @@ func canonicalFloat(f float64) canonical {
 // magnitude returns how many digits the number has before the point.
 func (c canonical) magnitude() int64 { return int64(len(c.digits)) + c.exponent }
 
-// equalDecimal compares a Decimal with an integer, a float or another Decimal,
-// each in the form that [numberOf] gives it.
+// equalDecimal compares a Decimal with an integer, a float or another Decimal, both as
+// returned by [numberOf].
 func equalDecimal(d Decimal, other any) bool {
 	a, ok := parseDecimal(string(d))
 	if !ok || a.special == "nan" {

@@ -2,15 +2,15 @@ package pickle
 
 import "iter"
 
-// A Dict is a Python dict: it keeps the order in which its keys came, and finds
-// them as Python does, so that 1, 1.0 and true are one key. NaN is never found.
-// Keys are what Python can hash: no lists, dicts, sets and byte arrays, nor tuples
-// that contain one. Two [Object] keys are one key only if they are the same
-// pointer, since what else makes them equal is in Python's class. A key must not
-// be changed while it is in a dict.
+// A Dict is a Python dict: it keeps its keys in the order in which they were added, and
+// finds them as Python does, so that 1, 1.0 and true are one key. NaN is never found.
+// A key must be hashable in Python: not a list, dict, set or bytearray, nor a tuple
+// that contains one. Two [Object] keys are one key only if they are the same pointer,
+// since only Python's class could define another equality. A key must not be changed
+// while it is in a dict.
 //
-// The zero Dict is empty and ready to use. Several goroutines may read one at the
-// same time, while none changes it.
+// The zero Dict is empty and ready to use. Several goroutines may read a Dict at the
+// same time, as long as no goroutine changes it.
 type Dict struct{ t table }
 
 // A Pair is a key of a dict and its value.
@@ -27,7 +27,7 @@ func NewDict(pairs ...Pair) (*Dict, error) {
 	return d, nil
 }
 
-// read returns the table for reading. A nil Dict has an empty one.
+// read returns the table for reading. For a nil Dict the table is empty.
 func (d *Dict) read() *table {
 	if d == nil {
 		return &table{}
@@ -38,7 +38,7 @@ func (d *Dict) read() *table {
 // Len returns the number of keys. A nil Dict has none.
 func (d *Dict) Len() int { return d.read().len() }
 
-// Get returns the value of a key, and whether the key is there.
+// Get returns the value of a key, and reports whether the key is there.
 func (d *Dict) Get(key any) (value any, ok bool) {
 	t := d.read()
 	i := t.lookup(key)
@@ -48,18 +48,18 @@ func (d *Dict) Get(key any) (value any, ok bool) {
 	return t.entries[i].value, true
 }
 
-// Set gives a key a value. A key that is there already keeps its place, and its
-// own value: after Set(true, "x") the key 1 is still 1. The error is [ErrKey].
+// Set stores a value for a key. An equal key that the dict already has stays, in its
+// place: after Set(true, "x") the key 1 is still 1. The error is [ErrKey].
 func (d *Dict) Set(key, value any) error { return d.t.set(key, value) }
 
 // Delete removes a key and reports whether it was there.
 func (d *Dict) Delete(key any) bool { return d.read().delete(key) }
 
-// All returns keys and values in order. The dict must not change meanwhile.
+// All yields keys and values in order. The dict must not change during the iteration.
 func (d *Dict) All() iter.Seq2[any, any] { return d.read().all() }
 
-// A Set is a Python set, with the items in the order in which they came. What
-// [Dict] says about keys holds for its items. The zero Set is empty.
+// A Set is a Python set, with the items in the order in which they were added. The
+// rules for the keys of a [Dict] hold for the items. The zero Set is empty.
 type Set struct{ t table }
 
 // NewSet makes a set. The error is [ErrKey].
@@ -73,7 +73,7 @@ func NewSet(items ...any) (*Set, error) {
 	return s, nil
 }
 
-// read returns the table for reading. A nil Set has an empty one.
+// read returns the table for reading. For a nil Set the table is empty.
 func (s *Set) read() *table {
 	if s == nil {
 		return &table{}
@@ -87,17 +87,17 @@ func (s *Set) Len() int { return s.read().len() }
 // Has reports whether an item is in the set.
 func (s *Set) Has(item any) bool { return s.read().lookup(item) >= 0 }
 
-// Add adds an item, unless there is an equal one. The error is [ErrKey].
+// Add adds an item, unless the set has an equal one. The error is [ErrKey].
 func (s *Set) Add(item any) error { return s.t.set(item, nil) }
 
 // Delete removes an item and reports whether it was there.
 func (s *Set) Delete(item any) bool { return s.read().delete(item) }
 
-// All returns the items in order. The set must not change meanwhile.
+// All yields the items in order. The set must not change during the iteration.
 func (s *Set) All() iter.Seq[any] { return s.read().keys() }
 
-// A FrozenSet is a Python frozenset: a [Set] that does not change and can be a key
-// itself. The zero FrozenSet is empty.
+// A FrozenSet is a Python frozenset: a [Set] that does not change and that can be a key.
+// The zero FrozenSet is empty.
 type FrozenSet struct {
 	t    table
 	hash uint64
@@ -117,7 +117,7 @@ func NewFrozenSet(items ...any) (*FrozenSet, error) {
 	return s, nil
 }
 
-// read returns the table for reading. A nil FrozenSet has an empty one.
+// read returns the table for reading. For a nil FrozenSet the table is empty.
 func (s *FrozenSet) read() *table {
 	if s == nil {
 		return &table{}
@@ -131,5 +131,5 @@ func (s *FrozenSet) Len() int { return s.read().len() }
 // Has reports whether an item is in the set.
 func (s *FrozenSet) Has(item any) bool { return s.read().lookup(item) >= 0 }
 
-// All returns the items in order.
+// All yields the items in order.
 func (s *FrozenSet) All() iter.Seq[any] { return s.read().keys() }

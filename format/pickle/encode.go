@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// shareable is the size from which on texts and integers that occur again are
-// referred to. Shorter ones are written again: that takes hardly more bytes.
+// shareable is the smallest size of a text or integer that is written once and then
+// referred to. Smaller values are written again, which takes hardly more bytes.
 const shareable = 16
 
 // value writes a value, of any type.
@@ -80,14 +80,14 @@ func (e *encoder) big(n *big.Int) error {
 	if n.IsInt64() {
 		return e.integer(n.Int64())
 	}
-	size := n.BitLen()/8 + 1 // with the bit of the sign
+	size := n.BitLen()/8 + 1 // with the sign bit
 	if err := e.room(size); err != nil {
 		return err
 	}
 	b := make([]byte, size)
 	if n.Sign() >= 0 {
 		n.FillBytes(b)
-	} else { // -n is the complement, plus one
+	} else { // -n is the complement of n, plus one
 		new(big.Int).Not(n).FillBytes(b)
 		for i := range b {
 			b[i] = ^b[i]
@@ -98,7 +98,7 @@ func (e *encoder) big(n *big.Int) error {
 	return nil
 }
 
-// long writes an int in two's complement, without the bytes that only repeat the
+// long writes an int in two's complement. It leaves out bytes that only repeat the
 // sign.
 func (e *encoder) long(b []byte) {
 	for n := len(b); n > 1 && (b[n-1] == 0 && b[n-2] < 0x80 || b[n-1] == 0xff && b[n-2] >= 0x80); n-- {
@@ -127,10 +127,10 @@ func (e *encoder) complex(c complex128) error {
 
 // ---- texts ----
 
-// text writes what has many bytes but no items.
+// text writes a value with bytes but no items: a text or a large integer.
 func (e *encoder) text(v any) error {
 	if n, ok := v.(*big.Int); ok && n == nil {
-		return wrapf(ErrType, "a *big.Int that is nil")
+		return wrapf(ErrType, "a nil *big.Int")
 	}
 	size := int(weight(v))
 	if err := e.room(size); err != nil {
@@ -171,7 +171,7 @@ func (e *encoder) textAt(v any, p *place) error {
 	return err
 }
 
-// str writes text that has been checked.
+// str writes a text that the caller has checked.
 func (e *encoder) str(s string) error {
 	err := e.sized(len(s), e.protocol >= 4, opShortBinUnicode, opBinUnicode, opBinUnicode8)
 	e.buf = append(e.buf, s...)
@@ -187,7 +187,7 @@ func (e *encoder) bytes(b []byte) error {
 	return err
 }
 
-// sized writes the opcode for so many bytes, and the length.
+// sized writes the opcode for a text of n bytes, and the length.
 func (e *encoder) sized(n int, protocol4 bool, short, medium, long byte) error {
 	switch {
 	case n < 256 && protocol4:
@@ -197,12 +197,12 @@ func (e *encoder) sized(n int, protocol4 bool, short, medium, long byte) error {
 	case protocol4:
 		e.buf = binary.LittleEndian.AppendUint64(append(e.buf, long), uint64(n))
 	default:
-		return limitf("%d bytes of text, which protocol 2 does not have", n)
+		return limitf("%d bytes of text, too many for protocol 2", n)
 	}
 	return nil
 }
 
-// oldBytes writes bytes for protocol 2, in which Python 3 has no opcode for them.
+// oldBytes writes bytes for protocol 2, which has no opcode for Python 3's bytes.
 func (e *encoder) oldBytes(b []byte) error {
 	if len(b) == 0 {
 		return e.reduce(nil, classBytes, e.noArgs)
@@ -210,7 +210,7 @@ func (e *encoder) oldBytes(b []byte) error {
 	return e.reduce(nil, classEncode, func() error { return e.latin1(b, "latin1") })
 }
 
-// latin1 writes the tuple of a str with bytes as characters, and an encoding.
+// latin1 writes a tuple of a str, whose characters are the bytes, and an encoding.
 func (e *encoder) latin1(b []byte, encoding string) error {
 	s := make([]rune, len(b))
 	for i, c := range b {
@@ -245,7 +245,7 @@ func (e *encoder) noArgs() error {
 
 // ---- calls ----
 
-// reduce writes a call of a class with the tuple that args writes.
+// reduce writes a call of a class with a tuple of arguments, which args writes.
 func (e *encoder) reduce(p *place, callee Class, args func() error) error {
 	if err := e.class(callee); err != nil {
 		return err
@@ -258,8 +258,8 @@ func (e *encoder) reduce(p *place, callee Class, args func() error) error {
 	return nil
 }
 
-// call writes plain data that Python pickles as calls, and reports whether v is
-// that.
+// call writes v if v is plain data that Python pickles as a call, and reports whether it
+// is.
 func (e *encoder) call(v any) (done bool, err error) {
 	switch v := v.(type) {
 	case Date:
@@ -314,7 +314,7 @@ func (e *encoder) moment(b []byte, zone func() error) error {
 	return inside(err, ".Zone")
 }
 
-// zone returns what writes the tzinfo of a time, nil for a naive one.
+// zone returns a function that writes the tzinfo of a time, nil for a naive time.
 func (e *encoder) zone(zone *Object) func() error {
 	if zone == nil {
 		return nil
@@ -372,7 +372,8 @@ func (e *encoder) delta(d TimeDelta) error {
 	})
 }
 
-// typeName names the Python type of a value for a message, or Go's.
+// typeName returns a name for the type of a value, for a message: of Python's type, or
+// else of Go's.
 func typeName(v any) string {
 	switch v.(type) {
 	case []any:

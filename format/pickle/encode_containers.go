@@ -8,12 +8,13 @@ import (
 	"strings"
 )
 
-// batch is how many items Python's pickler adds to a list, dict or set at a time.
+// batch is the number of items that Python's pickler adds to a list, dict or set at a
+// time.
 const batch = 1000
 
-// first returns the place of a value that is about to be written for the first
-// time, nil if it has no identity. One that was written before is referred to, and
-// done; so is one that is still being written, which contains itself.
+// first returns the place of a value that is about to be written for the first time, or
+// nil if the value has no identity. A value that was written before is done: first
+// writes a reference to it. A value that is still open contains itself, and first fails.
 func (e *encoder) first(id identity) (p *place, done bool, err error) {
 	if id.pointer == nil {
 		return nil, false, nil
@@ -33,7 +34,8 @@ func (e *encoder) first(id identity) (p *place, done bool, err error) {
 	return p, false, nil
 }
 
-// container writes a value that has items: write does, if it is the first time.
+// container writes a value with items. It calls write if the value occurs for the first
+// time.
 func (e *encoder) container(id identity, write func(p *place) error) error {
 	p, done, err := e.first(id)
 	switch {
@@ -62,22 +64,22 @@ func (e *encoder) items(v any, p *place) error {
 		return e.tuple(v, p)
 	case *Dict:
 		if v == nil {
-			return wrapf(ErrType, "a *Dict that is nil")
+			return wrapf(ErrType, "a nil *Dict")
 		}
 		return e.dict(v, p)
 	case *Set:
 		if v == nil {
-			return wrapf(ErrType, "a *Set that is nil")
+			return wrapf(ErrType, "a nil *Set")
 		}
 		return e.set(v, p)
 	case *FrozenSet:
 		if v == nil {
-			return wrapf(ErrType, "a *FrozenSet that is nil")
+			return wrapf(ErrType, "a nil *FrozenSet")
 		}
 		return e.frozenSet(v, p)
 	case *Object:
 		if v == nil {
-			return wrapf(ErrType, "an *Object that is nil")
+			return wrapf(ErrType, "a nil *Object")
 		}
 		return e.object(v, p)
 	}
@@ -95,8 +97,9 @@ func (e *encoder) list(items []any) error {
 	})
 }
 
-// inBatches writes n items that are added to the value below them, by single if
-// there is one in the batch, by several otherwise. An item may be a pair.
+// inBatches writes n items, and after each batch the opcode that adds the batch to the
+// value below it: single if the batch has one item, several otherwise. An item may be a
+// pair.
 func (e *encoder) inBatches(n int, single, several byte, items iter.Seq[error]) error {
 	if n == 0 {
 		return nil
@@ -217,9 +220,9 @@ func (e *encoder) oldSet(class Class, n int, items iter.Seq[any], p *place) erro
 	})
 }
 
-// reflected writes Go's own slices and maps: a slice as a list, a map with strings
-// or integers as keys as a dict in the order of its keys. Elements must be of the
-// types that value knows.
+// reflected writes Go's own slices and maps. A slice becomes a list. A map with strings
+// or integers as keys becomes a dict, in the order of its keys. Elements must be of the
+// types that value accepts.
 func (e *encoder) reflected(v any) error {
 	r := reflect.ValueOf(v)
 	if r.Type().Name() == "" {
@@ -249,7 +252,7 @@ func (e *encoder) slice(s reflect.Value, p *place) error {
 	})
 }
 
-// sortable reports whether keys of the type have an order, and one type in Python.
+// sortable reports whether keys of the type have an order, and a single type in Python.
 func sortable(key reflect.Type) bool {
 	return key.Name() == key.Kind().String() && (key.Kind() == reflect.String || key.ConvertibleTo(reflect.TypeFor[float64]()) && key.Kind() < reflect.Float32)
 }

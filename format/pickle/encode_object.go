@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// class writes a reference to a class, the second time from the memo.
+// class writes a reference to a class. From the second time on it refers to the memo.
 func (e *encoder) class(c Class) error {
 	if p, ok := e.classes[c]; ok {
 		e.again(p)
@@ -35,8 +35,8 @@ func (e *encoder) stackGlobal(c Class) error {
 	return err
 }
 
-// global writes a class for protocol 2: a nested one is an attribute, and what
-// Python 2 calls otherwise has that name.
+// global writes a class for protocol 2. A nested class is written as an attribute. A
+// class with another name in Python 2 gets that name.
 func (e *encoder) global(c Class) error {
 	if strings.Count(c.Name, ".") > maxNesting {
 		return unsupportedf("protocol 2 with the class %.40q", c.Name)
@@ -72,7 +72,7 @@ func (e *encoder) global(c Class) error {
 	return nil
 }
 
-// maxNesting is how many classes may lie in one another.
+// maxNesting is the number of classes that may lie in one another.
 const maxNesting = 32
 
 func cutLast(name string) (outer, inner string, ok bool) {
@@ -83,7 +83,8 @@ func cutLast(name string) (outer, inner string, ok bool) {
 	return name[:i], name[i+1:], true
 }
 
-// object writes an object as it was read: the call, items, pairs, state.
+// object writes an object with its parts in Python's order: the call, items, pairs,
+// state.
 func (e *encoder) object(o *Object, p *place) error {
 	if err := e.creation(o); err != nil {
 		return err
@@ -98,7 +99,7 @@ func (e *encoder) object(o *Object, p *place) error {
 	return e.state(o, p)
 }
 
-// creation writes what makes the object.
+// creation writes the call that makes the object.
 func (e *encoder) creation(o *Object) error {
 	switch {
 	case o.Form > Instance:
@@ -155,8 +156,8 @@ func (e *encoder) instance(o *Object) error {
 	return nil
 }
 
-// newObjEx writes an object with keyword arguments. Protocol 2 has a function in
-// the place of the opcode.
+// newObjEx writes an object with keyword arguments. Protocol 2 calls a function instead
+// of the opcode.
 func (e *encoder) newObjEx(o *Object) error {
 	if e.protocol < 4 {
 		if err := e.class(classNewObjEx); err != nil {

@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// Equal reports whether two values are equal as Python's == has it: 1, 1.0, True,
-// 1+0j and Decimal("1") are, a list and a tuple never, sets and dicts in any order
-// of their items, aware datetimes at the same instant. NaN is not equal to itself.
-// Objects are equal if all their fields are; those that are keys, or inside of
-// keys, are found only at the same place of the other dict or set. Both values are
-// of the types that [Unmarshal] returns, or of Go's other integers and floats; a
-// value of another type is equal to nothing.
+// Equal reports whether two values are equal by Python's ==. 1, 1.0, True, 1+0j and
+// Decimal("1") are equal, a list and a tuple never. Sets and dicts are equal in any
+// order of their items, and aware datetimes if they are the same instant. NaN is not
+// equal to itself. Objects are equal if all their fields are equal. An Object that is a
+// key, or inside of a key, is found only at the same place of the other dict or set.
+// Both values are of the types that [Unmarshal] returns, or of Go's other integers and
+// floats. A value of another type is equal to nothing.
 func Equal(a, b any) bool {
 	return (&comparison{}).equal(a, b)
 }
 
-// equalKeys is Equal for what can be hashed, where only the same object is equal.
+// equalKeys is Equal for hashable values, where an object is equal only to itself.
 func equalKeys(a, b any) bool {
 	return (&comparison{keys: true}).equal(a, b)
 }
@@ -27,8 +27,8 @@ func equalKeys(a, b any) bool {
 type comparison struct {
 	keys bool // objects are equal only to themselves
 
-	// seen holds pairs that are equal, or being compared: values that occur many
-	// times are compared once, and values that contain themselves do end.
+	// seen holds pairs that are equal, or being compared. So values that occur many
+	// times are compared once, and comparing values that contain themselves ends.
 	seen map[[2]identity]bool
 }
 
@@ -114,7 +114,7 @@ func (c *comparison) once(a, b any) bool {
 		return true
 	}
 	if x.pointer == nil || y.pointer == nil {
-		return c.equalItems(a, b) // one of them is empty
+		return c.equalItems(a, b) // a or b is empty
 	}
 	if c.seen == nil {
 		c.seen = map[[2]identity]bool{}
@@ -160,7 +160,7 @@ func (c *comparison) equalSets(a *table, b any) bool {
 }
 
 // equalTables compares keys at the same place first: most tables have the same
-// order, and objects are found only so.
+// order, and objects are found only at the same place.
 func (c *comparison) equalTables(a, b *table) bool {
 	if a.len() != b.len() {
 		return false
@@ -200,8 +200,8 @@ func (c *comparison) equalObjects(a, b *Object) bool {
 		c.equal(a.Setter, b.Setter)
 }
 
-// numberOf returns a number as an int64, a *big.Int beyond it, a float64, a
-// complex128 that has an imaginary part, or a Decimal.
+// numberOf returns a number as an int64, a *big.Int beyond int64, a float64, a
+// complex128 with an imaginary part, or a Decimal.
 func numberOf(v any) (number any, ok bool) {
 	switch v := v.(type) {
 	case bool:
@@ -298,7 +298,7 @@ func equalFloat(f float64, n any) bool {
 	switch n := n.(type) {
 	case float64:
 		return f == n
-	case int64: // 1<<63 is the one float that converts to an int64 it does not equal
+	case int64: // without the bounds, 1<<63 would convert to an int64 that it does not equal
 		return f == math.Trunc(f) && f >= -1<<63 && f < 1<<63 && int64(f) == n
 	case *big.Int:
 		if f != math.Trunc(f) || math.IsInf(f, 0) {

@@ -8,8 +8,8 @@ import (
 
 // The errors of this package are *[Error] values around one of these.
 var (
-	// ErrSyntax: the bytes are no pickle that Python would read: cut off, an
-	// unknown opcode, a stack without the values that an opcode needs.
+	// ErrSyntax: the bytes are not a pickle that Python would read. They are cut off,
+	// or have an unknown opcode, or the stack lacks the values that an opcode needs.
 	ErrSyntax = errors.New("malformed pickle")
 	// ErrTruncated: the pickle ends before its STOP. It is an ErrSyntax.
 	ErrTruncated = fmt.Errorf("%w: the pickle is cut off", ErrSyntax)
@@ -18,17 +18,17 @@ var (
 	// ErrLimit: the pickle, or the value to write, exceeds a limit of [Limits] or
 	// [Options].
 	ErrLimit = errors.New("limit exceeded")
-	// ErrUnsupported: the pickle is well-formed, but needs something that bytes
-	// alone do not bring, or something that this package cannot keep without
-	// loss: see the package documentation. It is an [errors.ErrUnsupported].
+	// ErrUnsupported: the pickle is well-formed, but needs something besides its
+	// bytes, or has something that this package cannot keep without loss: see the
+	// package documentation. It is an [errors.ErrUnsupported].
 	ErrUnsupported = fmt.Errorf("not supported: %w", errors.ErrUnsupported)
 	// ErrRecursive: a value contains itself.
 	ErrRecursive = errors.New("recursive value")
 	// ErrKey: a list, dict, set or bytearray is a key of a dict or an item of a
 	// set, which Python calls unhashable.
 	ErrKey = errors.New("unhashable key")
-	// ErrUTF8: a str is not valid UTF-8. On reading, lone surrogates are allowed
-	// besides: see [Surrogates].
+	// ErrUTF8: a str is not valid UTF-8. When reading, lone surrogates are allowed,
+	// too: see [Surrogates].
 	ErrUTF8 = errors.New("str is not valid UTF-8")
 	// ErrType: Marshal has no Python type for this Go type.
 	ErrType = errors.New("unsupported type")
@@ -40,9 +40,9 @@ var (
 // An Error describes why a pickle could not be read, or a value not written.
 type Error struct {
 	Op     string // "unmarshal" or "marshal"
-	Offset int    // of the opcode in the pickle, in bytes; -1 if it is not about one
-	Opcode string // its name in Python's pickletools, if there is one at Offset
-	Path   string // where in the value, in marshal: "[2].State"
+	Offset int    // of the opcode in the pickle, in bytes; -1 if the error is not about an opcode
+	Opcode string // the opcode's name in Python's pickletools, if there is one at Offset
+	Path   string // for marshal, the place in the value: "[2].State"
 	Err    error
 }
 
@@ -66,7 +66,7 @@ func limitf(format string, args ...any) error       { return wrapf(ErrLimit, for
 func unsupportedf(format string, args ...any) error { return wrapf(ErrUnsupported, format, args...) }
 func valuef(format string, args ...any) error       { return wrapf(ErrValue, format, args...) }
 
-// A reason is a sentinel with what it means here.
+// A reason is a sentinel error with the details of one case.
 type reason struct {
 	text string
 	kind error

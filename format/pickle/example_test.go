@@ -6,7 +6,7 @@ import (
 	"github.com/pyshm-go/pyshm/format/pickle"
 )
 
-// A dict with a tuple as a key, as Python would write it.
+// A dict with a tuple as a key, written as Python would write it.
 func ExampleMarshal() {
 	d, err := pickle.NewDict(
 		pickle.Pair{Key: "name", Value: "Ada"},
@@ -31,7 +31,7 @@ func ExampleMarshal() {
 	// [0.5 1.5] true
 }
 
-// An instance of a class of Python's is an Object: what makes it, and its state.
+// An instance of a Python class is an Object: the call that makes it, and its state.
 func ExampleUnmarshal() {
 	b := []byte("\x80\x04\x8c\x06shapes\x8c\x06Circle\x93)\x81}\x8c\x01rK\x05sb.")
 	value, err := pickle.Unmarshal(b, nil)
@@ -47,7 +47,7 @@ func ExampleUnmarshal() {
 	// <shapes.Circle() state={'r': 5}>
 }
 
-// Limits on what comes from strangers. Nothing is called in any case.
+// Limits for a pickle from strangers. Nothing is called in any case.
 func ExampleLimits() {
 	_, err := pickle.Unmarshal([]byte("]]]]]]a a a a a ."), &pickle.Limits{Bytes: 10})
 	fmt.Println(err)

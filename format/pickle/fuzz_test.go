@@ -26,16 +26,16 @@ func addSeeds(f *testing.F) {
 	}
 }
 
-// memoryPerByte is how much memory Unmarshal may take for a byte of a pickle, as
-// the package documentation says, and memoryAlways what it may take besides.
+// memoryPerByte is the memory that Unmarshal may take for a byte of a pickle, by the
+// package documentation. memoryAlways is the memory that it may take besides.
 const (
 	memoryPerByte = 300
 	memoryAlways  = 64 << 10
 )
 
-// FuzzUnmarshal: whatever the bytes, there is no panic and no memory out of
-// proportion. A value that is read can be shown, compared and written, and the
-// pickle written is read as an equal value.
+// FuzzUnmarshal reads arbitrary bytes: Unmarshal does not panic, and takes no memory
+// out of proportion. Each value that it returns can be shown, compared and written, and
+// the written pickle is read as an equal value.
 func FuzzUnmarshal(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -71,7 +71,7 @@ func FuzzUnmarshal(f *testing.F) {
 	})
 }
 
-// hasNaN reports whether a value has a part that is not equal to itself.
+// hasNaN reports whether a value is not equal to itself, because of a part of it.
 func hasNaN(v any) bool {
 	switch v := v.(type) {
 	case []any:
@@ -100,7 +100,7 @@ func hasNaN(v any) bool {
 	return !Equal(v, v)
 }
 
-// FuzzMemory measures what FuzzUnmarshal cannot, for it takes longer.
+// FuzzMemory measures memory. FuzzUnmarshal does not, since the measurement takes longer.
 func FuzzMemory(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -119,7 +119,7 @@ func allocatedBy(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// FuzzMarshal makes values of the bytes, and writes and reads them.
+// FuzzMarshal makes values from the bytes, and writes and reads them.
 func FuzzMarshal(f *testing.F) {
 	f.Add([]byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15"), false)
 	f.Add([]byte(strings.Repeat("\x0b\x03", 50)), true)

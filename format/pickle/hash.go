@@ -13,8 +13,8 @@ import (
 
 // Keys of dicts and items of sets are found by hashes that other processes
 // cannot predict, so that no pickle makes a table slow. Equal keys have the same
-// hash: 1, 1.0, True, 1+0j and Decimal("1.00"), for example. CPython gets there by
-// reducing every number modulo a known prime; here the prime is secret.
+// hash: 1, 1.0, True, 1+0j and Decimal("1.00"), for example. To this end CPython
+// reduces every number modulo a known prime. Here the prime is secret.
 var (
 	seed  = maphash.MakeSeed()
 	prime = sync.OnceValue(func() uint64 {
@@ -26,7 +26,7 @@ var (
 	})
 )
 
-// hash returns the hash of a key, and false if Python cannot hash it. depth
+// hash returns the hash of a key, and reports whether Python can hash the key. depth
 // bounds the tuples in tuples.
 func hash(key any, depth int) (uint64, bool) {
 	switch k := key.(type) {
@@ -48,7 +48,7 @@ func hash(key any, depth int) (uint64, bool) {
 			return maphash.Comparable(seed, moment.UnixMicro()), true
 		}
 		t := k.(DateTime)
-		t.Fold = 0 // makes no difference to ==
+		t.Fold = 0 // Python's == ignores it
 		return maphash.Comparable(seed, t), true
 	case TimeOfDay:
 		if fields, ok := k.inUTC(); ok {
@@ -59,7 +59,7 @@ func hash(key any, depth int) (uint64, bool) {
 	case time.Duration:
 		d, _ := deltaFrom(k.Truncate(time.Microsecond))
 		return maphash.Comparable(seed, d), true
-	case nil, Class, Date, TimeDelta, *Object: // what makes two objects equal is in Python's class: each is one of its own
+	case nil, Class, Date, TimeDelta, *Object: // only Python's class could find two objects equal: each differs from all others
 		return maphash.Comparable(seed, k), true
 	}
 	if n, ok := numberOf(key); ok {
@@ -84,7 +84,7 @@ func hashTuple(t Tuple, depth int) (uint64, bool) {
 	return h.Sum64(), true
 }
 
-// hashNumber hashes what numberOf returns.
+// hashNumber returns the hash of a result of numberOf.
 func hashNumber(n any) uint64 {
 	p := prime()
 	switch n := n.(type) {
@@ -112,7 +112,7 @@ func magnitude(n int64) uint64 {
 
 func hashFloat(f float64, p uint64) uint64 {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return maphash.Comparable(seed, f) // of a NaN, a random one
+		return maphash.Comparable(seed, f) // random for a NaN
 	}
 	fraction, exponent := math.Frexp(math.Abs(f))
 	mantissa := uint64(math.Ldexp(fraction, 53))
@@ -150,8 +150,8 @@ func multiply(a, b, p uint64) uint64 {
 	return bits.Rem64(high, low, p)
 }
 
-// power returns base to the n-th modulo p. A negative power is one of the
-// inverse, which is base to the (p-2)-th.
+// power returns base to the n-th modulo p. A negative power is a power of the inverse,
+// which is base to the (p-2)-th.
 func power(base uint64, n int64, p uint64) uint64 {
 	if n < 0 {
 		base, n = power(base, int64(p-2), p), -n
@@ -166,5 +166,5 @@ func power(base uint64, n int64, p uint64) uint64 {
 	return result
 }
 
-// mix makes a hash unpredictable that was computed from something known.
+// mix makes a hash unpredictable, if it was computed from something known.
 func mix(hash uint64) uint64 { return maphash.Comparable(seed, hash) }

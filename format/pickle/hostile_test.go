@@ -11,7 +11,7 @@ import (
 	. "github.com/pyshm-go/pyshm/format/pickle"
 )
 
-// repeated puts many times the same between the opcodes that begin and end a tuple.
+// repeated returns a pickle of a tuple whose items are n times the same opcodes.
 func repeated(before, what string, n int) []byte {
 	return []byte(before + "(" + strings.Repeat(what, n) + "t.")
 }
@@ -74,8 +74,8 @@ func puts(n int) string {
 	return s.String()
 }
 
-// Keys that collide in the hash of one process do so in no other: this has as
-// keys what collides with a known prime, as CPython's are.
+// Keys that collide in the hash of one process do so in no other. The keys here collide
+// where the prime is known, as in CPython.
 func TestKeysDoNotCollide(t *testing.T) {
 	var b bytes.Buffer
 	b.WriteString("}(")
@@ -97,15 +97,15 @@ func TestKeysDoNotCollide(t *testing.T) {
 	}
 }
 
-// A value whose references, followed one by one, make 2**n values costs no more
-// than n.
+// A value with references that lead to 2**n values, if followed one by one, costs no
+// more than n values.
 func TestSharedValues(t *testing.T) {
 	const n = 60
 	b := []byte(bomb(n))
 	if v, err := Unmarshal(b, nil); !errors.Is(err, ErrLimit) {
 		t.Fatalf("%T, %v", v, err)
 	}
-	// A program can make one itself.
+	// A program can also make such a value.
 	bombs := make([]any, 2)
 	for i := range bombs {
 		v := []any{"leaf"}
@@ -133,7 +133,7 @@ func TestSharedValues(t *testing.T) {
 	}
 }
 
-// What contains itself is an error of Marshal, whatever it is made of.
+// Marshal fails for a value that contains itself, whatever its types.
 func TestMarshalRecursive(t *testing.T) {
 	list := []any{nil}
 	list[0] = list
@@ -163,8 +163,8 @@ func TestMarshalRecursive(t *testing.T) {
 	_ = show(list)
 }
 
-// Depth ends in an error, not in the end of the stack, and what may be read may be
-// written, compared and shown.
+// Too much depth is an error, and not the end of the stack. A value that may be read may
+// be written, compared and shown.
 func TestDeep(t *testing.T) {
 	for _, c := range []struct {
 		what string

@@ -5,9 +5,9 @@ import (
 	"unsafe"
 )
 
-// An identity tells whether two Go values are the same one in memory, as Python's
-// "is" does: the same pointer, or slices and strings of the same bytes. Those
-// that hold nothing in memory have none; their pointer is nil.
+// An identity is the place of a Go value in memory. Two values with the same identity
+// are one by Python's "is": the same pointer, or slices and strings of the same bytes. A
+// value that holds no memory has no identity: its pointer is nil.
 type identity struct {
 	pointer unsafe.Pointer
 	length  int
@@ -55,7 +55,8 @@ func identify(v any) identity {
 	return identity{}
 }
 
-// ofSlice gives an identity to an empty slice, too, if it has memory to itself.
+// ofSlice returns the identity of a slice. Even an empty slice has one, if it has memory
+// of its own.
 func ofSlice[T any](s []T, kind identityKind) identity {
 	if cap(s) == 0 {
 		return identity{}

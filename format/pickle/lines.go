@@ -12,8 +12,8 @@ import (
 
 // The opcodes of protocol 0 have their arguments as text, up to the end of a line.
 
-// maxDigits is how many decimal digits of an int are converted: the time grows
-// faster than their number. It is the limit that CPython's int() has by default.
+// maxDigits is the number of decimal digits that an int may have. The time to convert
+// an int grows faster than its digits. CPython's int() has the same limit by default.
 const maxDigits = 4300
 
 func (m *machine) line() (string, error) {
@@ -33,7 +33,7 @@ func (m *machine) lineIndex() (uint64, error) {
 	}
 	index, err := strconv.ParseUint(strings.TrimSpace(line), 10, 64)
 	if err != nil {
-		return 0, syntaxf("%.20q is no index of the memo", line)
+		return 0, syntaxf("%.20q is not an index of the memo", line)
 	}
 	return index, nil
 }
@@ -85,13 +85,13 @@ func (m *machine) pushDigits(line string) error {
 		return limitf("an int of %d decimal digits, at most %d", len(digits), maxDigits)
 	}
 	if unsigned := strings.TrimLeft(digits, "+-"); unsigned == "" || len(digits)-len(unsigned) > 1 || !allDigits(unsigned) {
-		return syntaxf("%.20q is no int", line)
+		return syntaxf("%.20q is not an int", line)
 	}
 	n, ok := new(big.Int).SetString(digits, 10)
 	if !ok {
-		return syntaxf("%.20q is no int", line)
+		return syntaxf("%.20q is not an int", line)
 	}
-	if n.IsInt64() { // with zeros in front
+	if n.IsInt64() { // there were zeros in front
 		return m.push(n.Int64())
 	}
 	return m.push(n)
@@ -101,7 +101,7 @@ func floatOf(bigEndian []byte) float64 {
 	return math.Float64frombits(binary.BigEndian.Uint64(bigEndian))
 }
 
-// floatLine reads what Python's repr makes of a float.
+// floatLine reads a float, printed as by Python's repr.
 func (m *machine) floatLine() error {
 	line, err := m.line()
 	if err != nil {
@@ -112,7 +112,7 @@ func (m *machine) floatLine() error {
 	}
 	f, err := strconv.ParseFloat(line, 64)
 	if (err != nil && !math.IsInf(f, 0)) || strings.ContainsAny(line, "_xXpP") { // 1e999 is inf in Python
-		return syntaxf("%.20q is no float", line)
+		return syntaxf("%.20q is not a float", line)
 	}
 	return m.push(f)
 }
@@ -137,7 +137,7 @@ func (m *machine) unicodeLine() error {
 			digits = 4
 		case 'U':
 			digits = 8
-		default: // both are meant as they stand
+		default: // not an escape: the text has both characters
 			s.WriteByte('\\')
 			s.WriteRune(rune(line[i+1]))
 			i += 2
@@ -149,7 +149,7 @@ func (m *machine) unicodeLine() error {
 		}
 		r, err := strconv.ParseUint(line[i:i+digits], 16, 32)
 		if err != nil || r > utf8.MaxRune {
-			return syntaxf("\\u%.8s is no character", line[i:i+digits])
+			return syntaxf("\\u%.8s is not a character", line[i:i+digits])
 		}
 		i += digits
 		writeCodePoint(&s, rune(r))
@@ -198,7 +198,7 @@ func unescape(s string) ([]byte, error) {
 		case c == 'x':
 			n, err := strconv.ParseUint(s[i+1:min(i+3, len(s))], 16, 8)
 			if err != nil || i+3 > len(s) {
-				return nil, syntaxf("an escape is no \\xNN")
+				return nil, syntaxf("an escape \\x without two hexadecimal digits")
 			}
 			b = append(b, byte(n))
 			i += 2
@@ -219,7 +219,7 @@ func unescape(s string) ([]byte, error) {
 	return b, nil
 }
 
-// Letters behind a backslash, and what they mean.
+// Letters behind a backslash, and the characters for which they stand.
 const (
 	escapes = `\'"abfnrtv`
 	escaped = "\\'\"\a\b\f\n\r\t\v"

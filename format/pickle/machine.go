@@ -7,19 +7,20 @@ import (
 )
 
 // A machine executes a pickle: opcodes that push values on a stack and put them
-// together. What can still change is a *node on the stack, everything else is the
-// value that Unmarshal returns. No opcode costs more than what it reads or pops.
+// together. A value that can still change is a *node on the stack. Every other value is
+// already the one that Unmarshal returns. The cost of an opcode is in proportion to the
+// bytes it reads and the values it pops.
 type machine struct {
 	data      []byte
 	next      int // the byte to read next
-	at        int // the opcode that is being executed
+	at        int // the current opcode
 	limits    Limits
 	protocol  int
 	stack     []any
 	marks     []int // the heights of the stack at which a MARK was pushed
 	memo      memo
 	copied    int                      // bytes and items that calls have copied, see charge
-	locations map[*node]*time.Location // what location has made
+	locations map[*node]*time.Location // the results of location
 }
 
 var (
@@ -54,8 +55,8 @@ func (m *machine) run() (any, error) {
 	}
 }
 
-// result returns the only value of the stack. Python would ignore others, and
-// with them calls that are made for what they do.
+// result returns the only value of the stack. It fails if there are more: Python would
+// ignore the others, but it would have made the calls among them for their effect.
 func (m *machine) result() (any, error) {
 	if len(m.marks) > 0 || len(m.stack) > 1 {
 		return nil, syntaxf("%d values at the end", len(m.stack))
@@ -75,7 +76,7 @@ func (m *machine) take(n uint64) ([]byte, error) {
 	return b, nil
 }
 
-// uint reads an unsigned number of so many bytes.
+// uint reads an unsigned number of size bytes.
 func (m *machine) uint(size int) (uint64, error) {
 	b, err := m.take(uint64(size))
 	if err != nil {
@@ -86,7 +87,7 @@ func (m *machine) uint(size int) (uint64, error) {
 	return binary.LittleEndian.Uint64(word[:]), nil
 }
 
-// counted reads a length of so many bytes, and what it is the length of.
+// counted reads a length of size bytes, and then as many bytes as the length.
 func (m *machine) counted(size int) ([]byte, error) {
 	n, err := m.uint(size)
 	if err != nil {
@@ -102,7 +103,7 @@ func (m *machine) push(v any) error {
 	return nil
 }
 
-// floor is the height of the stack below which a mark protects it.
+// floor returns the height up to which the last mark protects the stack.
 func (m *machine) floor() int {
 	if len(m.marks) == 0 {
 		return 0
@@ -129,7 +130,7 @@ func (m *machine) popN(n int) ([]any, error) {
 	return values, nil
 }
 
-// popMark pops everything down to the last mark, valid until the next push.
+// popMark pops all values down to the last mark. They are valid until the next push.
 func (m *machine) popMark() ([]any, error) {
 	if len(m.marks) == 0 {
 		return nil, errMark
@@ -148,10 +149,10 @@ func (m *machine) top() (any, error) {
 	return m.stack[len(m.stack)-1], nil
 }
 
-// charge bounds what calls copy: a list that is made a set, or a text that is made
-// bytes and then a bytearray. Python writes each of these for its one use, so that
-// all of them are no longer than the pickle, and are copied twice at most; a hostile
-// pickle could refer to one text a million times.
+// charge bounds the bytes and items that calls copy, when they turn a list into a set,
+// or a text into bytes and then a bytearray. Python writes each list or text for one
+// use. So all of them together are no longer than the pickle, and are copied at most
+// twice. A hostile pickle could refer to one text a million times.
 func (m *machine) charge(n int) error {
 	if m.copied += n; m.copied > 2*len(m.data) {
 		return limitf("calls copy more values than the pickle has bytes")
@@ -161,11 +162,11 @@ func (m *machine) charge(n int) error {
 
 // ---- memo ----
 
-// A memo holds values for later reference. Python numbers them from 0; others may
-// have any number.
+// A memo holds values for later reference. Python numbers the values from 0, other
+// picklers may use any numbers.
 type memo struct {
-	low  []any          // those numbered from 0
-	high map[uint64]any // others
+	low  []any          // values numbered from 0 on
+	high map[uint64]any // the other values
 }
 
 func (m *machine) store(index uint64) error {

@@ -8,28 +8,29 @@ import (
 	"strings"
 )
 
-// Options say how [Append] writes a value. The zero value of a field, and a nil
+// Options set how [Append] writes a value. The zero value of a field, and a nil
 // *Options, stand for the default.
 type Options struct {
-	// Protocol is 4, which every Python 3 reads and which is the default, or 2, which
-	// Python 2 reads, too, as far as it has the classes.
+	// Protocol is 4 or 2. The default is 4, which every Python from 3.4 on reads. Python
+	// 2 can read protocol 2, as far as it has the classes.
 	Protocol int
-	// Depth is how deep values may lie in one another: 10,000.
+	// Depth is the number of values that may lie in one another. The default is 10,000.
 	Depth int
-	// Bytes is the length that the pickle may have: 1 GiB.
+	// Bytes is the length that the pickle may have. The default is 1 GiB.
 	Bytes int
 }
 
-// Marshal writes a value as a pickle of protocol 4, without frames, which Python
-// from 3.4 on reads. The package documentation has the types that it takes. Values
-// that occur more than once, by Go's identity, are written once and referred to.
+// Marshal returns a value as a pickle of protocol 4, without frames, which every Python
+// from 3.4 on reads. The package documentation lists the types that it accepts. A value
+// that occurs more than once, by Go's identity, is written once. Each further time the
+// pickle refers to it.
 //
-// The error is an [*Error] with the place of what could not be written; there is no
-// pickle then. A value that contains itself is such an error.
+// The error is an [*Error] with the place of the value that could not be written, for
+// example of a value that contains itself. With an error there is no pickle.
 func Marshal(v any) ([]byte, error) { return Append(nil, v, nil) }
 
 // Append is [Marshal] with options, and appends the pickle to dst. With an error it
-// returns dst as it was.
+// returns dst unchanged.
 func Append(dst []byte, v any, o *Options) ([]byte, error) {
 	e := &encoder{protocol: 4, depth: defaultDepth, limit: defaultBytes}
 	if o != nil {
@@ -50,9 +51,9 @@ func Append(dst []byte, v any, o *Options) ([]byte, error) {
 	return e.appendTo(dst), nil
 }
 
-// An encoder writes a pickle into buf. What has an identity gets no number in the
-// memo until it occurs again; then the opcode that stores it is inserted where it
-// occurred first.
+// An encoder writes a pickle into buf. A value with an identity has no number in the
+// memo until it occurs again. Then the opcode that stores the value is inserted where
+// the value first occurred.
 type encoder struct {
 	buf      []byte
 	protocol int
@@ -60,13 +61,13 @@ type encoder struct {
 	limit    int
 	seen     map[identity]*place
 	classes  map[Class]*place
-	stored   []*place // what occurred again, by number in the memo
+	stored   []*place // of the values that occurred again, by number in the memo
 }
 
-// A place is where something was written.
+// A place is where a value was written.
 type place struct {
 	end    int // behind the opcode that pushed it
-	number int // in the memo, -1 if it has none
+	number int // in the memo, -1 without one
 	open   bool
 }
 
@@ -79,7 +80,7 @@ func (e *encoder) checkLength() error {
 	return nil
 }
 
-// room refuses a text before it is copied.
+// room fails if n more bytes exceed the limit, so that a long text is not even copied.
 func (e *encoder) room(n int) error {
 	if n > e.limit-len(e.buf) {
 		return limitf("the pickle is longer than %d bytes", e.limit)
@@ -87,7 +88,7 @@ func (e *encoder) room(n int) error {
 	return nil
 }
 
-// again refers to what was written at a place.
+// again writes a reference to the value that was written at a place.
 func (e *encoder) again(p *place) {
 	if p.number < 0 {
 		p.number = len(e.stored)
@@ -101,7 +102,7 @@ func (e *encoder) again(p *place) {
 	e.buf = binary.LittleEndian.AppendUint32(e.buf, uint32(p.number))
 }
 
-// written marks that the value was pushed by what has been written so far.
+// written records that the opcode which pushes the value has just been written.
 func (e *encoder) written(p *place) {
 	if p != nil {
 		p.end = len(e.buf)
@@ -153,7 +154,7 @@ func inside(err error, format string, args ...any) error {
 	return l
 }
 
-// maxSteps is how many steps of a path are shown at either end.
+// maxSteps is the number of steps of a path that are shown at either end.
 const maxSteps = 8
 
 func marshalError(err error) error {

@@ -12,8 +12,8 @@ import (
 	. "github.com/pyshm-go/pyshm/format/pickle"
 )
 
-// What Go writes is what the reference of multiprocessing recommends to foreign
-// programs, byte for byte: protocol 4, no frames, a memo for shared values alone.
+// Go writes, byte for byte, the pickles that the reference of multiprocessing recommends
+// to foreign programs: protocol 4, no frames, a memo for shared values alone.
 func TestMarshalBytes(t *testing.T) {
 	shared := []any{true}
 	long := strings.Repeat("x", 16)
@@ -116,7 +116,7 @@ func TestMarshalErrors(t *testing.T) {
 
 var color1 = color(1)
 
-// Shared values stay shared, and only they.
+// Shared values stay shared, and other values do not become shared.
 func TestIdentity(t *testing.T) {
 	list, d, array := []any{1}, &Dict{}, ByteArray("x")
 	v := []any{list, list, []any{1}, d, d, array, array, []any{}, []any{}, ByteArray(nil), ByteArray(nil)}
@@ -147,7 +147,7 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// A dict is a dict after any number of changes.
+// A dict works as a dict after any number of changes.
 func TestDict(t *testing.T) {
 	var d Dict
 	want := map[int]int{}
@@ -214,7 +214,7 @@ func TestEqual(t *testing.T) {
 		{[]any{1}, Tuple{1}, false}, {[]any{1}, []any{true}, true}, {math.NaN(), math.NaN(), false},
 		{object(1), object(1), true}, {object(1), object(2), false}, {Tuple{}, Tuple(nil), true},
 		{time.Unix(0, 0).UTC(), time.Unix(0, 0).In(time.FixedZone("", 60)), true},
-		{time.Hour, TimeDelta{Seconds: 3600}, false}, // never read for each other
+		{time.Hour, TimeDelta{Seconds: 3600}, false}, // Unmarshal returns the first, never the second
 	} {
 		if got := Equal(c.a, c.b); got != c.want {
 			t.Errorf("Equal(%v, %v) = %t", c.a, c.b, got)

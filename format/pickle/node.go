@@ -1,17 +1,17 @@
 package pickle
 
-// A node is a value that has items, while the pickle is being executed.
+// A node is a value with items, while the machine executes the pickle.
 type node struct {
 	kind   nodeKind
 	state  buildState
 	stored bool   // in the memo
-	at     int    // where in the pickle it began
-	height int    // how deep its items lie in one another, once built
+	at     int    // where in the pickle it begins
+	height int    // the depth of items in items, once built
 	size   int64  // as for Limits.Total, once built
-	items  []any  // a dict's are keys and values in turn
+	items  []any  // for a dict, keys and values in turn
 	draft  *draft // of an object
 	moment any    // the TimeOfDay or DateTime of a zoned; the zone is its only item
-	final  any    // what it is built into
+	final  any    // the finished value
 }
 
 type nodeKind uint8
@@ -41,7 +41,7 @@ func (m *machine) pushNode(kind nodeKind, items []any) error {
 	return m.push(&node{kind: kind, at: m.at, items: items})
 }
 
-// kindOf returns the node of a kind that a value is, or nil.
+// kindOf returns v as a node of the given kind, or nil if v is another value.
 func kindOf(v any, kind nodeKind) *node {
 	if n, ok := v.(*node); ok && n.kind == kind {
 		return n
@@ -49,7 +49,7 @@ func kindOf(v any, kind nodeKind) *node {
 	return nil
 }
 
-// tupleItems returns the items of a tuple, of which the empty one is no node.
+// tupleItems returns the items of a tuple. The empty tuple is not a node.
 func tupleItems(v any) (items []any, ok bool) {
 	if n := kindOf(v, tupleNode); n != nil {
 		return n.items, true

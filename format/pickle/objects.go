@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// class returns what a GLOBAL names.
+// class returns the class that a GLOBAL names.
 func (m *machine) class(module, name string) (Class, error) {
 	if module == "" || name == "" {
 		return Class{}, syntaxf("a class without module or name")
@@ -30,7 +30,7 @@ func (m *machine) stackGlobal() error {
 	module, ok := names[0].(string)
 	name, also := names[1].(string)
 	if !ok || !also {
-		return syntaxf("module and name of a class that are no str")
+		return syntaxf("the module and name of a class are not strs")
 	}
 	c, err := m.class(module, name)
 	if err != nil {
@@ -39,7 +39,7 @@ func (m *machine) stackGlobal() error {
 	return m.push(c)
 }
 
-// isCallee reports whether a value may be something that can be called.
+// isCallee reports whether Python might be able to call a value.
 func isCallee(v any) bool {
 	if _, ok := v.(Class); ok {
 		return true
@@ -47,14 +47,14 @@ func isCallee(v any) bool {
 	return kindOf(v, objectNode) != nil
 }
 
-// make pushes what a call, or the making of an instance, results in.
+// make pushes the result of a call, or of making an instance.
 func (m *machine) make(form Form, callee, args, keywords any) error {
 	if !isCallee(callee) {
-		return syntaxf("a call of a value that is not a class")
+		return syntaxf("a call of a value other than a class")
 	}
 	items, ok := tupleItems(args)
 	if !ok {
-		return syntaxf("a call with arguments that are no tuple")
+		return syntaxf("the arguments of a call are not a tuple")
 	}
 	if c, ok := callee.(Class); ok && form == Call {
 		v, err := m.plain(c, items)
@@ -90,12 +90,12 @@ func (m *machine) newObjEx() error {
 		return err
 	}
 	if kindOf(v[2], dictNode) == nil {
-		return syntaxf("keyword arguments that are no dict")
+		return syntaxf("the keyword arguments are not a dict")
 	}
 	return m.make(New, v[0], v[1], v[2])
 }
 
-// obj makes an instance of a class, with the arguments after it above the mark.
+// obj makes an instance. The class, and after it the arguments, lie above the mark.
 func (m *machine) obj() error {
 	v, err := m.popMark()
 	if err != nil {
@@ -107,7 +107,7 @@ func (m *machine) obj() error {
 	return m.instance(v[0], v[1:])
 }
 
-// inst is obj with a class in two lines.
+// inst is obj for a class that follows the opcode in two lines.
 func (m *machine) inst() error {
 	c, err := m.classLines()
 	if err != nil {
@@ -125,8 +125,7 @@ func (m *machine) instance(class any, args []any) error {
 	return m.make(Instance, class, tuple, nil)
 }
 
-// build gives an object its state. Python writes at most one, and none that is
-// None.
+// build gives an object its state. Python writes at most one state, and never None.
 func (m *machine) build() error {
 	state, err := m.pop()
 	if err != nil {
@@ -139,9 +138,9 @@ func (m *machine) build() error {
 	n := kindOf(v, objectNode)
 	switch {
 	case n == nil:
-		return unsupportedf("a state of a value that is not an object")
+		return unsupportedf("a state for a value other than an object")
 	case state == nil:
-		return unsupportedf("a state that is None")
+		return unsupportedf("a state of None")
 	case n.draft.state != nil:
 		return unsupportedf("a second state of an object")
 	}
@@ -149,8 +148,8 @@ func (m *machine) build() error {
 	return nil
 }
 
-// discard pops a value. Python does that with a tuple that contains itself, and
-// with the result of a function that sets the state of an object.
+// discard pops a value. Python discards a tuple that contains itself, and the result of
+// a function that sets the state of an object.
 func (m *machine) discard() error {
 	if len(m.marks) > 0 && len(m.stack) == m.floor() {
 		m.marks = m.marks[:len(m.marks)-1] // a mark counts as a value here
@@ -179,7 +178,8 @@ func (m *machine) discardMark() error {
 	return nil
 }
 
-// droppable refuses to lose a call: Python would make it for what it does.
+// droppable fails if v is a call that would be lost: Python would make the call for its
+// effect.
 func droppable(v any) error {
 	if n := kindOf(v, objectNode); n != nil && !n.stored {
 		return unsupportedf("a call whose result is discarded")
@@ -187,8 +187,8 @@ func droppable(v any) error {
 	return nil
 }
 
-// setsState reports whether call is one that sets the state of the object on top
-// of the stack, and takes it into the object if it is.
+// setsState reports whether call sets the state of the object on top of the stack. If
+// so, it stores the state and the setter in the object.
 func (m *machine) setsState(call *node) bool {
 	v, err := m.top()
 	if err != nil || call.stored || call.draft.form != Call || call.items != nil || call.draft.pairs != nil || call.draft.state != nil {

@@ -1,6 +1,6 @@
 package pickle
 
-// The opcodes, as Python's pickletools names them, with what follows them.
+// The opcodes, named as in Python's pickletools, with their arguments.
 const (
 	opMark            = '('
 	opStop            = '.'
@@ -72,5 +72,5 @@ const (
 	opReadonlyBuffer  = 0x98
 )
 
-// maxProtocol is the highest protocol that is read.
+// maxProtocol is the highest protocol that Unmarshal reads.
 const maxProtocol = 5

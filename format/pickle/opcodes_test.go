@@ -8,7 +8,7 @@ import (
 	. "github.com/pyshm-go/pyshm/format/pickle"
 )
 
-// opcodeCases are pickles that no vector has opcodes of.
+// opcodeCases are pickles with opcodes that no vector has.
 var opcodeCases = []struct{ pickle, want string }{
 	// Protocol 0.
 	{"I01\n.", "True"},
@@ -49,7 +49,7 @@ var opcodeCases = []struct{ pickle, want string }{
 	{"c__builtin__\nfrozenset\n((lI1\natR.", "frozenset({1})"},
 	{"c__builtin__\nset\n(tR.", "set()"},
 	{"c__builtin__\ngetattr\n(cm\nA\nVB\ntR.", "<m.A.B>"},
-	// Later ones.
+	// Later protocols.
 	{"\x80\x03U\x03abc.", "'abc'"},
 	{"\x80\x02T\x02\x00\x00\x00\xc3\xa9.", `b'\xc3\xa9'`},
 	{"C\x02\x00'.", `b'\x00\''`},
@@ -126,7 +126,7 @@ func TestOpcodes(t *testing.T) {
 	}
 }
 
-// refused are pickles with the error that they get.
+// refused are pickles and the errors that Unmarshal returns for them.
 var refused = []struct {
 	pickle string
 	kind   error
@@ -149,14 +149,14 @@ var refused = []struct {
 	{"\x80\x06N.", ErrSyntax, "protocol 6"},
 	{"\x95\x09\x00\x00\x00\x00\x00\x00\x00N.", ErrSyntax, "FRAME"},
 	{"h\x05.", ErrSyntax, "no memo value 5"},
-	{"g-1\n.", ErrSyntax, "no index"},
-	{"Ix\n.", ErrSyntax, "no int"},
-	{"I+-1\n.", ErrSyntax, "no int"},
+	{"g-1\n.", ErrSyntax, "not an index"},
+	{"Ix\n.", ErrSyntax, "not an int"},
+	{"I+-1\n.", ErrSyntax, "not an int"},
 	{"I" + strings.Repeat("9", 4302) + "\n.", ErrLimit, "4302 decimal digits"},
-	{"F1_0\n.", ErrSyntax, "no float"},
-	{"F0x1p4\n.", ErrSyntax, "no float"},
+	{"F1_0\n.", ErrSyntax, "not a float"},
+	{"F0x1p4\n.", ErrSyntax, "not a float"},
 	{"V\\u12\n.", ErrSyntax, "cut off"},
-	{"V\\U00110000\n.", ErrSyntax, "no character"},
+	{"V\\U00110000\n.", ErrSyntax, "not a character"},
 	{"Sabc\n.", ErrSyntax, "quotes"},
 	{"S'\\x1'\n.", ErrSyntax, "escape"},
 	{"\x8c\x01\xff.", ErrUTF8, "UTF-8"},
@@ -166,17 +166,17 @@ var refused = []struct {
 	{"(]\x85\x91.", ErrKey, "tuple"},
 	{"}(Nu.", ErrSyntax, "key without a value"},
 	{"(Nd.", ErrSyntax, "key without a value"},
-	{"NNa.", ErrUnsupported, "not a list"},
-	{"NNNs.", ErrUnsupported, "not a dict"},
-	{"](N\x90.", ErrUnsupported, "not a set"},
-	{"N)R.", ErrSyntax, "not a class"},
-	{"cm\nC\nNR.", ErrSyntax, "no tuple"},
-	{"cm\nC\n)N\x92.", ErrSyntax, "no dict"},
-	{"NN\x93.", ErrSyntax, "no str"},
-	{"]Nb.", ErrUnsupported, "not an object"},
+	{"NNa.", ErrUnsupported, "other than a list"},
+	{"NNNs.", ErrUnsupported, "other than a dict"},
+	{"](N\x90.", ErrUnsupported, "other than a set"},
+	{"N)R.", ErrSyntax, "other than a class"},
+	{"cm\nC\nNR.", ErrSyntax, "not a tuple"},
+	{"cm\nC\n)N\x92.", ErrSyntax, "not a dict"},
+	{"NN\x93.", ErrSyntax, "not strs"},
+	{"]Nb.", ErrUnsupported, "other than an object"},
 	{"cm\nC\n)RNb.", ErrUnsupported, "None"},
 	{"cm\nC\n)RK\x01bK\x01b.", ErrUnsupported, "second state"},
-	{"cm\nC\n)RK\x01bNa.", ErrUnsupported, "after it has"},
+	{"cm\nC\n)RK\x01bNa.", ErrUnsupported, "already has"},
 	{"cm\nC\n)RK\x01bNNs.", ErrUnsupported, "after its state"},
 	{"Ncm\nC\n)R0.", ErrUnsupported, "discarded"},
 	{"N(cm\nC\n)R1.", ErrUnsupported, "discarded"},

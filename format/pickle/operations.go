@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// An operation is an opcode: its name in pickletools and what it does.
+// An operation is an opcode: its name in pickletools, and the function that executes it.
 type operation struct {
 	name string
 	run  func(*machine) error
@@ -90,7 +90,7 @@ var operations = [256]operation{
 	opReadonlyBuffer: {"READONLY_BUFFER", needs("buffers that were sent apart from the pickle")},
 }
 
-// needs is what an opcode does that bytes alone are not enough for.
+// needs returns the function of an opcode that needs more than the pickle's bytes.
 func needs(what string) func(*machine) error {
 	return func(*machine) error { return unsupportedf("it needs %s", what) }
 }
@@ -104,7 +104,7 @@ func (m *machine) proto() error {
 	return err
 }
 
-// frame checks what a frame is for: that so many bytes are there.
+// frame reads the length of a frame and checks that as many bytes follow.
 func (m *machine) frame() error {
 	n, err := m.uint(8)
 	if err == nil && n > uint64(len(m.data)-m.next) {
@@ -191,7 +191,7 @@ func intOf(b []byte) any {
 	big := new(big.Int)
 	reversed := slices.Clone(b)
 	slices.Reverse(reversed)
-	if negative { // -n is the complement, plus one
+	if negative { // -n is the complement of n, plus one
 		for i := range reversed {
 			reversed[i] = ^reversed[i]
 		}
@@ -199,7 +199,7 @@ func intOf(b []byte) any {
 	} else {
 		big.SetBytes(reversed)
 	}
-	if big.IsInt64() { // longer than it need be
+	if big.IsInt64() { // written longer than necessary
 		return big.Int64()
 	}
 	return big
@@ -247,8 +247,8 @@ func (m *machine) byteArray() error {
 	return m.push(newByteArray(b))
 }
 
-// newByteArray copies b. An empty one, too, has memory to itself, which makes it
-// the same bytearray wherever it is referred to.
+// newByteArray copies b. Even an empty ByteArray has memory of its own, so that all
+// references to it lead to the same bytearray.
 func newByteArray[T string | []byte](b T) ByteArray {
 	return append(make(ByteArray, 0, max(len(b), 1)), b...)
 }
@@ -265,8 +265,8 @@ func (m *machine) oldString(size int) error {
 	return m.pushOldString(b)
 }
 
-// pushOldString pushes a str of Python 2 as a str if it is ASCII, as Python 3
-// does, and otherwise, where Python 3 fails without an encoding, as bytes.
+// pushOldString pushes a str of Python 2. It pushes ASCII as a str, as Python 3 does,
+// and other text as bytes. Python 3 fails on other text unless it is given an encoding.
 func (m *machine) pushOldString(b []byte) error {
 	for _, c := range b {
 		if c >= 0x80 {

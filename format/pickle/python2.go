@@ -1,9 +1,9 @@
 package pickle
 
 // Up to protocol 2, Python 3 writes the names that some modules and classes had in
-// Python 2, and takes them back when it reads. These are the tables of CPython's
-// Lib/_compat_pickle.py, the same from 3.8 to 3.14 but for Tix, which 3.13 has
-// no more.
+// Python 2, and reverses this when it reads. These are the tables of CPython's
+// Lib/_compat_pickle.py. They are the same from 3.8 to 3.14, except that Tix is missing
+// from 3.13 on.
 
 // inPython3 returns the name in Python 3 of a class of Python 2.
 func (c Class) inPython3() Class {

@@ -11,34 +11,34 @@ import (
 	"unicode/utf8"
 )
 
-// The String methods show values much as Python's repr does, for people: at most
-// maxString bytes and maxStringDepth values in one another, with "…" for the rest,
-// so that a value with many references to one list costs no more than another.
+// The String methods show values to people, much as Python's repr does. They show at
+// most maxString bytes and maxStringDepth values in one another, and "…" for the rest.
+// So a value with many references to one list costs no more than another.
 const (
 	maxString      = 4096
 	maxStringDepth = 40
 )
 
-// String shows the tuple as Python does, up to some 4 KiB.
+// String returns the tuple as Python's repr shows it, up to about 4 KiB.
 func (t Tuple) String() string { return show(t, maxString) }
 
-// String shows the bytearray as Python does, up to some 4 KiB.
+// String returns the bytearray as Python's repr shows it, up to about 4 KiB.
 func (b ByteArray) String() string { return show(b, maxString) }
 
-// String shows the dict as Python does, up to some 4 KiB.
+// String returns the dict as Python's repr shows it, up to about 4 KiB.
 func (d *Dict) String() string { return show(d, maxString) }
 
-// String shows the set as Python does, up to some 4 KiB.
+// String returns the set as Python's repr shows it, up to about 4 KiB.
 func (s *Set) String() string { return show(s, maxString) }
 
-// String shows the frozenset as Python does, up to some 4 KiB.
+// String returns the frozenset as Python's repr shows it, up to about 4 KiB.
 func (s *FrozenSet) String() string { return show(s, maxString) }
 
-// String shows what makes the object, up to some 4 KiB:
+// String returns the call that makes the object and its other parts, up to about 4 KiB:
 // "<collections.deque(...) items=[1, 2]>".
 func (o *Object) String() string { return show(o, maxString) }
 
-// excerpt shows a value in a message.
+// excerpt returns a value, or its beginning, for a message.
 func excerpt(v any) string { return show(v, 40) }
 
 func show(v any, limit int) string {
@@ -50,7 +50,7 @@ func show(v any, limit int) string {
 	return p.String()
 }
 
-// A printer collects text until there is enough of it.
+// A printer collects text up to a limit.
 type printer struct {
 	strings.Builder
 	left int
@@ -222,7 +222,7 @@ func showFloat(f float64) string {
 	return s
 }
 
-// text shows a str in quotes. It looks at no more of it than fits.
+// text adds a str in quotes. It looks only at the part of the str that fits.
 func (p *printer) text(s string) {
 	quote := "'"
 	if strings.Contains(s[:min(len(s), maxString)], "'") && !strings.Contains(s[:min(len(s), maxString)], `"`) {

@@ -2,12 +2,12 @@ package pickle
 
 import "iter"
 
-// A table finds values by keys that are equal as in Python, and keeps them in
-// the order in which the keys came: the inside of dicts and sets.
+// A table is the inside of dicts and sets. It finds values by keys that are equal as in
+// Python, and keeps them in the order in which the keys were added.
 type table struct {
 	entries []entry
 	first   map[uint64]int32 // the entries by hash, once there are more than a few
-	gone    int              // how many entries are deleted
+	gone    int              // the number of deleted entries
 }
 
 type entry struct {
@@ -17,12 +17,12 @@ type entry struct {
 	key, value any
 }
 
-// few entries are found faster without a map.
+// few is the number of entries up to which a search without a map is faster.
 const few = 8
 
 func (t *table) len() int { return len(t.entries) - t.gone }
 
-// find returns the index of the entry with this key, -1 if there is none.
+// find returns the index of the entry with this key, -1 without one.
 func (t *table) find(hash uint64, key any) int {
 	if t.first == nil {
 		for i := range t.entries {
@@ -55,11 +55,12 @@ func (t *table) lookup(key any) int {
 	return t.find(h, key)
 }
 
-// maxKeyDepth bounds the tuples in tuples of a key: those in a pickle are bounded
-// by its own limit, those that a program makes could contain themselves.
+// maxKeyDepth bounds the tuples in tuples of a key. Tuples in a pickle have a limit of
+// their own, but tuples that a program makes could contain themselves.
 const maxKeyDepth = 100_000
 
-// set gives a key a value. One that is there keeps its place, as in Python.
+// set stores a value for a key. An equal key that the table already has keeps its place,
+// as in Python.
 func (t *table) set(key, value any) error {
 	h, ok := hash(key, maxKeyDepth)
 	if !ok {
@@ -73,7 +74,7 @@ func (t *table) set(key, value any) error {
 	return nil
 }
 
-// add adds an entry whose key is not there.
+// add adds an entry whose key the table does not have yet.
 func (t *table) add(e entry) {
 	t.entries = append(t.entries, e)
 	if t.first == nil && len(t.entries) > few {
@@ -87,7 +88,7 @@ func (t *table) add(e entry) {
 	}
 }
 
-// link lets an entry be found by its hash.
+// link adds entry i to the entries that find reaches by their hash.
 func (t *table) link(i int) {
 	e := &t.entries[i]
 	e.next = -1
@@ -97,8 +98,8 @@ func (t *table) link(i int) {
 	t.first[e.hash] = int32(i)
 }
 
-// delete removes a key and reports whether it was there. Entries move up when
-// more than half of them are gone, so that each deletion costs little.
+// delete removes a key and reports whether it was there. The entries move up only when
+// more than half of them are deleted, so that each deletion costs little.
 func (t *table) delete(key any) bool {
 	i := t.lookup(key)
 	if i < 0 {

@@ -8,20 +8,21 @@ import (
 // Limits bound what [Unmarshal] accepts. The zero value of a field, and a nil
 // *Limits, stand for the default.
 type Limits struct {
-	// Bytes is the length of the pickle: 1 GiB.
+	// Bytes is the length of the pickle. The default is 1 GiB.
 	Bytes int
-	// Opcodes is how many opcodes are executed: no default but Bytes. Besides the
-	// texts in the pickle, it is opcodes that take memory.
+	// Opcodes is the number of opcodes that are executed. By default only Bytes limits
+	// them. Memory is taken by opcodes, and by the texts in the pickle.
 	Opcodes int
-	// Depth is how deep values lie in one another: 10,000.
+	// Depth is the number of values that lie in one another. The default is 10,000.
 	Depth int
-	// Memo is how many values the pickle may store for later reference: 16,777,216.
+	// Memo is the number of values that the pickle may store for later reference. The
+	// default is 16,777,216.
 	Memo int
-	// Total is the size of the value when a walk through it visits what occurs
-	// twice twice: 16 for each value, and the bytes of texts and large integers.
-	// The default is 64 MiB and 64 for each byte of the pickle. A few bytes can
-	// make lists of lists of lists with more items than any program can visit, in
-	// little memory; this is the limit against them.
+	// Total is the size of the value, counted by a walk that visits a value again each
+	// time it occurs: 16 for each visit, and the bytes of texts and large integers. The
+	// default is 64 MiB, and 64 for each byte of the pickle. Without this limit a few
+	// bytes could make lists of lists of lists that take little memory but have more
+	// items than any program can visit.
 	Total int
 }
 
@@ -29,11 +30,11 @@ const (
 	defaultBytes = 1 << 30
 	defaultDepth = 10_000
 	defaultMemo  = 1 << 24
-	defaultTotal = 64 << 20 // and so many times the pickle:
+	defaultTotal = 64 << 20 // and this many for each byte of the pickle:
 	totalPerByte = 64
 )
 
-// or returns a limit or its default.
+// or returns limit, or its default if limit is not set.
 func or(limit, byDefault int) int {
 	if limit > 0 {
 		return limit
@@ -41,7 +42,7 @@ func or(limit, byDefault int) int {
 	return byDefault
 }
 
-// withDefaults returns the limits with their defaults, for a pickle of so many bytes.
+// withDefaults returns the limits with their defaults, for a pickle of length bytes.
 func (o *Limits) withDefaults(length int) Limits {
 	l := Limits{}
 	if o != nil {
@@ -62,7 +63,7 @@ func (o *Limits) withDefaults(length int) Limits {
 // pickle are ignored. Nothing is imported or called. The value shares no memory
 // with b.
 //
-// The error is an [*Error]; there is no value then.
+// The error is an [*Error]. With an error the value is nil.
 func Unmarshal(b []byte, o *Limits) (any, error) {
 	limits := o.withDefaults(len(b))
 	if len(b) > limits.Bytes {

@@ -10,9 +10,9 @@ type Tuple []any
 // A ByteArray is a Python bytearray.
 type ByteArray []byte
 
-// Surrogates is a str with lone surrogates, which UTF-8 does not have: what
-// os.fsdecode makes of a file name that is no UTF-8, for example. It holds the
-// text as Python pickles it, with three bytes for each surrogate ("\xed\xb3\xbf"
+// Surrogates is a str with lone surrogates, which UTF-8 does not have. For example,
+// Python's os.fsdecode returns one for a file name of invalid UTF-8. Surrogates holds
+// the text as Python pickles it, with three bytes for each surrogate ("\xed\xb3\xbf"
 // for '\udcff').
 type Surrogates string
 
@@ -47,7 +47,7 @@ func text(s string) (any, error) {
 }
 
 // A Class names a class, function or constant of a Python module. As a value it
-// is a reference to that; nothing is imported.
+// is a reference to that class, function or constant. Nothing is imported.
 type Class struct {
 	Module string
 	Name   string // qualified: "Outer.Inner"
@@ -56,29 +56,28 @@ type Class struct {
 // String returns "module.name".
 func (c Class) String() string { return c.Module + "." + c.Name }
 
-// A Form is how an [Object] comes into being when Python reads it.
+// A Form is the way in which Python makes an [Object] when it reads the pickle.
 type Form uint8
 
 const (
 	Call     Form = iota // Class(*Args); opcode REDUCE
 	New                  // Class.__new__(Class, *Args, **Keywords); NEWOBJ or NEWOBJ_EX
-	Instance             // as Python 2 makes instances of its old classes; OBJ or INST
+	Instance             // the way Python 2 makes instances of old-style classes; OBJ or INST
 )
 
-// An Object is anything that is not plain data: an instance of some class, or
-// the result of a function. It says what Python would do to make it, and is
-// written back as it came. The fields are in the order in which Python uses
-// them.
+// An Object stands for any value that is not plain data: an instance of some class, or
+// the result of a function. It describes how Python would make the value, and it is
+// written back unchanged. The fields are in the order in which Python uses them.
 type Object struct {
-	Class    Class   // the class or function that is called
+	Class    Class   // the class or function to call
 	Callee   *Object // called instead of Class, if Class is zero
 	Form     Form
 	Args     Tuple
 	Keywords *Dict // with Form New only; nil if there are none
 	Items    []any // appended, as to a list
 	Pairs    *Dict // set, as in a dict
-	State    any   // given to __setstate__ or put into __dict__; nil if there is none
-	// Setter, if it is not nil, is called with the object and State instead. It is
-	// a Class or an *Object.
+	State    any   // passed to __setstate__ or put into __dict__; nil if there is none
+	// Setter is a Class or an *Object. If it is not nil, Python calls it with the
+	// object and State, instead of __setstate__.
 	Setter any
 }

@@ -11,7 +11,7 @@ import (
 	. "github.com/pyshm-go/pyshm/format/pickle"
 )
 
-// vectors are what real Pythons pickled.
+// vectors are pickles that real Pythons wrote.
 var vectors = []struct{ name, hex, want string }{
 	{"None", "80044e2e", "None"},
 	{"None, 3.14", "80054e2e", "None"},
@@ -57,7 +57,7 @@ func decodeHex(t testing.TB, s string) []byte {
 	return b
 }
 
-// show prints a value as its String method would, whatever it is.
+// show returns a value of any type as its String method would.
 func show(v any) string {
 	switch v := v.(type) {
 	case time.Time:
