@@ -1,5 +1,3 @@
-//go:build unix
-
 package compat_test
 
 import (
@@ -15,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 // onlyPath hides every interpreter of this machine but those in dirs.
@@ -99,7 +98,7 @@ func TestFindReturnsEachOnce(t *testing.T) {
 }
 
 func TestFindPassesOverWhatDoesNotRun(t *testing.T) {
-	py := anyPython(t)
+	py := testkit.Python(t)
 	shims, real := t.TempDir(), t.TempDir()
 	command(t, filepath.Join(shims, "python3"), "echo no such version >&2; exit 127")
 	command(t, filepath.Join(shims, "python3.11"), "echo hello")
@@ -147,7 +146,7 @@ func checkOrder(t *testing.T, want ...compat.Interpreter) {
 }
 
 func TestFindReadsTheListOfThisModuleOnly(t *testing.T) {
-	py := anyPython(t)
+	py := testkit.Python(t)
 	for _, test := range []struct {
 		goMod string
 		found bool
@@ -174,7 +173,7 @@ func TestFindReadsTheListOfThisModuleOnly(t *testing.T) {
 }
 
 func TestFindKeepsVirtualEnvironmentsApart(t *testing.T) {
-	py := anyPython(t)
+	py := testkit.Python(t)
 	env := filepath.Join(t.TempDir(), "env")
 	if out, err := exec.CommandContext(t.Context(), py.Path, "-m", "venv", "--without-pip", env).CombinedOutput(); err != nil {
 		t.Fatalf("venv: %v\n%s", err, out)
@@ -196,7 +195,7 @@ func TestFindKeepsVirtualEnvironmentsApart(t *testing.T) {
 // TestNamesDiffer: no two of the interpreters that Find returns have one name, and
 // each has the same name the next time.
 func TestNamesDiffer(t *testing.T) {
-	py := anyPython(t)
+	py := testkit.Python(t)
 	listed := []string{py.Path}
 	for range 2 {
 		env := filepath.Join(t.TempDir(), "env")
@@ -248,7 +247,7 @@ func TestFindListedMustRun(t *testing.T) {
 		command(t, filepath.Join(dir, "prints"), "echo hello"),
 		command(t, filepath.Join(dir, "old"), `echo '{"Version": [3, 7, 16]}'`),
 	} {
-		t.Setenv("PYSHM_PYTHONS", anyPython(t).Path+string(os.PathListSeparator)+broken)
+		t.Setenv("PYSHM_PYTHONS", testkit.Python(t).Path+string(os.PathListSeparator)+broken)
 		found, err := compat.Find(t.Context())
 		if err == nil || !strings.Contains(err.Error(), broken) {
 			t.Errorf("found %v, error %v; want an error that names %s", found, err, broken)
@@ -295,7 +294,7 @@ func TestFindOnly(t *testing.T) {
 // TestFindListedMayBeRelative: the path that Find returns is good from anywhere.
 func TestFindListedMayBeRelative(t *testing.T) {
 	dir := t.TempDir()
-	path := command(t, filepath.Join(dir, "listed"), "exec '"+compat.Executable(anyPython(t))+`' "$@"`)
+	path := command(t, filepath.Join(dir, "listed"), "exec '"+compat.Executable(testkit.Python(t))+`' "$@"`)
 	t.Chdir(dir)
 	t.Setenv("PATH", dir)
 	for _, listed := range []string{"./listed", "listed"} {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 // preparation is Python that the expressions of these tests use.
@@ -198,19 +199,19 @@ func sameBits(a, b reflect.Value) bool {
 
 func TestEvalInto(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
-		p := start(t, py)
-		check(t, p.Exec(preparation))
+		p := testkit.StartPeer(t, py)
+		testkit.Check(t, p.Exec(preparation))
 		for _, test := range stored {
 			test.wantStored(t, p)
 		}
 		for _, test := range refused {
 			test.wantRefused(t, p)
 		}
-		list := must(p.CreateList("", []any{1, "a"}))(t)
+		list := testkit.Must(p.CreateList("", []any{1, "a"}))(t)
 		defer list.Unlink()
 		intoTest{into[[]any], list.Var(), []any{int64(1), "a"}}.wantStored(t, p)
-		replies := must(p.Do([]compat.Request{{Op: "eval_data", Args: []any{"{'a': 1}"}}}))(t)
-		wantEqual(t, "by Do", replies[0].Value, any(map[string]any{"a": int64(1)}))
+		replies := testkit.Must(p.Do([]compat.Request{{Op: "eval_data", Args: []any{"{'a': 1}"}}}))(t)
+		testkit.WantEqual(t, "by Do", replies[0].Value, any(map[string]any{"a": int64(1)}))
 		at, err := here(), p.EvalInto(new(any), "1 / 0")
 		wantPlace(t, err, "<eval_data at "+at+">", 1)
 	})
@@ -219,7 +220,7 @@ func TestEvalInto(t *testing.T) {
 // TestEvalIntoReplaces: the whole variable after success, nothing of it after an
 // error.
 func TestEvalIntoReplaces(t *testing.T) {
-	p := start(t, anyPython(t))
+	p := testkit.StartPeer(t, testkit.Python(t))
 	old := map[string]int{"old": 1}
 	v := struct {
 		A    map[string]int
@@ -231,7 +232,7 @@ func TestEvalIntoReplaces(t *testing.T) {
 			t.Errorf("%s: %v, %v", expression, v, err)
 		}
 	}
-	check(t, p.EvalInto(&v, "{'A': {'new': 1}, 'B': 7}"))
+	testkit.Check(t, p.EvalInto(&v, "{'A': {'new': 1}, 'B': 7}"))
 	if want := map[string]int{"new": 1}; !reflect.DeepEqual(v.A, want) || v.B != 7 || v.C != 0 || len(old) != 1 {
 		t.Errorf("%v, the old map %v", v, old)
 	}
@@ -289,25 +290,25 @@ func TestEvalIntoFromNumpy(t *testing.T) {
 		if !py.HasNumpy {
 			t.Skip("no numpy")
 		}
-		p := start(t, py)
-		check(t, p.Exec("import numpy"))
+		p := testkit.StartPeer(t, py)
+		testkit.Check(t, p.Exec("import numpy"))
 		for _, test := range storedFromNumpy {
 			test.wantStored(t, p)
 		}
 		for _, test := range refusedFromNumpy {
 			test.wantRefused(t, p)
 		}
-		check(t, p.Exec("floats = numpy.random.randint(0, 256, 8 * 500, 'u1').view('f8').reshape(5, 100)"))
+		testkit.Check(t, p.Exec("floats = numpy.random.randint(0, 256, 8 * 500, 'u1').view('f8').reshape(5, 100)"))
 		var floats [5][100]float64
-		check(t, p.EvalInto(&floats, "floats"))
+		testkit.Check(t, p.EvalInto(&floats, "floats"))
 		var bits [500]uint64
-		check(t, p.EvalInto(&bits, "floats.ravel().view('u8')"))
+		testkit.Check(t, p.EvalInto(&bits, "floats.ravel().view('u8')"))
 		for i, want := range bits {
 			if got := floats[i/100][i%100]; math.Float64bits(got) != want {
 				t.Errorf("float of the bits %#x: %v, %#x", want, got, math.Float64bits(got))
 			}
 		}
-		if wide := must(p.Eval("numpy.dtype('g').itemsize > 8"))(t); wide == true {
+		if wide := testkit.Must(p.Eval("numpy.dtype('g').itemsize > 8"))(t); wide == true {
 			intoTest{into[any], "numpy.array([1], 'g')", "Go has no type for numpy's float"}.wantRefused(t, p)
 		}
 	})

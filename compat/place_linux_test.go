@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -39,17 +40,17 @@ func wantPlace(t *testing.T, err error, file string, line int) {
 func TestErrorsHaveAPlace(t *testing.T) {
 	dir := t.TempDir()
 	beside, broken := filepath.Join(dir, "beside.py"), filepath.Join(dir, "broken.py")
-	check(t, os.WriteFile(beside, []byte("import json\n\ndef load():\n    return json.loads('[')\n"), 0o644))
-	check(t, os.WriteFile(broken, []byte("x = 1\n\nx = = 2\n"), 0o644))
+	testkit.Check(t, os.WriteFile(beside, []byte("import json\n\ndef load():\n    return json.loads('[')\n"), 0o644))
+	testkit.Check(t, os.WriteFile(broken, []byte("x = 1\n\nx = = 2\n"), 0o644))
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
-		p := start(t, py, compat.Dir(dir), compat.Env("PYTHONDONTWRITEBYTECODE=1"))
-		worker := must(p.StartWorker("spawn"))(t)
+		p := testkit.StartPeer(t, py, compat.Dir(dir), compat.Env("PYTHONDONTWRITEBYTECODE=1"))
+		worker := testkit.Must(p.StartWorker("spawn"))(t)
 		t.Cleanup(func() { worker.Close() })
 		for _, p := range []*compat.Peer{p, worker} {
 			at, err := here(), p.Exec("x = 1\n\nx / 0")
 			wantPlace(t, err, "<exec at "+at+">", 3)
 			at, err = here(), p.Exec("def f(d):\n  import beside\n  return 1 / d\n")
-			check(t, err)
+			testkit.Check(t, err)
 			_, err = p.Eval("f(0)")
 			wantPlace(t, err, "<exec at "+at+">", 3)
 			at, err = here(), second(p.Eval(" [1,\n1 / 0]"))
@@ -64,27 +65,27 @@ func TestErrorsHaveAPlace(t *testing.T) {
 			wantPlace(t, err, "<exec at "+at+">", 2)
 			wantPlace(t, p.Exec("class Odd(SyntaxError):\n  filename = property(lambda self: 1 / 0)\nraise Odd"), "", 0)
 		}
-		at, replies := here(), must(p.Do([]compat.Request{
+		at, replies := here(), testkit.Must(p.Do([]compat.Request{
 			{Op: "exec", Args: []any{"pass"}}, {Op: "exec", Args: []any{"\n1 / 0"}}, {Op: "eval", Args: []any{"1 / 0"}},
 		}))(t)
-		check(t, replies[0].Err)
+		testkit.Check(t, replies[0].Err)
 		wantPlace(t, replies[1].Err, "<exec at "+at+", requests[1]>", 2)
 		wantPlace(t, replies[2].Err, "<eval at "+at+", requests[2]>", 1)
 
-		list := must(p.CreateList("", []any{1}))(t)
+		list := testkit.Must(p.CreateList("", []any{1}))(t)
 		defer list.Unlink()
 		_, err := list.Get(7)
 		wantPlace(t, err, "", 0) // the name of the operation says it
 
-		supervised := start(t, py, compat.Command(func(cmd *exec.Cmd) { check(t, pyshm.WorkerEnv(cmd)) }))
-		_, err = supervised.AttachBlock(segmentName())
+		supervised := testkit.StartPeer(t, py, compat.Command(func(cmd *exec.Cmd) { testkit.Check(t, pyshm.WorkerEnv(cmd)) }))
+		_, err = supervised.AttachBlock(testkit.Name(t))
 		wantPlace(t, err, "", 0) // although sitecustomize.py was executing
 
 		go p.Exec("place = sys._getframe().f_code.co_filename") // no line of Go is above it
 		var place any
 		for deadline := time.Now().Add(20 * time.Second); place == nil && time.Now().Before(deadline); {
-			place = must(p.Eval("globals().get('place')"))(t)
+			place = testkit.Must(p.Eval("globals().get('place')"))(t)
 		}
-		wantEqual(t, "the name of a source", place, any("<exec at a go statement>"))
+		testkit.WantEqual(t, "the name of a source", place, any("<exec at a go statement>"))
 	})
 }

@@ -12,6 +12,7 @@ var ranks = []struct {
 	path string
 	rank int
 }{
+	{"internal/testkit", 5},
 	{"cmd", 4},
 	{"compat", 3},
 	{"pyshm/manager", 2},
@@ -20,6 +21,7 @@ var ranks = []struct {
 	{"format", 0},
 	{"internal/pyvalue", -1},
 	{"internal/words", -1},
+	{"internal/soak", -1},
 }
 
 // rankOf returns the rank of a package of the module, and the tree it is in.

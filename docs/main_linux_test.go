@@ -1,19 +1,12 @@
 package docs
 
 import (
-	"os"
 	"testing"
 
-	"github.com/pyshm-go/pyshm/compat/leaktest"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
-// prefix begins the names that these tests choose.
-const prefix = "pyshm_tdocs_"
+func TestMain(m *testing.M) { testkit.Main(m) }
 
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == goProgram {
-		shareAndEnd(os.Args[2], os.Args[3], os.Args[4])
-		return
-	}
-	os.Exit(leaktest.Run(m, prefix))
-}
+// check is a short name of the test kit's.
+var check = testkit.Check

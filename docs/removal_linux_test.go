@@ -3,7 +3,6 @@ package docs
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 	"github.com/pyshm-go/pyshm/pyshm/manager"
 	"github.com/pyshm-go/pyshm/scripts"
@@ -30,7 +30,7 @@ var ends = []compat.Exit{compat.ExitNormal, compat.ExitException, compat.ExitSIG
 const untracked = "Python 3.13: created or attached to with `track=False`"
 
 // TestWhoRemovesWhat compares the README's table with what happens to segments
-// when processes end, here with one Python. The tests of package compat have all
+// when processes end, here with one Python. The tests in compat/conformance have all
 // of them end, in more ways.
 func TestWhoRemovesWhat(t *testing.T) {
 	cache := t.TempDir()
@@ -86,13 +86,6 @@ func removalTable(t *testing.T) map[string][]string {
 	return table
 }
 
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // An ending is a column of the table.
 type ending struct {
 	*testing.T
@@ -126,7 +119,7 @@ func exists(name string) bool {
 
 // newName returns a name of which nothing is left after the test.
 func (e ending) newName() string {
-	return e.removed(prefix + rand.Text()[:12])
+	return e.removed(testkit.Name(e))
 }
 
 func (e ending) removed(name string) string {
@@ -294,13 +287,10 @@ func (e ending) endProgram(cmd *exec.Cmd) []string {
 	return strings.Fields(line)
 }
 
-// goProgram is the first argument of the test binary as a program that ends.
-const goProgram = "end-with-segments"
-
 // goProgram ends a Go program that has segments.
 func (e ending) goProgram() {
 	created, attached, tracked := e.newName(), e.newBlock(), e.newBlock()
-	e.endProgram(exec.Command("/proc/self/exe", goProgram, created, attached, tracked))
+	e.endProgram(testkit.Command(e, "end with segments", created, attached, tracked))
 	e.saw("Go: created or attached to", created, attached)
 	e.saw("Go: tracked by the manager that it shuts down", tracked)
 	removeHidden(tracked)
@@ -321,28 +311,31 @@ func removeHidden(name string) {
 	}
 }
 
-// shareAndEnd is that program.
-func shareAndEnd(created, attached, tracked string) {
-	ctx := context.Background()
+func init() { testkit.Roles["end with segments"] = shareAndEnd }
+
+// shareAndEnd is that program. A line of input tells it how to end.
+func shareAndEnd(names []string, input <-chan string) error {
+	created, attached, tracked := names[0], names[1], names[2]
 	m, err := manager.New()
-	must(err)
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
 	defer m.Shutdown(ctx)
-	must(m.Track(ctx, tracked))
+	if err := m.Track(ctx, tracked); err != nil {
+		return err
+	}
 	mine, err := pyshm.Create(created, 64)
-	must(err)
+	if err != nil {
+		return err
+	}
 	defer mine.Close()
-	_, err = pyshm.Attach(attached)
-	must(err)
+	if _, err := pyshm.Attach(attached); err != nil {
+		return err
+	}
 	fmt.Println("ready")
-	how, err := bufio.NewReader(os.Stdin).ReadString('\n')
-	must(err)
-	if how == "exception\n" {
+	if how, ok := <-input; !ok || how == string(compat.ExitException) {
 		panic("as was asked for")
 	}
-}
-
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -67,7 +68,7 @@ const cycleSize = 33 << 20
 
 func init() {
 	// Garbage is collected when the library wants that, and not otherwise.
-	roles["cycles"] = func(args []string, _ <-chan struct{}) error {
+	testkit.Roles["cycles"] = func(args []string, _ <-chan string) error {
 		debug.SetGCPercent(-1)
 		name, kind := args[0], args[1]
 		if bits.UintSize == 64 { // else the addresses are few already
@@ -107,7 +108,7 @@ func TestCyclesRunForever(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			entries := 0
-			if _, err := fmt.Sscan(startChild(t, "cycles", m.Name(), kind).end(t), &entries); err != nil || entries > 300 {
+			if _, err := fmt.Sscan(testkit.StartChild(t, "cycles", m.Name(), kind).End(t), &entries); err != nil || entries > 300 {
 				t.Errorf("%d entries in the map at the end, %v", entries, err)
 			}
 		})

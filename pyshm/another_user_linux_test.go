@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -19,17 +20,17 @@ func asAnother(t *testing.T, role string, args ...string) []string {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can become another user")
 	}
-	c := startChild(t, role, args...)
+	c := testkit.StartChild(t, role, args...)
 	var lines []string
-	for c.lines.Scan() {
-		lines = append(lines, c.lines.Text())
+	for c.Lines.Scan() {
+		lines = append(lines, c.Lines.Text())
 	}
-	c.end(t)
+	c.End(t)
 	return lines
 }
 
 func init() {
-	roles["alias"] = func(names []string, _ <-chan struct{}) error {
+	testkit.Roles["alias"] = func(names []string, _ <-chan string) error {
 		if err := becomeAnother(); err != nil {
 			return err
 		}
@@ -51,7 +52,7 @@ func init() {
 // An alias of another user's segment could not be removed by its maker. One that
 // can is made.
 func TestAliasOfAnother(t *testing.T) {
-	if !inPrivateShm(t, 1<<20) {
+	if !testkit.InPrivateShm(t, 1<<20) {
 		return
 	}
 	theirs, own := create(t, 64, pyshm.Mode(0o666)), create(t, 64)
@@ -64,7 +65,7 @@ false <nil>`, theirs.Name())
 	if got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
-	wantNames(t, theirs.Name(), own.Name())
+	testkit.WantNames(t, theirs.Name(), own.Name())
 
 	// Without the sticky bit all who may write to a folder may remove names.
 	if err := syscall.Chmod("/dev/shm", 0o777); err != nil {
@@ -81,7 +82,7 @@ false <nil>`, theirs.Name())
 }
 
 func init() {
-	roles["attaches in vain"] = func(args []string, _ <-chan struct{}) error {
+	testkit.Roles["attaches in vain"] = func(args []string, _ <-chan string) error {
 		if err := becomeAnother(); err != nil {
 			return err
 		}
@@ -100,7 +101,7 @@ func init() {
 // What an error proposes helps: ReadOnly only a caller who has not asked for it,
 // and may read; and nothing that only Go has for what Python may have made.
 func TestRefusedAttachProposesWhatHelps(t *testing.T) {
-	block, readable, lock := testName(t), testName(t), testName(t)
+	block, readable, lock := testkit.Name(t), testkit.Name(t), testkit.Name(t)
 	for file, mode := range map[string]os.FileMode{block: 0o600, readable: 0o644, "sem." + lock: 0o644} {
 		if err := errors.Join(os.WriteFile(pathOf(file), make([]byte, 32), 0o600), os.Chmod(pathOf(file), mode)); err != nil {
 			t.Fatal(err)

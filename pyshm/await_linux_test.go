@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
 func TestAttachContextWaits(t *testing.T) {
-	name := testName(t)
+	name := testkit.Name(t)
 	created := make(chan error, 1)
 	go func() {
 		// As CPython does it: the name first, the size later.
@@ -38,7 +39,7 @@ func TestAttachContextWaits(t *testing.T) {
 }
 
 func TestAttachContextGivesUp(t *testing.T) {
-	missing, empty := testName(t), testName(t)
+	missing, empty := testkit.Name(t), testkit.Name(t)
 	if err := os.WriteFile(pathOf(empty), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func TestAttachContextDoesNotWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Close()
-	if _, err := pyshm.AttachContext(ended, testName(t)); !errors.Is(err, context.Canceled) {
+	if _, err := pyshm.AttachContext(ended, testkit.Name(t)); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

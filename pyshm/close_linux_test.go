@@ -16,7 +16,8 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/pyshm-go/pyshm/compat/soak"
+	"github.com/pyshm-go/pyshm/internal/soak"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -145,7 +146,7 @@ func TestForgottenHandle(t *testing.T) {
 	if n := mappingsOf(t, m.Name()); n != 2 {
 		t.Fatalf("mapped %d times", n)
 	}
-	waitFor(t, "unmapping", func() bool {
+	testkit.Eventually(t, "unmapping", func() bool {
 		runtime.GC()
 		return mappingsOf(t, m.Name()) == 1
 	})
@@ -168,7 +169,7 @@ func TestForgottenHandleWithRawMemory(t *testing.T) {
 		memory := raw(other)
 		collected := make(chan bool)
 		runtime.AddCleanup(other, func(c chan bool) { close(c) }, collected)
-		waitFor(t, "collection", func() bool {
+		testkit.Eventually(t, "collection", func() bool {
 			runtime.GC()
 			select {
 			case <-collected:
@@ -231,10 +232,10 @@ func attachAndClose(t *testing.T, name string, times int, raw bool) {
 // What fails maps nothing any more, and not only after the next garbage collection.
 func TestFailuresMapNothing(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	directory := testName(t)
+	directory := testkit.Name(t)
 	noError(t, os.Mkdir(pathOf(directory), 0o700))
 	defer os.Remove(pathOf(directory))
-	incomplete, taken := createCondition(t), testName(t)
+	incomplete, taken := createCondition(t), testkit.Name(t)
 	noError(t, pyshm.Unlink("sem."+incomplete.Name()+".wait"))
 	part := keep[*pyshm.Semaphore](t)(pyshm.CreateSemaphore(taken+".sleeping", 0))
 	busy := createList(t, []any{1})
@@ -268,7 +269,7 @@ func countSegments(t *testing.T) int {
 // Attach refuses to take the mappings that Go needs itself. With none to be had,
 // Close says so, and can be repeated.
 func TestTooManyMappings(t *testing.T) {
-	if !inPrivateShm(t, 1<<20) {
+	if !testkit.InPrivateShm(t, 1<<20) {
 		return
 	}
 	m := create(t, 4096)
@@ -292,7 +293,7 @@ func TestTooManyMappings(t *testing.T) {
 	// Handles that are forgotten, even if there is no Close, are as good as closed.
 	clear(handles[:len(handles)/2])
 	handles = handles[len(handles)/2:]
-	waitFor(t, "room for another mapping", func() bool {
+	testkit.Eventually(t, "room for another mapping", func() bool {
 		other, err := pyshm.Attach(m.Name())
 		if err == nil {
 			handles = append(handles, other)
@@ -372,16 +373,6 @@ func mappingsOf(t *testing.T, name string) int {
 		t.Fatal(err)
 	}
 	return bytes.Count(maps, fmt.Appendf(nil, " %d ", stat(t, name).Ino))
-}
-
-// waitFor fails the test if nothing happens within a few seconds.
-func waitFor(t *testing.T, what string, happened func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !happened(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("no %s", what)
-		}
-	}
 }
 
 // unmap does what nobody else may: it frees the addresses of raw memory.

@@ -13,7 +13,8 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/pyshm-go/pyshm/compat/soak"
+	"github.com/pyshm-go/pyshm/internal/soak"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -48,11 +49,11 @@ func TestCloseUnlinkUse(t *testing.T) {
 }
 
 func createUsedList(u *user) (*pyshm.ShareableList, error) {
-	return pyshm.CreateList(testName(u.t), usedValues(u.r, 4))
+	return pyshm.CreateList(testkit.Name(u.t), usedValues(u.r, 4))
 }
 
 func createUsedBlock(u *user) (*pyshm.SharedMemory, error) {
-	m, err := pyshm.Create(testName(u.t), 3*4096)
+	m, err := pyshm.Create(testkit.Name(u.t), 3*4096)
 	if err == nil {
 		_, err = m.WriteAt(wordBytes(u.r, m.Size()/8), 0)
 	}

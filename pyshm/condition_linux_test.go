@@ -15,15 +15,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pyshm-go/pyshm/compat/soak"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/soak"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
 
 func createCondition(t testing.TB) *pyshm.Condition {
 	t.Helper()
-	return keep[*pyshm.Condition](t)(pyshm.CreateCondition(testName(t)))
+	return keep[*pyshm.Condition](t)(pyshm.CreateCondition(testkit.Name(t)))
 }
 
 // counters are the semaphores of a condition or an event, as others see them.
@@ -483,7 +484,7 @@ func TestConditionZeroValue(t *testing.T) {
 
 // All parts or none.
 func TestCreateConditionIsAllOrNothing(t *testing.T) {
-	name := testName(t)
+	name := testkit.Name(t)
 	for _, taken := range []string{"lock", "sleeping", "wait"} {
 		s, err := pyshm.CreateSemaphore(name+"."+taken, 0)
 		noError(t, err)

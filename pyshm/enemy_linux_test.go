@@ -11,8 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pyshm-go/pyshm/compat/soak"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/soak"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -24,8 +25,8 @@ func TestEnemy(t *testing.T) {
 	for _, layout := range []format.Layout{format.Offsets, format.Sizes} {
 		t.Run(layout.String(), func(t *testing.T) {
 			l := createList(t, usedValues(soak.Rand(seed, -1), 4), pyshm.Layout(layout))
-			enemy := startChild(t, "enemy", l.Name(), layout.String(), fmt.Sprint(seed))
-			enemy.line(t)
+			enemy := testkit.StartChild(t, "enemy", l.Name(), layout.String(), fmt.Sprint(seed))
+			enemy.Line(t)
 
 			end := time.Now().Add(soak.Length(500*time.Millisecond, time.Minute))
 			var attaching sync.WaitGroup
@@ -33,7 +34,7 @@ func TestEnemy(t *testing.T) {
 			attaching.Go(func() { attachToEnemy(t, l.Name(), end, &attached) })
 			used := useUntil(t, end, seed, 4, append(refusals, format.ErrCorrupt), func(u *user) { u.use(l) })
 			attaching.Wait()
-			t.Logf("the enemy wrote %s words; using: %v; attaching: %v", enemy.end(t), used, &attached)
+			t.Logf("the enemy wrote %s words; using: %v; attaching: %v", enemy.End(t), used, &attached)
 			if used.Count("values") == 0 {
 				t.Error("no value was read")
 			}
@@ -59,11 +60,11 @@ func attachToEnemy(t *testing.T, name string, end time.Time, tally *soak.Tally) 
 	u.report(tally)
 }
 
-func init() { roles["enemy"] = enemy }
+func init() { testkit.Roles["enemy"] = enemy }
 
 // enemy overwrites the list of that name until the end, and prints how many words
 // it wrote. It restores as much as it destroys, so that values can be read at all.
-func enemy(args []string, end <-chan struct{}) error {
+func enemy(args []string, end <-chan string) error {
 	m, err := pyshm.Attach(args[0])
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 	"github.com/pyshm-go/pyshm/pyshm/manager"
 )
@@ -41,7 +42,7 @@ var brokenShms = []brokenShm{
 // Where there is no /dev/shm, or none to write to, errors say that. It is no fact
 // about a segment, such as that it is missing, and nothing waits for it to pass.
 func TestBrokenShm(t *testing.T) {
-	if !inPrivateShm(t, 1<<20) {
+	if !testkit.InPrivateShm(t, 1<<20) {
 		return
 	}
 	m, l := create(t, 64), createList(t, everyKind)
@@ -107,7 +108,7 @@ func failed[H any](_ H, err error) error { return err }
 // A /dev/shm that is closed to a user refuses that user, and says that it is not
 // the segment that does.
 func TestClosedShm(t *testing.T) {
-	if !inPrivateShm(t, 1<<20) {
+	if !testkit.InPrivateShm(t, 1<<20) {
 		return
 	}
 	if os.Geteuid() != 0 {
@@ -168,7 +169,7 @@ func asAnotherThread(t *testing.T, f func()) {
 // Without /proc, segments can be made and used. That nobody can tell which
 // processes map one is not taken for the segment's being gone.
 func TestWithoutProc(t *testing.T) {
-	if !inPrivateShm(t, 1<<20) {
+	if !testkit.InPrivateShm(t, 1<<20) {
 		return
 	}
 	root := t.TempDir()
@@ -193,7 +194,7 @@ func TestWithoutProc(t *testing.T) {
 		syscall.Unmount(filepath.Join(root, "dev/shm"), 2 /* MNT_DETACH */)
 	}()
 	m := create(t, 64)
-	wantNames(t, m.Name())
+	testkit.WantNames(t, m.Name())
 	s := segment(t, m.Name())
 	if pids, err := s.Pids(); len(pids) > 0 || !errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Pids = %v, %v", pids, err)

@@ -8,14 +8,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pyshm-go/pyshm/compat/soak"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/soak"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
 func createEvent(t testing.TB) *pyshm.Event {
 	t.Helper()
-	return keep[*pyshm.Event](t)(pyshm.CreateEvent(testName(t)))
+	return keep[*pyshm.Event](t)(pyshm.CreateEvent(testkit.Name(t)))
 }
 
 func wantSet(t *testing.T, e *pyshm.Event, want bool) {
@@ -265,7 +266,7 @@ func TestHostileEvent(t *testing.T) {
 }
 
 func TestCreateEventIsAllOrNothing(t *testing.T) {
-	name := testName(t)
+	name := testkit.Name(t)
 	s, err := pyshm.CreateSemaphore(name+".lock", 0)
 	noError(t, err)
 	if _, err := pyshm.CreateEvent(name); !errors.Is(err, fs.ErrExist) {

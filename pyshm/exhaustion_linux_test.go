@@ -18,13 +18,14 @@ import (
 	"testing"
 
 	"github.com/pyshm-go/pyshm/compat"
-	"github.com/pyshm-go/pyshm/compat/soak"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/soak"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
 func TestFullMemory(t *testing.T) {
-	if !inPrivateShm(t, 1<<20) {
+	if !testkit.InPrivateShm(t, 1<<20) {
 		return
 	}
 	for _, size := range []int{2 << 20, math.MaxInt} {
@@ -33,7 +34,7 @@ func TestFullMemory(t *testing.T) {
 			t.Errorf("Create of %d bytes: %v", size, err)
 		}
 	}
-	wantNames(t)
+	testkit.WantNames(t)
 
 	// Nothing of the failed segment is in the way of one that fits.
 	half := create(t, 512<<10)
@@ -50,7 +51,7 @@ func TestFullMemory(t *testing.T) {
 // Where /dev/shm has no limit, the memory there is is the limit: the kernel would
 // kill processes otherwise.
 func TestMemoryWithoutLimit(t *testing.T) {
-	if !inPrivateShm(t, 0) {
+	if !testkit.InPrivateShm(t, 0) {
 		return
 	}
 	// Should it not be refused, this keeps it from filling the memory.
@@ -72,7 +73,7 @@ func TestMemoryWithoutLimit(t *testing.T) {
 			t.Errorf("Create of %d bytes: %v", size, err)
 		}
 	}
-	wantNames(t)
+	testkit.WantNames(t)
 	write(t, create(t, 4<<20), "fits", 0)
 }
 
@@ -88,7 +89,7 @@ func TestOutOfDescriptors(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, errAttach := pyshm.Attach(m.Name())
-	_, errCreate := pyshm.Create(testName(t), 1)
+	_, errCreate := pyshm.Create(testkit.Name(t), 1)
 	alias, errAlias := m.Alias()
 	errAliasUnlink := pyshm.Unlink(alias)
 	errClose := m.Close()
@@ -109,7 +110,7 @@ func TestOutOfDescriptors(t *testing.T) {
 // be written to its last byte, by Go and by Python, which would die where Go gets an
 // error.
 func TestMemoryRunsOut(t *testing.T) {
-	if !inPrivateShm(t, 8<<20) {
+	if !testkit.InPrivateShm(t, 8<<20) {
 		return
 	}
 	seed := soak.Seed(t)
@@ -121,7 +122,7 @@ func TestMemoryRunsOut(t *testing.T) {
 		for _, m := range made {
 			names = append(names, m.Name())
 		}
-		wantNames(t, names...)
+		testkit.WantNames(t, names...)
 		for i, m := range made {
 			if i%2 == 0 {
 				overwriteInPython(t, python, m)
@@ -133,7 +134,7 @@ func TestMemoryRunsOut(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		wantNames(t)
+		testkit.WantNames(t)
 	}
 	t.Log(&tally)
 }
@@ -170,9 +171,9 @@ func fillMemory(t *testing.T, seed uint64, tally *soak.Tally) (made []*pyshm.Sha
 // createAny creates a block or a list, of a few bytes or a few hundred KiB.
 func createAny(t *testing.T, r *rand.Rand) (*pyshm.SharedMemory, error) {
 	if r.IntN(2) == 0 {
-		return pyshm.Create(testName(t), 1<<r.IntN(20)+r.IntN(1000))
+		return pyshm.Create(testkit.Name(t), 1<<r.IntN(20)+r.IntN(1000))
 	}
-	l, err := pyshm.CreateList(testName(t), usedValues(r, 1<<r.IntN(8)))
+	l, err := pyshm.CreateList(testkit.Name(t), usedValues(r, 1<<r.IntN(8)))
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +226,7 @@ func overwriteInPython(t *testing.T, p *compat.Peer, m *pyshm.SharedMemory) {
 
 // A file system can have room for more bytes, and for no more files.
 func TestNamesRunOut(t *testing.T) {
-	if !inPrivateShm(t, 1<<20, "nr_inodes=8") {
+	if !testkit.InPrivateShm(t, 1<<20, "nr_inodes=8") {
 		return
 	}
 	var names []string
@@ -240,7 +241,7 @@ func TestNamesRunOut(t *testing.T) {
 		m.Close()
 		names = append(names, m.Name())
 	}
-	wantNames(t, names...)
+	testkit.WantNames(t, names...)
 	if len(names) < 2 || len(names) > 8 {
 		t.Fatalf("made %q", names)
 	}
@@ -253,7 +254,7 @@ func TestNamesRunOut(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	wantNames(t, names...)
+	testkit.WantNames(t, names...)
 	for _, name := range names {
 		if err := pyshm.Unlink(name); err != nil {
 			t.Error(err)
@@ -264,7 +265,7 @@ func TestNamesRunOut(t *testing.T) {
 // TestFewDescriptors lets every function find less descriptors than it needs. It
 // works or says so, and leaves no name behind, and no descriptor.
 func TestFewDescriptors(t *testing.T) {
-	if !inPrivateShm(t, 1<<20) {
+	if !testkit.InPrivateShm(t, 1<<20) {
 		return
 	}
 	m := create(t, 64)
@@ -298,7 +299,7 @@ func TestFewDescriptors(t *testing.T) {
 	for _, fd := range spare[4:] {
 		syscall.Close(fd)
 	}
-	wantNames(t, m.Name(), l.Name())
+	testkit.WantNames(t, m.Name(), l.Name())
 }
 
 func pidsOfAll() error {
@@ -360,7 +361,7 @@ func freeDescriptors(t *testing.T) int {
 // Where the address space is used up, what does not fit is refused, leaves nothing
 // behind, and can be had later.
 func TestOutOfAddressSpace(t *testing.T) {
-	if !inPrivateShm(t, 4<<20) {
+	if !testkit.InPrivateShm(t, 4<<20) {
 		return
 	}
 	const size = 256 << 20
@@ -379,7 +380,7 @@ func TestOutOfAddressSpace(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	wantNames(t, small.Name(), large.Name())
+	testkit.WantNames(t, small.Name(), large.Name())
 	if err := closed(pyshm.Attach(small.Name())); err != nil {
 		t.Error(err)
 	}
@@ -408,7 +409,7 @@ func addressSpace(t *testing.T) uint64 {
 // Sizes beyond all memory and all address space are refused at once, and before
 // there is a name.
 func TestHugeSizes(t *testing.T) {
-	if !inPrivateShm(t, 1<<20) {
+	if !testkit.InPrivateShm(t, 1<<20) {
 		return
 	}
 	if bits.UintSize < 64 {
@@ -422,14 +423,14 @@ func TestHugeSizes(t *testing.T) {
 		if _, err := pyshm.Create("", size, pyshm.Sparse()); !errors.Is(err, syscall.ENOMEM) {
 			t.Errorf("Create of %d bytes, sparse: %v", size, err)
 		}
-		name := testName(t)
+		name := testkit.Name(t)
 		if err := errors.Join(os.WriteFile(pathOf(name), nil, 0o600), os.Truncate(pathOf(name), int64(size))); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := pyshm.Attach(name); !errors.Is(err, syscall.ENOMEM) {
 			t.Errorf("Attach to %d bytes: %v", size, err)
 		}
-		wantNames(t, name)
+		testkit.WantNames(t, name)
 		os.Remove(pathOf(name))
 	}
 }
@@ -510,14 +511,14 @@ func offsetsGiant(more map[int64]uint64) map[int64]uint64 {
 // no more memory than what their maker has paid for: neither Go's, nor the shared
 // memory that looking at an empty page takes.
 func TestGiants(t *testing.T) {
-	if !inPrivateShm(t, 4<<20) {
+	if !testkit.InPrivateShm(t, 4<<20) {
 		return
 	}
 	if bits.UintSize < 64 {
 		t.Skip("no list of terabytes fits into this address space")
 	}
 	for _, g := range giants {
-		name := testName(t)
+		name := testkit.Name(t)
 		makeGiant(t, name, g)
 		paid := stat(t, name).Blocks
 		taken := allocated(func() {

@@ -14,8 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pyshm-go/pyshm/compat/soak"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/soak"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -111,7 +112,7 @@ func TestFaults(t *testing.T) {
 
 func faultRound(t *testing.T, f fault, seed uint64, undisturbed *pyshm.ShareableList, tally *soak.Tally) (applied error) {
 	r := soak.Rand(seed, -2)
-	name := testName(t)
+	name := testkit.Name(t)
 	l, err := pyshm.CreateList(name, usedValues(r, 40))
 	if err != nil {
 		t.Fatal(err)
@@ -193,8 +194,8 @@ func afterFault(t *testing.T, f fault, l *pyshm.ShareableList) {
 // what it once attached to.
 func TestPermissionsTakenAway(t *testing.T) {
 	l := createList(t, usedValues(soak.Rand(soak.Seed(t), 0), 4), pyshm.Mode(0o666))
-	c := startChild(t, "depends on permission", l.Name())
-	c.line(t)
+	c := testkit.StartChild(t, "depends on permission", l.Name())
+	c.Line(t)
 	changes := 0
 	for end := time.Now().Add(soak.Length(300*time.Millisecond, 10*time.Second)); time.Now().Before(end); changes++ {
 		mode := []fs.FileMode{0, 0o666, 0o444, 0o222}[changes%4]
@@ -206,12 +207,12 @@ func TestPermissionsTakenAway(t *testing.T) {
 	if err := os.Chmod(pathOf(l.Name()), 0); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("mode changed %d times: %s", changes, c.end(t))
+	t.Logf("mode changed %d times: %s", changes, c.End(t))
 }
 
-func init() { roles["depends on permission"] = dependsOnPermission }
+func init() { testkit.Roles["depends on permission"] = dependsOnPermission }
 
-func dependsOnPermission(args []string, end <-chan struct{}) error {
+func dependsOnPermission(args []string, end <-chan string) error {
 	attached, err := pyshm.AttachList(args[0])
 	if err != nil {
 		return err
@@ -258,7 +259,7 @@ func TestTruncatedAtBirth(t *testing.T) {
 		"lock":  func(name string) (io.Closer, error) { return pyshm.CreateLock(name) },
 		"block": func(name string) (io.Closer, error) { return pyshm.Create(name, 4096) },
 	} {
-		name := testName(t)
+		name := testkit.Name(t)
 		path := pathOf(name)
 		if what == "lock" {
 			path = pathOf("sem." + name)
@@ -297,20 +298,20 @@ func TestTruncatedAtBirth(t *testing.T) {
 // does without this package.
 func TestStrayFault(t *testing.T) {
 	m := create(t, 4096)
-	c := startChild(t, "strays", m.Name())
-	c.line(t)
+	c := testkit.StartChild(t, "strays", m.Name())
+	c.Line(t)
 	if err := os.Truncate(pathOf(m.Name()), 0); err != nil {
 		t.Fatal(err)
 	}
-	c.stdin.Close()
-	err := c.cmd.Wait()
-	if text := c.stderr.String(); err == nil || !strings.Contains(text, "unexpected fault address") {
+	c.Stdin.Close()
+	err := c.Cmd.Wait()
+	if text := c.Stderr.String(); err == nil || !strings.Contains(text, "unexpected fault address") {
 		t.Errorf("%v, and on standard error\n%s", err, text)
 	}
 }
 
 func init() {
-	roles["strays"] = func(args []string, end <-chan struct{}) error {
+	testkit.Roles["strays"] = func(args []string, end <-chan string) error {
 		m, err := pyshm.Attach(args[0])
 		if err != nil {
 			return err

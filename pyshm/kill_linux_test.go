@@ -10,8 +10,9 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/compat"
-	"github.com/pyshm-go/pyshm/compat/soak"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/soak"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -104,7 +105,7 @@ func beginSet(again func(l *pyshm.ShareableList, n int) error) func(name string)
 }
 
 func init() {
-	roles["mortal"] = func(args []string, end <-chan struct{}) error {
+	testkit.Roles["mortal"] = func(args []string, end <-chan string) error {
 		m := mortals[slices.IndexFunc(mortals, func(m mortal) bool { return m.name == args[0] })]
 		again, err := m.begin(args[1])
 		if err != nil {
@@ -128,25 +129,25 @@ func init() {
 // nothing or a complete segment, and in an item the old value, the new one, or one
 // that is known to be neither until it is set again.
 func TestKilled(t *testing.T) {
-	if !inPrivateShm(t, 16<<20) {
+	if !testkit.InPrivateShm(t, 16<<20) {
 		return
 	}
 	seed := soak.Seed(t)
 	python := startPython(t)
 	for i, m := range mortals {
 		t.Run(m.name, func(t *testing.T) {
-			k := &killed{name: testName(t), python: python, tally: new(soak.Tally)}
+			k := &killed{name: testkit.Name(t), python: python, tally: new(soak.Tally)}
 			if m.before != nil {
 				k.attach(t, createNamed(t, k.name, m.before, layoutOf(python)))
 			}
 			r := soak.Rand(seed, i)
 			for k.round = range soak.Length(4, 250) {
-				c := startChild(t, "mortal", m.name, k.name)
-				c.line(t)
+				c := testkit.StartChild(t, "mortal", m.name, k.name)
+				c.Line(t)
 				time.Sleep(time.Duration(r.IntN(2000)) * time.Microsecond)
-				c.kill(t)
+				c.Kill(t)
 				k.tally.Add("kills", 1)
-				k.names = allNames(t)
+				k.names = testkit.Names(t)
 				if m.after(t, k); t.Failed() {
 					t.Fatalf("in round %d", k.round)
 				}
@@ -251,7 +252,7 @@ func wholeListAndHidden(t *testing.T, k *killed) {
 		if err := closed(pyshm.CreateList(k.name, equalItems(k.round), pyshm.Replace())); err != nil {
 			t.Error(err)
 		}
-		wantNames(t, k.name)
+		testkit.WantNames(t, k.name)
 	}
 }
 

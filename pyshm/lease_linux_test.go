@@ -11,13 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-func init() { roles["leases"] = holdLeases }
+func init() { testkit.Roles["leases"] = holdLeases }
 
 // holdLeases takes leases on files of its own, as another user if it can.
-func holdLeases(args []string, end <-chan struct{}) error {
+func holdLeases(args []string, end <-chan string) error {
 	if err := becomeAnother(); err != nil {
 		return err
 	}
@@ -58,12 +59,12 @@ func becomeAnother() error {
 // Leases of another user delay nobody but a caller who asks for that segment. A
 // second for each would be 40.
 func TestLeasesOfAnother(t *testing.T) {
-	if !inPrivateShm(t, 1<<20) {
+	if !testkit.InPrivateShm(t, 1<<20) {
 		return
 	}
 	const leases = 40
-	c := startChild(t, "leases", strconv.Itoa(leases))
-	c.line(t)
+	c := testkit.StartChild(t, "leases", strconv.Itoa(leases))
+	c.Line(t)
 	m := create(t, 64)
 
 	begun := time.Now()
@@ -102,10 +103,10 @@ func TestLeasesOfAnother(t *testing.T) {
 	if _, err := pyshm.Attach(leased, pyshm.ReadOnly()); !errors.Is(err, syscall.EAGAIN) {
 		t.Errorf("Attach to what is leased: %v", err)
 	}
-	c.end(t)
+	c.End(t)
 	attach(t, leased, pyshm.ReadOnly())
 	wantLen := 1 + leases
-	if names := allNames(t); len(names) != wantLen || !slices.Contains(names, m.Name()) {
+	if names := testkit.Names(t); len(names) != wantLen || !slices.Contains(names, m.Name()) {
 		t.Errorf("names %q", names)
 	}
 	pyshm.Unlink(m.Name())
@@ -113,7 +114,7 @@ func TestLeasesOfAnother(t *testing.T) {
 
 // The writer of a FIFO goes on when it is read, and not before.
 func TestAttachLeavesFIFO(t *testing.T) {
-	name := testName(t)
+	name := testkit.Name(t)
 	if err := syscall.Mkfifo(pathOf(name), 0o600); err != nil {
 		t.Fatal(err)
 	}

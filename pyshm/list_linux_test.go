@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -22,7 +23,7 @@ var everyKind = []any{int64(-2), 1.5, true, nil, "hé", []byte("\x00ab")}
 // createList makes a list that is closed and unlinked when the test ends.
 func createList(t testing.TB, values []any, opts ...pyshm.ListOption) *pyshm.ShareableList {
 	t.Helper()
-	l, err := pyshm.CreateList(testName(t), values, opts...)
+	l, err := pyshm.CreateList(testkit.Name(t), values, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +96,7 @@ func TestListCreateAttach(t *testing.T) {
 }
 
 func TestListOf(t *testing.T) {
-	name := testName(t)
+	name := testkit.Name(t)
 	l, err := pyshm.CreateListOf(name, []float64{0.5, 2, -3})
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +240,7 @@ func TestListErrorsNameSegmentAndItem(t *testing.T) {
 }
 
 func TestListRefusedCreateLeavesNothing(t *testing.T) {
-	name := testName(t)
+	name := testkit.Name(t)
 	if _, err := pyshm.CreateList(name, []any{1, "ends in NUL\x00"}); !errors.Is(err, format.ErrTrailingNUL) {
 		t.Errorf("CreateList: %v", err)
 	}
@@ -250,7 +251,7 @@ func TestListRefusedCreateLeavesNothing(t *testing.T) {
 
 // AttachListContext waits while CPython is between its steps.
 func TestListAwaitsCreation(t *testing.T) {
-	name := testName(t)
+	name := testkit.Name(t)
 	defer os.Remove(pathOf(name))
 	complete, err := format.Encode(everyKind, nil)
 	if err != nil {
@@ -291,7 +292,7 @@ func TestListAwaitsCreation(t *testing.T) {
 
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := pyshm.AttachListContext(canceled, testName(t)); !errors.Is(err, context.Canceled) || !errors.Is(err, fs.ErrNotExist) {
+	if _, err := pyshm.AttachListContext(canceled, testkit.Name(t)); !errors.Is(err, context.Canceled) || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing list: %v", err)
 	}
 }

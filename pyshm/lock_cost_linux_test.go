@@ -12,6 +12,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -31,10 +32,6 @@ func TestLockAllocatesNothing(t *testing.T) {
 	}
 }
 
-// lockChildEnv makes the test binary another process, which uses the lock of
-// that name in a thread that must not wake or wait on shared memory.
-const lockChildEnv = "PYSHM_TEST_LOCK_CHILD"
-
 // A lock that nobody else uses is acquired and released without a system call.
 // Where it is used, it takes one, which shows that the test would notice.
 func TestLockMakesNoSystemCall(t *testing.T) {
@@ -47,9 +44,7 @@ func TestLockMakesNoSystemCall(t *testing.T) {
 			s.Sleep(time.Nanosecond)
 			s.Post(1, 1)
 		}
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), lockChildEnv+"="+l.Name())
-		out, err := cmd.CombinedOutput()
+		out, err := testkit.Command(t, "use a lock without system calls", l.Name()).CombinedOutput()
 		var exit *exec.ExitError
 		switch {
 		case errors.As(err, &exit) && exit.ExitCode() == exitNoSeccomp:
@@ -68,35 +63,26 @@ func TestLockMakesNoSystemCall(t *testing.T) {
 
 const exitNoSeccomp = 3
 
-func init() {
-	if code, isChild := runLockChild(); isChild {
-		os.Exit(code)
-	}
-}
+func init() { testkit.Roles["use a lock without system calls"] = useWithoutSystemCalls }
 
-// runLockChild is what TestLockMakesNoSystemCall starts.
-func runLockChild() (code int, isChild bool) {
-	name := os.Getenv(lockChildEnv)
-	if name == "" {
-		return 0, false
-	}
-	l, err := pyshm.AttachLock(name)
+// useWithoutSystemCalls uses a lock in a thread that must not wake or wait on
+// shared memory.
+func useWithoutSystemCalls(args []string, _ <-chan string) error {
+	l, err := pyshm.AttachLock(args[0])
 	if err != nil {
-		fmt.Println(err)
-		return 1, true
+		return err
 	}
 	runtime.LockOSThread()
 	if err := forbidSharedFutexes(); err != nil {
 		fmt.Println(err)
-		return exitNoSeccomp, true
+		os.Exit(exitNoSeccomp)
 	}
 	for range 10_000 {
 		if err := errors.Join(l.Acquire(context.Background()), l.Release()); err != nil {
-			fmt.Println(err)
-			return 1, true
+			return err
 		}
 	}
-	return 0, true
+	return nil
 }
 
 // forbidSharedFutexes lets the kernel kill the process if this thread makes a

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -41,7 +42,7 @@ mine.unlink()
 
 func TestWithPython(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
-		ours, theirs := create(t, 5000), testName(t)
+		ours, theirs := create(t, 5000), testkit.Name(t)
 		write(t, ours, "from Go", 4993)
 
 		cmd := exec.Command(py.Path, "-c", sharing, ours.Name(), theirs)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
@@ -58,7 +59,7 @@ func TestSegments(t *testing.T) {
 }
 
 func TestSegmentsInOrder(t *testing.T) {
-	if !inPrivateShm(t, 1<<20) {
+	if !testkit.InPrivateShm(t, 1<<20) {
 		return
 	}
 	for _, name := range []string{"b", "a", "sem.c", ".d"} {
@@ -117,7 +118,7 @@ func TestInspect(t *testing.T) {
 		{"a semaphore of another word size", "sem.", make([]byte, 48-sem.Size), foreign},
 		{"a semaphore by name only", "sem.", make([]byte, 33), block},
 	} {
-		name := tc.name + testName(t)
+		name := tc.name + testkit.Name(t)
 		if err := os.WriteFile(pathOf(name), tc.content, 0o400); err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +162,7 @@ func TestLooksTakeNoAddresses(t *testing.T) {
 	if bits.UintSize < 64 {
 		t.Skip("no segment of terabytes fits into this address space")
 	}
-	name := testName(t)
+	name := testkit.Name(t)
 	defer os.Remove(pathOf(name))
 	if err := errors.Join(os.WriteFile(pathOf(name), nil, 0o600), os.Truncate(pathOf(name), 8<<40)); err != nil {
 		t.Fatal(err)
@@ -235,7 +236,7 @@ func TestInspectHostile(t *testing.T) {
 }
 
 func init() {
-	roles["attach"] = func(args []string, end <-chan struct{}) error {
+	testkit.Roles["attach"] = func(args []string, end <-chan string) error {
 		m, err := pyshm.Attach(args[0])
 		if err != nil {
 			return err
@@ -247,11 +248,11 @@ func init() {
 
 func TestPids(t *testing.T) {
 	m := create(t, 64)
-	c := startChild(t, "attach", m.Name())
-	both := []int{os.Getpid(), c.cmd.Process.Pid}
+	c := testkit.StartChild(t, "attach", m.Name())
+	both := []int{os.Getpid(), c.Cmd.Process.Pid}
 	slices.Sort(both)
-	waitFor(t, "mapping in both processes", func() bool { return slices.Equal(pids(t, m.Name()), both) })
-	c.end(t)
+	testkit.Eventually(t, "mapping in both processes", func() bool { return slices.Equal(pids(t, m.Name()), both) })
+	c.End(t)
 	if got := pids(t, m.Name()); !slices.Equal(got, []int{os.Getpid()}) {
 		t.Errorf("mapped by %v", got)
 	}

@@ -2,7 +2,6 @@ package pyshm_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/hex"
 	"errors"
 	"io/fs"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
@@ -49,18 +49,18 @@ func keep[H shared](t testing.TB) func(h H, err error) H {
 
 func createLock(t testing.TB, opts ...pyshm.LockOption) *pyshm.Lock {
 	t.Helper()
-	return keep[*pyshm.Lock](t)(pyshm.CreateLock(testName(t), opts...))
+	return keep[*pyshm.Lock](t)(pyshm.CreateLock(testkit.Name(t), opts...))
 }
 
 func createSemaphore(t testing.TB, value int, opts ...pyshm.LockOption) *pyshm.Semaphore {
 	t.Helper()
-	return keep[*pyshm.Semaphore](t)(pyshm.CreateSemaphore(testName(t), value, opts...))
+	return keep[*pyshm.Semaphore](t)(pyshm.CreateSemaphore(testkit.Name(t), value, opts...))
 }
 
 // emptyBoundedSemaphore creates a bounded semaphore and takes all of its tokens.
 func emptyBoundedSemaphore(t testing.TB, bound int) *pyshm.Semaphore {
 	t.Helper()
-	s := keep[*pyshm.Semaphore](t)(pyshm.CreateBoundedSemaphore(testName(t), bound))
+	s := keep[*pyshm.Semaphore](t)(pyshm.CreateBoundedSemaphore(testkit.Name(t), bound))
 	for range bound {
 		noError(t, s.Acquire(t.Context()))
 	}
@@ -83,14 +83,6 @@ func noError(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// within is a context that ends a while from now.
-func within(t testing.TB, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
 }
 
 // wantState fails unless the semaphore gets into this state within seconds.
@@ -228,7 +220,7 @@ func TestLockOptions(t *testing.T) {
 	if err := l.Unlink(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("unlinked the name of another lock: %v", err)
 	}
-	if _, err := pyshm.CreateLock(testName(t), pyshm.Mode(fs.ModeSetuid|0o600)); !errors.Is(err, fs.ErrInvalid) {
+	if _, err := pyshm.CreateLock(testkit.Name(t), pyshm.Mode(fs.ModeSetuid|0o600)); !errors.Is(err, fs.ErrInvalid) {
 		t.Errorf("more than permissions: %v", err)
 	}
 }
@@ -273,7 +265,7 @@ func TestReleaseIsExact(t *testing.T) {
 }
 
 func TestSemaphoreBound(t *testing.T) {
-	s := keep[*pyshm.Semaphore](t)(pyshm.CreateBoundedSemaphore(testName(t), 2))
+	s := keep[*pyshm.Semaphore](t)(pyshm.CreateBoundedSemaphore(testkit.Name(t), 2))
 	if err := s.Release(); !errors.Is(err, pyshm.ErrNotAcquired) {
 		t.Errorf("beyond the bound: %v", err)
 	}
@@ -311,13 +303,13 @@ func TestSemaphoreArguments(t *testing.T) {
 	tooLarge := math.MaxInt32
 	tooLarge++ // negative where int has 32 bits
 	for _, value := range []int{-1, tooLarge, math.MinInt} {
-		if _, err := pyshm.CreateSemaphore(testName(t), value); !errors.Is(err, fs.ErrInvalid) {
+		if _, err := pyshm.CreateSemaphore(testkit.Name(t), value); !errors.Is(err, fs.ErrInvalid) {
 			t.Errorf("value %d: %v", value, err)
 		}
 	}
 	s := createSemaphore(t, 0, pyshm.Mode(0o640))
 	for _, bound := range []int{0, -1, tooLarge, math.MinInt} {
-		if _, err := pyshm.CreateBoundedSemaphore(testName(t), bound); !errors.Is(err, fs.ErrInvalid) {
+		if _, err := pyshm.CreateBoundedSemaphore(testkit.Name(t), bound); !errors.Is(err, fs.ErrInvalid) {
 			t.Errorf("bound %d: %v", bound, err)
 		}
 		if _, err := pyshm.AttachBoundedSemaphore(s.Name(), bound); !errors.Is(err, fs.ErrInvalid) {
@@ -422,7 +414,7 @@ func TestLocker(t *testing.T) {
 // What is no semaphore is refused and stays as it is.
 func TestAttachLockRefuses(t *testing.T) {
 	file := func(t *testing.T, content []byte) string {
-		name := testName(t)
+		name := testkit.Name(t)
 		noError(t, os.WriteFile(pathOf("sem."+name), content, 0o600))
 		t.Cleanup(func() { os.Remove(pathOf("sem." + name)) })
 		return name
@@ -471,7 +463,7 @@ func TestAttachLockRefusesSpecialFiles(t *testing.T) {
 		"a directory":     {func(path string) error { return os.Mkdir(path, 0o700) }, syscall.EISDIR},
 		"a FIFO":          {func(path string) error { return syscall.Mkfifo(path, 0o600) }, fs.ErrInvalid},
 	} {
-		name := testName(t)
+		name := testkit.Name(t)
 		noError(t, tc.make(pathOf("sem."+name)))
 		if _, err := pyshm.AttachLock(name); !errors.Is(err, tc.reason) {
 			t.Errorf("%s: %v", what, err)

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pyshm-go/pyshm/compat/soak"
+	"github.com/pyshm-go/pyshm/internal/soak"
 	"github.com/pyshm-go/pyshm/pyshm"
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )

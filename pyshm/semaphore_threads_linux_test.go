@@ -16,6 +16,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 	"github.com/pyshm-go/pyshm/pyshm/internal/futex"
 	"github.com/pyshm-go/pyshm/scripts"
@@ -40,7 +41,7 @@ func TestManySemaphores(t *testing.T) {
 		{"150 without futex_waitv", "wait for many without futex_waitv", 150},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			prefix := testName(t)
+			prefix := testkit.Name(t)
 			var all many
 			for i := range tc.n {
 				all = append(all, keep[*pyshm.Semaphore](t)(pyshm.CreateSemaphore(manyName(prefix, i), 0)))
@@ -56,38 +57,38 @@ func TestManySemaphores(t *testing.T) {
 type many []*pyshm.Semaphore
 
 // startMany starts the child.
-func startMany(t *testing.T, role, prefix string, n int) (c *child) {
+func startMany(t *testing.T, role, prefix string, n int) (c *testkit.Child) {
 	t.Cleanup(func() {
 		if t.Failed() && c != nil { // by now it has ended
-			t.Logf("%.300s", c.stderr.Bytes())
+			t.Logf("%.300s", c.Stderr.Bytes())
 		}
 	})
-	c = startChild(t, role, prefix, fmt.Sprint(n))
-	if line := c.line(t); line != "waiting" {
+	c = testkit.StartChild(t, role, prefix, fmt.Sprint(n))
+	if line := c.Line(t); line != "waiting" {
 		t.Skip(line)
 	}
 	return c
 }
 
 // feed gives the child what it waits for: waitForMany says what that is.
-func (m many) feed(t *testing.T, c *child, releaseInPython func()) {
+func (m many) feed(t *testing.T, c *testkit.Child, releaseInPython func()) {
 	m.wantEach(t, 1)
 	m.release(t)
-	t.Log("Go:", c.line(t))
+	t.Log("Go:", c.Line(t))
 	m.wantEach(t, 1)
 	if strconv.IntSize == 32 { // a 64-bit Python has other semaphores
 		m.release(t)
 	} else {
 		releaseInPython()
 	}
-	t.Log("Python:", c.line(t))
+	t.Log("Python:", c.Line(t))
 	m.wantEach(t, 1)
 	noError(t, os.Truncate(pathOf("sem."+m[0].Name()), 0))
-	if line := c.line(t); line != "gone: 0" {
+	if line := c.Line(t); line != "gone: 0" {
 		t.Error(line)
 	}
 	m[1:].wantEach(t, 1) // undisturbed
-	t.Log(c.end(t))
+	t.Log(c.End(t))
 	m[1:].wantEach(t, 0)
 }
 
@@ -141,15 +142,15 @@ func TestLockInCrowd(t *testing.T) {
 func manyName(prefix string, i int) string { return prefix + "_" + strconv.Itoa(i) }
 
 func init() {
-	roles["wait for many"] = waitForMany
-	roles["wait for many without futex_waitv"] = func(args []string, _ <-chan struct{}) error {
+	testkit.Roles["wait for many"] = waitForMany
+	testkit.Roles["wait for many without futex_waitv"] = func(args []string, _ <-chan string) error {
 		const futexWaitv = 449 // but on MIPS, which has other numbers
 		runtime.LockOSThread()
 		if err := forbid(futexWaitv); err != nil {
 			fmt.Println("this system forbids seccomp:", err)
 			return nil
 		}
-		os.Setenv(roleEnv, "wait for many")
+		os.Setenv(testkit.RoleEnv, "wait for many")
 		return syscall.Exec("/proc/self/exe", append([]string{"child"}, args...), os.Environ()) // which keeps the filter
 	}
 }
@@ -157,7 +158,7 @@ func init() {
 // waitForMany waits for each semaphore three times. The third time there is no
 // token: the first is truncated away, then the others' handles are closed or
 // their contexts are cancelled.
-func waitForMany(args []string, end <-chan struct{}) error {
+func waitForMany(args []string, end <-chan string) error {
 	debug.SetMaxThreads(fewThreads)
 	n, err := strconv.Atoi(args[1])
 	if err != nil {
@@ -200,7 +201,7 @@ func (m many) acquire(ctx context.Context) []error {
 }
 
 // stop begins to acquire what nobody releases, and stops it at the end.
-func (m many) stop(end <-chan struct{}) error {
+func (m many) stop(end <-chan string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var began time.Time
 	var closing sync.WaitGroup

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
@@ -19,18 +20,18 @@ import (
 const wakeTimeout = 5 * time.Second
 
 // asleep starts a process with n strangers that wait for a token.
-func asleep(t *testing.T, s *pyshm.Semaphore, n int) *child {
+func asleep(t *testing.T, s *pyshm.Semaphore, n int) *testkit.Child {
 	t.Helper()
-	c := startChild(t, "strangers", s.Name(), strconv.Itoa(n))
+	c := testkit.StartChild(t, "strangers", s.Name(), strconv.Itoa(n))
 	wantState(t, s, 0, n)
 	time.Sleep(20 * time.Millisecond) // from being counted to being asleep
 	return c
 }
 
-func init() { roles["strangers"] = sleepAsStrangers }
+func init() { testkit.Roles["strangers"] = sleepAsStrangers }
 
 // sleepAsStrangers reports an error if a stranger has not got a token.
-func sleepAsStrangers(args []string, _ <-chan struct{}) error {
+func sleepAsStrangers(args []string, _ <-chan string) error {
 	m, err := pyshm.Attach("sem." + args[0])
 	if err != nil {
 		return err
@@ -60,7 +61,7 @@ func TestResetWakesAll(t *testing.T) {
 	s := emptyBoundedSemaphore(t, 3)
 	strangers := asleep(t, s, 3)
 	noError(t, s.Reset())
-	strangers.end(t)
+	strangers.End(t)
 }
 
 // A Release that Close overtakes has put its token back, and woken nobody.
@@ -71,7 +72,7 @@ func TestCloseWakesForTokens(t *testing.T) {
 	strangers := asleep(t, s, 1)
 	attachStranger(t, s.Name()).Post(1, sem.MaxValue)
 	noError(t, handle.Close())
-	strangers.end(t)
+	strangers.End(t)
 }
 
 // The wake that a waiter has got, and does not use because it rests, is passed on.
@@ -98,7 +99,7 @@ func testWakeIsPassedOn(t *testing.T) (tested bool) {
 		}
 		switch looks++; { // it looks before it tries, and before it sleeps
 		case looks > 2*denied: // it rests
-			other.end(t)
+			other.End(t)
 			tested = true
 		case looks%2 == 0:
 			words.Post(1, sem.MaxValue) // and the wake of it goes to the one that is denied

@@ -15,13 +15,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
 // create makes a segment that is closed and unlinked when the test ends.
 func create(t testing.TB, size int, opts ...pyshm.CreateOption) *pyshm.SharedMemory {
 	t.Helper()
-	m, err := pyshm.Create(testName(t), size, opts...)
+	m, err := pyshm.Create(testkit.Name(t), size, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,19 +130,19 @@ func TestCreateMode(t *testing.T) {
 			t.Errorf("mode %#o, want %#o", st.Mode, mode)
 		}
 	}
-	if m, err := pyshm.Create(testName(t), 1, pyshm.Mode(fs.ModeSetuid|0o700)); !errors.Is(err, fs.ErrInvalid) {
+	if m, err := pyshm.Create(testkit.Name(t), 1, pyshm.Mode(fs.ModeSetuid|0o700)); !errors.Is(err, fs.ErrInvalid) {
 		t.Errorf("created %v, %v", m, err)
 	}
 }
 
 func TestCreateRefuses(t *testing.T) {
 	for _, size := range []int{0, -1, math.MinInt} {
-		if _, err := pyshm.Create(testName(t), size); !errors.Is(err, fs.ErrInvalid) {
+		if _, err := pyshm.Create(testkit.Name(t), size); !errors.Is(err, fs.ErrInvalid) {
 			t.Errorf("size %d: %v", size, err)
 		}
 	}
 	if bits.UintSize == 64 { // else it may just fit
-		if _, err := pyshm.Create(testName(t), math.MaxInt, pyshm.Sparse()); !errors.Is(err, syscall.ENOMEM) {
+		if _, err := pyshm.Create(testkit.Name(t), math.MaxInt, pyshm.Sparse()); !errors.Is(err, syscall.ENOMEM) {
 			t.Errorf("more than the address space: %v", err)
 		}
 	}
@@ -215,7 +216,7 @@ func TestAttachForeignNames(t *testing.T) {
 }
 
 func TestTakenNameLeavesEverything(t *testing.T) {
-	if !inPrivateShm(t, 8<<20) {
+	if !testkit.InPrivateShm(t, 8<<20) {
 		return
 	}
 	first := create(t, 64)
@@ -228,7 +229,7 @@ func TestTakenNameLeavesEverything(t *testing.T) {
 		t.Error(diff)
 	}
 	want(t, first, "first", 0)
-	wantNames(t, first.Name())
+	testkit.WantNames(t, first.Name())
 }
 
 func TestReplace(t *testing.T) {
@@ -337,7 +338,7 @@ func TestFailedAttachChangesNothing(t *testing.T) {
 		"symbolic link": {func(path string) error { return os.Symlink("/etc/passwd", path) }, syscall.ELOOP, syscall.ELOOP},
 	} {
 		t.Run(what, func(t *testing.T) {
-			name := testName(t)
+			name := testkit.Name(t)
 			if err := tc.prepare(pathOf(name)); err != nil {
 				t.Fatal(err)
 			}

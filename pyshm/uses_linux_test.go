@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pyshm-go/pyshm/compat/soak"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/soak"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/rand"
 	"fmt"
 	"io"
 	"os"
@@ -16,10 +15,11 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/pyshm-go/pyshm/compat"
-	"github.com/pyshm-go/pyshm/compat/leaktest"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
+	testkit.PlayRole()
 	testscript.Main(leakless{m}, map[string]func(){"pyshm": main, "printable": printable})
 }
 
@@ -36,10 +36,7 @@ func printable() {
 // leakless is a test run that fails if it leaves anything behind.
 type leakless struct{ m *testing.M }
 
-func (l leakless) Run() int { return leaktest.Run(l.m, prefix) }
-
-// prefix begins the names of this run alone.
-var prefix = "pyshm_t" + rand.Text()[:8]
+func (l leakless) Run() int { return testkit.Run(l.m) }
 
 // TestScripts runs the scripts that need no Python.
 func TestScripts(t *testing.T) {
@@ -85,7 +82,7 @@ func runScripts(t *testing.T, dir string, first bool, setup func(*testscript.Env
 			return false, fmt.Errorf("unknown condition %q", condition)
 		},
 		Setup: func(env *testscript.Env) error {
-			name := prefix + rand.Text()[:8]
+			name := testkit.Name(env.T().(testing.TB))
 			env.Setenv("NAME", name)
 			env.Setenv("USER", userName(uint32(os.Geteuid())))
 			env.Defer(func() { checkGone(env.T().(testing.TB), name) })

@@ -5,12 +5,13 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
 // Who attaches while the question is being asked keeps the name.
 func TestOrphanAttachedAfterListing(t *testing.T) {
-	name := prefix + "late"
+	name := testkit.Name(t)
 	m, err := pyshm.Create(name, 64)
 	if err != nil {
 		t.Fatal(err)

@@ -5,32 +5,29 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
-const stopsEnv = "PYSHM_TEST_STOPS"
-
 func init() {
-	if os.Getenv(stopsEnv) == "" {
-		return
+	testkit.Roles["stop"] = func([]string, <-chan string) error {
+		unstopped(func() {
+			syscall.Kill(os.Getpid(), syscall.SIGTSTP)
+			time.Sleep(50 * time.Millisecond)
+			fmt.Println("not stopped")
+		})
+		unstopped(func() {})
+		time.Sleep(time.Minute) // the test ends it earlier
+		return nil
 	}
-	unstopped(func() {
-		syscall.Kill(os.Getpid(), syscall.SIGTSTP)
-		time.Sleep(50 * time.Millisecond)
-		fmt.Println("not stopped")
-	})
-	unstopped(func() {})
-	time.Sleep(time.Minute) // the test ends it earlier
-	os.Exit(0)
 }
 
 // A Ctrl-Z stops a process, but not while it may have a lease.
 func TestStopsAreDeferred(t *testing.T) {
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), stopsEnv+"=1")
+	cmd := testkit.Command(t, "stop")
 	cmd.Stderr = os.Stderr
 	// A group whose parent is in the same session, as a shell's job is.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -60,14 +57,9 @@ func TestStopsAreDeferred(t *testing.T) {
 // waitForState waits until the process is stopped, T, or sleeps, S.
 func waitForState(t *testing.T, pid int, want string) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	testkit.Eventually(t, "state "+want, func() bool {
+		stat := testkit.Must(os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)))(t)
 		_, state, _ := bytes.Cut(stat, []byte(") "))
-		if err == nil && bytes.HasPrefix(state, []byte(want)) {
-			return
-		}
-		if err != nil || time.Now().After(end) {
-			t.Fatalf("not in state %s: %s, %v", want, stat, err)
-		}
-	}
+		return bytes.HasPrefix(state, []byte(want))
+	})
 }

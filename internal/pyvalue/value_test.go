@@ -6,15 +6,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/pyshm-go/pyshm/internal/pyvalue"
 	"pgregory.net/rapid"
-)
 
-// sameValue compares what Decode returns: floats by their bits.
-var sameValue = cmp.Options{
-	cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }),
-	cmp.Comparer(func(a, b *big.Int) bool { return a.Cmp(b) == 0 }),
-}
+	"github.com/pyshm-go/pyshm/internal/pyvalue"
+	"github.com/pyshm-go/pyshm/internal/testkit"
+)
 
 func TestValueSpelling(t *testing.T) {
 	twoTo64 := new(big.Int).Lsh(big.NewInt(1), 64)
@@ -53,7 +49,7 @@ func TestValueSpelling(t *testing.T) {
 			want = test.value
 		}
 		got, err := pyvalue.Decode([]byte(test.spelled))
-		if diff := cmp.Diff(want, got, sameValue); err != nil || diff != "" {
+		if diff := cmp.Diff(want, got, testkit.SameValue); err != nil || diff != "" {
 			t.Errorf("Decode(%s): %v\n%s", test.spelled, err, diff)
 		}
 	}
@@ -121,7 +117,7 @@ func TestValuesRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := pyvalue.Decode(spelled)
-		if diff := cmp.Diff(any(values), got, sameValue); err != nil || diff != "" {
+		if diff := cmp.Diff(any(values), got, testkit.SameValue); err != nil || diff != "" {
 			t.Fatalf("%s: %v\n%s", spelled, err, diff)
 		}
 	})

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm/internal/connection"
 )
 
@@ -63,7 +64,7 @@ func TestNoServer(t *testing.T) {
 	l.Close()
 	for what, address := range map[string]string{
 		"no socket":  filepath.Join(t.TempDir(), "sock"),
-		"a dead one": l.Addr().String(), "abstract": "@" + testName(), "tcp": "127.0.0.1:1",
+		"a dead one": l.Addr().String(), "abstract": "@" + testkit.Name(t), "tcp": "127.0.0.1:1",
 	} {
 		c := NewClient(address, key)
 		_, create := c.Create(t.Context(), 1)

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
@@ -14,7 +15,7 @@ func TestLeasedSegmentIsMappedLater(t *testing.T) {
 		t.Skip("the kernel grants no leases: ", err)
 	}
 	k, _ := startKeeperScanning(t, 10*time.Millisecond)
-	name := testName()
+	name := testkit.Name(t)
 	f, err := shmfile.New(0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -38,5 +39,5 @@ func TestLeasedSegmentIsMappedLater(t *testing.T) {
 		t.Error("opened in spite of the lease")
 	}
 	f.Close()
-	eventually(t, "the segment is mapped", mapped)
+	testkit.Eventually(t, "the segment is mapped", mapped)
 }

@@ -14,20 +14,21 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
 // startKeeper starts a keeper that is closed when the test ends.
-func startKeeper(t testing.TB) (*keeper, *logBook) {
+func startKeeper(t testing.TB) (*keeper, *testkit.Log) {
 	return startKeeperScanning(t, rescanInterval)
 }
 
-func startKeeperScanning(t testing.TB, interval time.Duration) (*keeper, *logBook) {
+func startKeeperScanning(t testing.TB, interval time.Duration) (*keeper, *testkit.Log) {
 	t.Helper()
 	checkNames(t)
-	log := &logBook{}
-	k, err := newKeeper(log.logger(), 100, interval)
+	log := &testkit.Log{}
+	k, err := newKeeper(log.Logger(), 100, interval)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +43,7 @@ func startKeeperScanning(t testing.TB, interval time.Duration) (*keeper, *logBoo
 // tracked makes a segment that a keeper tracks.
 func tracked(t testing.TB, k *keeper) (string, *object) {
 	t.Helper()
-	name := testName()
+	name := testkit.Name(t)
 	o := segment(t, name)
 	track(t, k, name)
 	return name, o
@@ -76,23 +77,23 @@ func TestNameRestored(t *testing.T) {
 	name, o := tracked(t, k)
 	for range 20 {
 		unlink(t, name)
-		eventually(t, "the name is back", func() bool { return o.is(name) })
+		testkit.Eventually(t, "the name is back", func() bool { return o.is(name) })
 	}
 	if n := o.links(t); n != 2 {
 		t.Errorf("%d names", n)
 	}
-	eventually(t, "20 log entries", func() bool { return strings.Count(log.String(), `level=INFO msg="name restored"`) == 20 })
+	testkit.Eventually(t, "20 log entries", func() bool { return strings.Count(log.String(), `level=INFO msg="name restored"`) == 20 })
 	release(t, k, name)
 }
 
 func TestRenamedAwayIsRestored(t *testing.T) {
 	k, _ := startKeeperScanning(t, never)
 	name, o := tracked(t, k)
-	elsewhere := testName()
+	elsewhere := testkit.Name(t)
 	if err := os.Rename(path(name), path(elsewhere)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the name is back", func() bool { return o.is(name) })
+	testkit.Eventually(t, "the name is back", func() bool { return o.is(name) })
 	unlink(t, elsewhere)
 }
 
@@ -104,7 +105,7 @@ func TestHiddenNameRestored(t *testing.T) {
 		t.Fatalf("hidden name %q", hidden)
 	}
 	unlink(t, hidden)
-	eventually(t, "the hidden name is back", func() bool { return o.is(hidden) })
+	testkit.Eventually(t, "the hidden name is back", func() bool { return o.is(hidden) })
 }
 
 func TestBothNamesLost(t *testing.T) {
@@ -115,13 +116,13 @@ func TestBothNamesLost(t *testing.T) {
 	unlink(t, name)
 	unlink(t, hidden)
 	k.mu.Unlock()
-	eventually(t, "log entry", func() bool { return strings.Contains(log.String(), `level=ERROR msg="segment lost`) })
+	testkit.Eventually(t, "log entry", func() bool { return strings.Contains(log.String(), `level=ERROR msg="segment lost`) })
 	if n := o.links(t); n != 0 {
 		t.Errorf("%d names", n)
 	}
 	// The name is still tracked: what is created under it next is held.
 	again := segment(t, name)
-	eventually(t, "held", func() bool { return again.links(t) == 2 })
+	testkit.Eventually(t, "held", func() bool { return again.links(t) == 2 })
 	if err := k.release(name); err != nil {
 		t.Error(err)
 	}
@@ -130,12 +131,12 @@ func TestBothNamesLost(t *testing.T) {
 func TestNameTakenByAnother(t *testing.T) {
 	k, log := startKeeper(t)
 	name, o := tracked(t, k)
-	usurper := testName()
+	usurper := testkit.Name(t)
 	other := segment(t, usurper)
 	if err := os.Rename(path(usurper), path(name)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "log entry", func() bool { return strings.Contains(log.String(), "taken by another") })
+	testkit.Eventually(t, "log entry", func() bool { return strings.Contains(log.String(), "taken by another") })
 	k.mendAll()
 	k.mendAll()
 	if !other.is(name) || other.links(t) != 1 || o.links(t) != 1 {
@@ -145,13 +146,13 @@ func TestNameTakenByAnother(t *testing.T) {
 		t.Errorf("%d log entries", n)
 	}
 	unlink(t, name) // the other's
-	eventually(t, "the name is ours again", func() bool { return o.is(name) })
+	testkit.Eventually(t, "the name is ours again", func() bool { return o.is(name) })
 }
 
 func TestReleaseLeavesAnothersName(t *testing.T) {
 	k, _ := startKeeper(t)
 	name, o := tracked(t, k)
-	usurper := testName()
+	usurper := testkit.Name(t)
 	other := segment(t, usurper)
 	if err := os.Rename(path(usurper), path(name)); err != nil {
 		t.Fatal(err)
@@ -166,7 +167,7 @@ func TestReleaseLeavesAnothersName(t *testing.T) {
 func TestTrackingAnotherUnderTheSameName(t *testing.T) {
 	k, _ := startKeeper(t)
 	name, o := tracked(t, k)
-	usurper := testName()
+	usurper := testkit.Name(t)
 	other := segment(t, usurper)
 	if err := os.Rename(path(usurper), path(name)); err != nil {
 		t.Fatal(err)
@@ -176,7 +177,7 @@ func TestTrackingAnotherUnderTheSameName(t *testing.T) {
 		t.Errorf("the old one has %d names, the new one %d", o.links(t), other.links(t))
 	}
 	unlink(t, name)
-	eventually(t, "the new one's name is back", func() bool { return other.is(name) })
+	testkit.Eventually(t, "the new one's name is back", func() bool { return other.is(name) })
 }
 
 // A tracker removes a name and somebody tracks it anew, before the keeper knows.
@@ -192,7 +193,7 @@ func TestTrackedAnewWhileMissing(t *testing.T) {
 	}
 	track(t, k, name)
 	unlink(t, name)
-	eventually(t, "the name is back", func() bool { return o.is(name) })
+	testkit.Eventually(t, "the name is back", func() bool { return o.is(name) })
 	if strings.Contains(log.String(), "given up") {
 		t.Errorf("log:\n%s", log)
 	}
@@ -212,7 +213,7 @@ func TestTrackedAnewWhileLost(t *testing.T) {
 		t.Errorf("held: %v", err)
 	}
 	again := segment(t, name)
-	eventually(t, "held", func() bool { return again.links(t) == 2 })
+	testkit.Eventually(t, "held", func() bool { return again.links(t) == 2 })
 }
 
 // What is held is kept when another cannot be held in its place, or nobody can
@@ -220,7 +221,7 @@ func TestTrackedAnewWhileLost(t *testing.T) {
 func TestTrackingAnotherFails(t *testing.T) {
 	k, log := startKeeper(t)
 	name, o := tracked(t, k)
-	special := testName()
+	special := testkit.Name(t)
 	if err := syscall.Mkfifo(path(special), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +232,7 @@ func TestTrackingAnotherFails(t *testing.T) {
 		t.Errorf("a special file is tracked: %v", err)
 	}
 	unlink(t, name)
-	eventually(t, "the name is back", func() bool { return o.is(name) })
+	testkit.Eventually(t, "the name is back", func() bool { return o.is(name) })
 
 	k.mu.Lock()
 	unknowable := strings.Repeat("n", 256)
@@ -249,7 +250,7 @@ func TestTrackingAnotherFails(t *testing.T) {
 
 func TestTrackedBeforeItExists(t *testing.T) {
 	k, _ := startKeeper(t)
-	name := testName()
+	name := testkit.Name(t)
 	if err := k.track(name, true); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("track of a missing segment that must be there: %v", err)
 	}
@@ -257,9 +258,9 @@ func TestTrackedBeforeItExists(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := segment(t, name)
-	eventually(t, "held", func() bool { return o.links(t) == 2 })
+	testkit.Eventually(t, "held", func() bool { return o.links(t) == 2 })
 	unlink(t, name)
-	eventually(t, "the name is back", func() bool { return o.is(name) })
+	testkit.Eventually(t, "the name is back", func() bool { return o.is(name) })
 	release(t, k, name)
 
 	if err := k.track(name, false); err != nil {
@@ -281,7 +282,7 @@ func TestLostEvents(t *testing.T) {
 	name, o := tracked(t, k)
 	unlink(t, name)
 	start := time.Now()
-	eventually(t, "the name is back", func() bool { return o.is(name) })
+	testkit.Eventually(t, "the name is back", func() bool { return o.is(name) })
 	t.Logf("restored without an event after %v", time.Since(start).Round(time.Millisecond))
 }
 
@@ -290,7 +291,7 @@ func TestOverflow(t *testing.T) {
 	name, o := tracked(t, k)
 	time.Sleep(100 * time.Millisecond) // until the keeper has read what it caused itself
 	k.mu.Lock()                        // it reads no events from now on
-	noise := testName()
+	noise := testkit.Name(t)
 	for range maxQueuedEvents(t) {
 		f, err := os.Create(path(noise))
 		if err != nil {
@@ -302,9 +303,9 @@ func TestOverflow(t *testing.T) {
 	unlink(t, name)
 	start := time.Now()
 	k.mu.Unlock()
-	eventually(t, "the name is back", func() bool { return o.is(name) })
+	testkit.Eventually(t, "the name is back", func() bool { return o.is(name) })
 	t.Logf("restored %v after the keeper could work again", time.Since(start).Round(time.Microsecond))
-	eventually(t, "overflow", func() bool { return strings.Contains(log.String(), fsnotify.ErrEventOverflow.Error()) })
+	testkit.Eventually(t, "overflow", func() bool { return strings.Contains(log.String(), fsnotify.ErrEventOverflow.Error()) })
 }
 
 // maxQueuedEvents returns how many events the system keeps for a reader.
@@ -386,7 +387,7 @@ func TestTrackedTwiceAndMadeAnew(t *testing.T) {
 	k, _ := startKeeper(t)
 	held, _ := tracked(t, k)
 	track(t, k, held)
-	missing := testName()
+	missing := testkit.Name(t)
 	for range 2 {
 		if err := k.track(missing, false); err != nil {
 			t.Fatal(err)
@@ -398,9 +399,9 @@ func TestTrackedTwiceAndMadeAnew(t *testing.T) {
 	}
 	for _, name := range []string{held, missing} {
 		again := segment(t, name)
-		eventually(t, "held", func() bool { return again.links(t) == 2 })
+		testkit.Eventually(t, "held", func() bool { return again.links(t) == 2 })
 		unlink(t, name)
-		eventually(t, "the name is back", func() bool { return again.is(name) })
+		testkit.Eventually(t, "the name is back", func() bool { return again.is(name) })
 	}
 }
 
@@ -408,7 +409,7 @@ func TestClose(t *testing.T) {
 	k, _ := startKeeper(t)
 	_, held := tracked(t, k)
 	gone, lost := tracked(t, k)
-	if err := k.track(testName(), false); err != nil {
+	if err := k.track(testkit.Name(t), false); err != nil {
 		t.Fatal(err)
 	}
 	hidden := hiddenName(k, gone)
@@ -425,7 +426,7 @@ func TestClose(t *testing.T) {
 	}
 	_, err := k.segments()
 	for what, err := range map[string]error{
-		"track": k.track(testName(), false), "release": k.release("x"), "segments": err,
+		"track": k.track(testkit.Name(t), false), "release": k.release("x"), "segments": err,
 	} {
 		if err != ErrShutdown {
 			t.Errorf("%s after close: %v", what, err)
@@ -435,12 +436,12 @@ func TestClose(t *testing.T) {
 
 func TestNamesRefused(t *testing.T) {
 	k, _ := startKeeper(t)
-	fifo := testName()
+	fifo := testkit.Name(t)
 	if err := syscall.Mkfifo(path(fifo), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	defer unlink(t, fifo)
-	dir := testName()
+	dir := testkit.Name(t)
 	if err := os.Mkdir(path(dir), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -484,7 +485,7 @@ func TestSegmentOfAnotherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can make segments of other users")
 	}
-	name := testName()
+	name := testkit.Name(t)
 	o := segment(t, name)
 	if err := os.Chmod(path(name), 0o666); err != nil {
 		t.Fatal(err)
@@ -510,7 +511,7 @@ func TestSegmentOfAnotherUser(t *testing.T) {
 		}
 	})
 	unlink(t, taken)
-	eventually(t, "the name is back", func() bool { return held.is(taken) })
+	testkit.Eventually(t, "the name is back", func() bool { return held.is(taken) })
 }
 
 // asNobody runs f as another user, on a thread that never becomes another
@@ -535,7 +536,7 @@ func asNobody(t *testing.T, f func()) {
 }
 
 func TestMaxSegments(t *testing.T) {
-	k, err := newKeeper((&logBook{}).logger(), 2, rescanInterval)
+	k, err := newKeeper((&testkit.Log{}).Logger(), 2, rescanInterval)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,67 +1,25 @@
 package manager
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"io/fs"
-	"log/slog"
 	"os"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
-	"github.com/pyshm-go/pyshm/compat/leaktest"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
-// prefix begins every name that this suite chooses.
-const prefix = "pyshm_tmanager_"
-
 func TestMain(m *testing.M) {
 	hidesPanics = false
-	os.Exit(leaktest.Run(m, prefix))
+	testkit.Main(m)
 }
 
 // key is the authkey of the tests.
 var key = []byte("the key of the tests")
-
-// A logBook is a log that a test can read and wait for.
-type logBook struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBook) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBook) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
-func (b *logBook) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
-
-// eventually waits until a condition holds.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%s: not within 10 s", what)
-		}
-	}
-}
-
-func testName() string { return prefix + rand.Text()[:12] }
 
 // segment makes a segment of 8 bytes. No name of it, be it a hidden one, may be
 // left when the test ends.

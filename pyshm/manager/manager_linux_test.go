@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -38,7 +39,7 @@ func forEachOwner(t *testing.T, f func(t *testing.T, o tracker)) {
 		f(t, startManager(t, ""))
 	})
 	for what, address := range map[string]string{
-		"unix": "", "abstract": "@" + testName(), "tcp": "127.0.0.1:0",
+		"unix": "", "abstract": "@" + testkit.Name(t), "tcp": "127.0.0.1:0",
 	} {
 		t.Run(what, func(t *testing.T) {
 			m := startManager(t, address)
@@ -60,7 +61,7 @@ func TestOwnSegments(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer list.Close()
-		name := testName()
+		name := testkit.Name(t)
 		mine := segment(t, name)
 		if err := o.Track(ctx, "/"+name); err != nil {
 			t.Fatal(err)
@@ -77,14 +78,14 @@ func TestOwnSegments(t *testing.T) {
 		}
 
 		unlink(t, name)
-		eventually(t, "the name is back", func() bool { return mine.is(name) })
+		testkit.Eventually(t, "the name is back", func() bool { return mine.is(name) })
 		if err := o.Release(ctx, "/"+name); err != nil || !missing(name) {
 			t.Errorf("release: %v", err)
 		}
 		if err := block.Unlink(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the block's name is back", func() bool { return !missing(block.Name()) })
+		testkit.Eventually(t, "the block's name is back", func() bool { return !missing(block.Name()) })
 		if err := o.Shutdown(ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -101,7 +102,7 @@ func TestOwnSegmentsErrors(t *testing.T) {
 	forEachOwner(t, func(t *testing.T, o tracker) {
 		ctx := t.Context()
 		wantReason(t, "release of a name that is not tracked", o.Release(ctx, "x"), ErrNotTracked)
-		wantReason(t, "track of a missing segment", o.Track(ctx, testName()), fs.ErrNotExist)
+		wantReason(t, "track of a missing segment", o.Track(ctx, testkit.Name(t)), fs.ErrNotExist)
 		for _, name := range []string{"", "a/b", ".."} {
 			wantReason(t, "track", o.Track(ctx, name), fs.ErrInvalid)
 			wantReason(t, "release", o.Release(ctx, name), fs.ErrInvalid)
@@ -209,7 +210,7 @@ func TestSocketOfSuccessor(t *testing.T) {
 	if err := first.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	name := testName()
+	name := testkit.Name(t)
 	segment(t, name)
 	if err := second.Track(t.Context(), name); err != nil {
 		t.Fatal(err)
@@ -242,7 +243,7 @@ func TestServe(t *testing.T) {
 	given := bytes.Clone(key)
 	served := make(chan error, 1)
 	go func() { served <- m.Serve(l, given) }()
-	eventually(t, "it serves", func() bool { return m.Address() == l.Addr().String() })
+	testkit.Eventually(t, "it serves", func() bool { return m.Address() == l.Addr().String() })
 	if !strings.HasPrefix(m.PythonAddress(), "('127.0.0.1', ") {
 		t.Errorf("address for Python %q", m.PythonAddress())
 	}
@@ -308,14 +309,14 @@ func TestShutdownWaitsNoLongerThanAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := testName()
+	name := testkit.Name(t)
 	o := segment(t, name)
 	if err := m.Track(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
 	l := &stuckListener{release: make(chan struct{})}
 	go m.Serve(l, key)
-	eventually(t, "it serves", func() bool { return m.Address() != "" })
+	testkit.Eventually(t, "it serves", func() bool { return m.Address() != "" })
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	wantReason(t, "shutdown", m.Shutdown(ctx), context.DeadlineExceeded)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
@@ -37,7 +38,7 @@ func TestOneOwner(t *testing.T) {
 	}
 	// What comes next under the name has no owner yet.
 	again := segment(t, name)
-	eventually(t, "held by the other", func() bool { return again.links(t) == 2 })
+	testkit.Eventually(t, "held by the other", func() bool { return again.links(t) == 2 })
 	release(t, b, name)
 }
 
@@ -61,7 +62,7 @@ func TestNextOwner(t *testing.T) {
 		t.Errorf("%d names after the owner has let go\n%s", n, log)
 	}
 	unlink(t, name)
-	eventually(t, "the name is back", func() bool { return o.is(name) })
+	testkit.Eventually(t, "the name is back", func() bool { return o.is(name) })
 }
 
 // The end of one that does not own the segment leaves it alone.
@@ -82,7 +83,7 @@ func TestOwnersOfAliases(t *testing.T) {
 	a, _ := startKeeper(t)
 	b, _ := startKeeper(t)
 	name, o := tracked(t, a)
-	aliases := []string{testName(), testName()}
+	aliases := []string{testkit.Name(t), testkit.Name(t)}
 	for i, k := range []*keeper{a, b} {
 		if err := shmfile.Link(name, aliases[i]); err != nil {
 			t.Fatal(err)
@@ -91,7 +92,7 @@ func TestOwnersOfAliases(t *testing.T) {
 	}
 	for _, name := range append(aliases, name) {
 		unlink(t, name)
-		eventually(t, "the name is back", func() bool { return o.is(name) })
+		testkit.Eventually(t, "the name is back", func() bool { return o.is(name) })
 	}
 	for i, k := range []*keeper{a, b} {
 		release(t, k, aliases[i])
@@ -106,12 +107,12 @@ func TestOwnersOfAliases(t *testing.T) {
 // One that may not be written to can be held, although not claimed.
 func TestReadOnlySegmentIsHeld(t *testing.T) {
 	k, _ := startKeeper(t)
-	name := testName()
+	name := testkit.Name(t)
 	o := segment(t, name)
 	if err := os.Chmod(path(name), 0o400); err != nil {
 		t.Fatal(err)
 	}
 	track(t, k, name)
 	unlink(t, name)
-	eventually(t, "the name is back", func() bool { return o.is(name) })
+	testkit.Eventually(t, "the name is back", func() bool { return o.is(name) })
 }

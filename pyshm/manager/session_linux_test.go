@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm/internal/connection"
 )
 
@@ -79,7 +80,7 @@ func raised(exception string) string {
 // last line.
 func TestReplies(t *testing.T) {
 	m := startManager(t, "")
-	name, gone := testName(), testName()
+	name, gone := testkit.Name(t), testkit.Name(t)
 	o := segment(t, name)
 	for _, tc := range []struct {
 		request []byte
@@ -150,8 +151,8 @@ func TestRequestsThatCannotBePrinted(t *testing.T) {
 		"large":   {"()q\x00" + strings.Repeat("h\x00\x86q\x00", 18) + "t", "TypeError: SharedMemoryServer.dummy() takes 2 positional arguments but 3 were given"},
 	} {
 		t.Run(what, func(t *testing.T) {
-			log := &logBook{}
-			m := startManager(t, "", Logger(log.logger()))
+			log := &testkit.Log{}
+			m := startManager(t, "", Logger(log.Logger()))
 			reply := ask(t, m, []byte("\x80\x04(N\x8c\x05dummy"+tc.arguments+"}t."))
 			if string(reply) != raised(tc.want) {
 				t.Errorf("reply %q", reply)
@@ -164,13 +165,13 @@ func TestRequestsThatCannotBePrinted(t *testing.T) {
 }
 
 func TestWrongKeyIsRefused(t *testing.T) {
-	log := &logBook{}
-	m := startManager(t, "127.0.0.1:0", Logger(log.logger()))
+	log := &testkit.Log{}
+	m := startManager(t, "127.0.0.1:0", Logger(log.Logger()))
 	for _, other := range []string{"", "The key of the tests", "the key of the tests "} {
 		_, err := NewClient(m.Address(), []byte(other)).Segments(t.Context())
 		wantReason(t, "another key", err, ErrAuth)
 	}
-	eventually(t, "three log entries", func() bool { return strings.Count(log.String(), `level=WARN msg="client refused"`) == 3 })
+	testkit.Eventually(t, "three log entries", func() bool { return strings.Count(log.String(), `level=WARN msg="client refused"`) == 3 })
 
 	conn := dial(t, m)
 	fmt.Fprintf(conn, "\x00\x00\x01\x01") // more than a handshake needs
@@ -227,7 +228,7 @@ func TestSlowStrangers(t *testing.T) {
 // waitAuthenticated waits until the manager has read the client's last word, too.
 func waitAuthenticated(t *testing.T, m *Manager) {
 	t.Helper()
-	eventually(t, "authenticated", func() bool {
+	testkit.Eventually(t, "authenticated", func() bool {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		for s := range m.sessions {
@@ -322,7 +323,7 @@ func TestRequestMayTakeLong(t *testing.T) {
 
 func TestClientThatDoesNotReadItsReply(t *testing.T) {
 	m := startManager(t, "", HandshakeTimeout(time.Second))
-	name := testName()
+	name := testkit.Name(t)
 	segment(t, name)
 	for range 10_000 { // more than the buffers of a socket hold
 		if err := m.Track(t.Context(), name); err != nil {
@@ -334,7 +335,7 @@ func TestClientThatDoesNotReadItsReply(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantPrompt(t, m)
-	eventually(t, "given up", func() bool {
+	testkit.Eventually(t, "given up", func() bool {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		return len(m.sessions) == 0
@@ -404,8 +405,8 @@ func (l *panickyListener) Accept() (net.Conn, error) {
 func TestPanicEndsOneSession(t *testing.T) {
 	hidesPanics = true
 	defer func() { hidesPanics = false }()
-	log := &logBook{}
-	m, err := New(Logger(log.logger()))
+	log := &testkit.Log{}
+	m, err := New(Logger(log.Logger()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -450,8 +451,8 @@ func TestErrorsOfAccept(t *testing.T) {
 // Where there are no descriptors left, strangers make room, too.
 func TestDescriptorsRunOut(t *testing.T) {
 	const strangers = 20
-	log := &logBook{}
-	m := startManager(t, "", HandshakeTimeout(time.Hour), Logger(log.logger()))
+	log := &testkit.Log{}
+	m := startManager(t, "", HandshakeTimeout(time.Hour), Logger(log.Logger()))
 	first := authenticated(t, m)
 	waitAuthenticated(t, m)
 	for range strangers {
@@ -462,7 +463,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 		defer m.mu.Unlock()
 		return len(m.sessions)
 	}
-	eventually(t, "strangers in", func() bool { return sessions() == strangers+1 })
+	testkit.Eventually(t, "strangers in", func() bool { return sessions() == strangers+1 })
 	sockets := make([]*os.File, strangers+1)
 	for i := range sockets {
 		sockets[i] = unconnected(t)
@@ -475,10 +476,10 @@ func TestDescriptorsRunOut(t *testing.T) {
 			t.Fatalf("a client among strangers: %v", err)
 		}
 		if i == 0 { // they have all been sent away at once
-			eventually(t, "two clients", func() bool { return sessions() == 2 })
+			testkit.Eventually(t, "two clients", func() bool { return sessions() == 2 })
 		}
 	}
-	eventually(t, "no strangers left", func() bool { return sessions() == strangers+1 })
+	testkit.Eventually(t, "no strangers left", func() bool { return sessions() == strangers+1 })
 
 	last := sockets[strangers] // has to wait: nobody is left who could make room
 	connect(t, last, m.Address())

@@ -2,26 +2,19 @@ package connection
 
 import (
 	"bytes"
-	"crypto/fips140"
 	"errors"
 	"io"
 	"io/fs"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 // In FIPS 140-only mode crypto/hmac panics on MD5 and on short keys. A peer must
 // not be able to select either. The mode is one of the process.
 func TestFIPSOnly(t *testing.T) {
-	if !fips140.Enforced() {
-		test := exec.Command(os.Args[0], "-test.run=^TestFIPSOnly$", "-test.v")
-		test.Env = append(os.Environ(), "GODEBUG=fips140=only")
-		output, err := test.CombinedOutput()
-		if err != nil || !strings.Contains(string(output), "--- PASS: TestFIPSOnly") {
-			t.Fatalf("%v\n%s", err, output)
-		}
+	if !testkit.InFIPSOnlyMode(t) {
 		return
 	}
 	key := []byte("a key of at least 14 bytes")

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm/internal/futex"
 )
 
@@ -52,16 +53,7 @@ func onlyCrowd(t *testing.T) {
 // wantNoCrowd waits until every crowd has ended, as it does when its last waiter leaves.
 func wantNoCrowd(t *testing.T) {
 	t.Helper()
-	eventually(t, "the end of all crowds", func() bool { return len(futex.Crowds()) == 0 })
-}
-
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
+	testkit.Eventually(t, "the end of all crowds", func() bool { return len(futex.Crowds()) == 0 })
 }
 
 // mapWords returns n words of a file, each in a page of its own.
@@ -164,7 +156,7 @@ func TestCrowdsAreFilled(t *testing.T) {
 	for _, word := range words {
 		all.Go(func() { futex.WaitInCrowd(word, 0, patience) })
 	}
-	eventually(t, "two full crowds and one more", func() bool {
+	testkit.Eventually(t, "two full crowds and one more", func() bool {
 		sizes := futex.Crowds()
 		return len(sizes) == 3 && sizes[0]+sizes[1]+sizes[2] == len(words)
 	})
@@ -189,7 +181,7 @@ func TestWakeIsCounted(t *testing.T) {
 			woken[i] <- slept && err == nil
 		}()
 	}
-	eventually(t, "a wake that is counted", func() bool {
+	testkit.Eventually(t, "a wake that is counted", func() bool {
 		n, err := futex.Wake(words[1], futex.All)
 		if err != nil || n > 1 {
 			t.Error(n, err)
@@ -333,7 +325,7 @@ func TestRestlessWord(t *testing.T) {
 			futex.WaitInCrowd(words[3], 0, patience)
 			close(woken)
 		}()
-		eventually(t, "the end of a wait", func() bool {
+		testkit.Eventually(t, "the end of a wait", func() bool {
 			futex.Wake(words[3], futex.All)
 			select {
 			case <-woken:

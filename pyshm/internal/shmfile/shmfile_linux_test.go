@@ -14,14 +14,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/pyshm-go/pyshm/compat/leaktest"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
-const prefix = "pyshm_tshmfile_"
-
-func TestMain(m *testing.M) { os.Exit(leaktest.Run(m, prefix)) }
-
-func testName() string { return prefix + rand.Text()[:12] }
+func TestMain(m *testing.M) { testkit.Main(m) }
 
 // eachWay runs a test with both ways of building an object. New would take the
 // second one only where O_TMPFILE or /proc is missing.
@@ -68,7 +64,7 @@ func wantOnly(t *testing.T, name, content string) {
 
 func TestPublish(t *testing.T) {
 	eachWay(t, func(t *testing.T, build func() (*File, error)) {
-		name := testName()
+		name := testkit.Name(t)
 		published(t, build, "complete", name)
 		wantOnly(t, name, "complete")
 	})
@@ -76,7 +72,7 @@ func TestPublish(t *testing.T) {
 
 func TestPublishTakenName(t *testing.T) {
 	eachWay(t, func(t *testing.T, build func() (*File, error)) {
-		name := testName()
+		name := testkit.Name(t)
 		published(t, build, "first", name)
 		f := built(t, build, "second")
 		if err := f.Publish(name, false); !errors.Is(err, fs.ErrExist) {
@@ -89,7 +85,7 @@ func TestPublishTakenName(t *testing.T) {
 
 func TestPublishReplaces(t *testing.T) {
 	eachWay(t, func(t *testing.T, build func() (*File, error)) {
-		name := testName()
+		name := testkit.Name(t)
 		published(t, build, "first", name)
 		f := built(t, build, "second")
 		if err := f.Publish(name, true); err != nil {
@@ -105,7 +101,7 @@ func TestPublishReplaces(t *testing.T) {
 // The name that a process has left which died while it replaced an object goes
 // when the next replaces one; that of a process at work stays.
 func TestPublishSweeps(t *testing.T) {
-	name, left := testName(), temporaryPrefix+rand.Text()
+	name, left := testkit.Name(t), temporaryPrefix+rand.Text()
 	published(t, newUnnamed, "first", name)
 	published(t, newUnnamed, "left", left)
 	working := built(t, newUnnamed, "at work")
@@ -132,7 +128,7 @@ func TestPublishSweeps(t *testing.T) {
 // has got its temporary name.
 func TestPublishFailsToReplace(t *testing.T) {
 	eachWay(t, func(t *testing.T, build func() (*File, error)) {
-		name := testName()
+		name := testkit.Name(t)
 		if err := os.Mkdir(pathOf(name), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -293,7 +289,7 @@ func TestModeIsExact(t *testing.T) {
 }
 
 func TestOpenedFileStays(t *testing.T) {
-	name := testName()
+	name := testkit.Name(t)
 	published(t, newUnnamed, "content", name)
 	f, err := Open(name, true)
 	if err != nil {
@@ -319,7 +315,7 @@ func opened(t *testing.T, name string) *File {
 }
 
 func TestLease(t *testing.T) {
-	name := testName()
+	name := testkit.Name(t)
 	published(t, newUnnamed, "content", name)
 	for _, use := range []struct {
 		what   string
@@ -358,7 +354,7 @@ func TestLease(t *testing.T) {
 
 // While there is a lease, a process that wants this one object waits.
 func TestLeaseIsWaitedFor(t *testing.T) {
-	name := testName()
+	name := testkit.Name(t)
 	published(t, newUnnamed, "content", name)
 	f := opened(t, name)
 	if err := f.Lease(); err != nil {
@@ -383,7 +379,7 @@ func TestLeaseIsWaitedFor(t *testing.T) {
 }
 
 func TestHasLeases(t *testing.T) {
-	name := testName()
+	name := testkit.Name(t)
 	published(t, newUnnamed, "content", name)
 	f := opened(t, name)
 	defer f.Close()

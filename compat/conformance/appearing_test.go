@@ -1,0 +1,91 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+// appearing is a list that takes a while to make. Its str and bytes are as long
+// as their slots, so that none of their bytes may be missing.
+var appearing = slices.Repeat([]any{int64(-1), 1.5, true, nil, "éééé", []byte("1234567")}, 100)
+
+const appearingInPython = "[-1, 1.5, True, None, 'éééé', b'1234567'] * 100"
+
+// testAppearingInGo attaches all the time while Python makes a list, in four
+// steps. Go takes no list that is half-made for a whole one.
+func testAppearingInGo(t *testing.T, p *compat.Peer) {
+	for range 10 {
+		name := newName(t)
+		made := make(chan error, 1)
+		go func() { made <- p.Exec(fmt.Sprintf("made = ShareableList(%s, name=%q)", appearingInPython, name)) }()
+		for whole, done := false, false; !whole || !done; {
+			if whole = attachWhole(t, name); done && !whole {
+				t.Fatal("Python has made the list, and Go finds none")
+			}
+			select {
+			case err := <-made:
+				check(t, err)
+				done = true
+			default:
+			}
+		}
+		check(t, p.Exec("made.shm.unlink()"))
+	}
+}
+
+// attachWhole attaches once, and reports whether there is the whole list.
+func attachWhole(t *testing.T, name string) bool {
+	l, err := pyshm.AttachList(name)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, format.ErrIncomplete) {
+		return false
+	}
+	if err != nil {
+		t.Errorf("Go attaches while Python makes the list: %v", err)
+		return false
+	}
+	defer l.Close()
+	switch err := l.Check(); {
+	case errors.Is(err, format.ErrBusy):
+		return false
+	case err != nil:
+		t.Errorf("Go checks the list while Python makes it: %v", err)
+	}
+	if got, err := l.Values(); err != nil || !identical(got, appearing) {
+		t.Errorf("Go takes the list for a whole one, and reads %s, %v", format.Repr(got), err)
+	}
+	return true
+}
+
+// testAppearingInPython attaches all the time while Go makes a list, which
+// appears in one step.
+func testAppearingInPython(t *testing.T, p *compat.Peer) {
+	check(t, p.Exec(`
+def wait(name):
+    while True:
+        try:
+            return ShareableList(name=name)
+        except FileNotFoundError:
+            pass
+`))
+	for range 10 {
+		name := newName(t)
+		seen := make(chan error, 1)
+		go func() { seen <- p.Exec(fmt.Sprintf("made = wait(%q); seen = list(made)", name)) }()
+		time.Sleep(time.Millisecond) // let it begin
+		ours := must(pyshm.CreateList(name, appearing, pyshm.Layout(p.Interpreter().Layout())))(t)
+		check(t, ours.Close())
+		check(t, <-seen)
+		if must(p.Eval("seen == "+appearingInPython))(t) != true {
+			t.Error("Python has seen another list")
+		}
+		check(t, p.Exec("made.shm.unlink()"))
+	}
+}

@@ -1,0 +1,3 @@
+// Package conformance holds pyshm, format, manager and format/pickle against
+// real Pythons: every interpreter that package compat finds.
+package conformance

@@ -1,0 +1,22 @@
+package conformance
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/pyshm-go/pyshm/compat"
+)
+
+// Every interpreter writes what testdata says, and reads the same from it.
+func TestFixtures(t *testing.T) {
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
+		cmd := exec.CommandContext(t.Context(), py.Path, "../../scripts/py_fixtures.py", "--check", "../../testdata")
+		var stdout, stderr strings.Builder
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if err := cmd.Run(); err != nil || stderr.Len() > 0 {
+			t.Errorf("%v\n%s%s", err, stdout.String(), stderr.String())
+		}
+	})
+}

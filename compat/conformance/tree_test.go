@@ -1,0 +1,92 @@
+package conformance
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/testkit"
+)
+
+// A treeFate is what a tree of processes leaves, and when.
+type treeFate struct {
+	WhileParentLives bool // what the worker created is there when the worker has ended
+	AtTheEnd         bool
+	Warns            bool // the resource tracker, of leaked segments
+}
+
+// TestTreesLiveAsEver: what a worker creates lives as long under WorkerEnv and with
+// pyshm_attach as without, whichever process attaches to what Go has made, and when.
+// The tracker that Python starts at the first attach is the one that processes forked
+// later share.
+func TestTreesLiveAsEver(t *testing.T) {
+	ownTemp(t)
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		for _, method := range testkit.StartMethods {
+			order := []string{"parent before start", "worker"}
+			if method == "fork" { // the others start the tracker in any case
+				order = append(order, "nothing", "parent after start", "parent fails")
+			}
+			for _, attaches := range order {
+				t.Run(method+"/"+attaches, func(t *testing.T) {
+					t.Parallel()
+					plain := protection{"unmodified", func(testing.TB) compat.PeerOption { return compat.Env() }, "", "ShareableList(name=%q)"}
+					want := fateOfTree(t, py, plain, method, attaches)
+					for _, way := range protections {
+						if attaches == "parent fails" && way.name == "pyshm_attach" {
+							continue // it unlinks nothing then, and so has no need of the tracker
+						}
+						got := fateOfTree(t, py, way, method, attaches)
+						if attaches != "nothing" && attaches != "parent fails" {
+							got.Warns = want.Warns // what was attached to counts as leaked without protection
+						}
+						wantEqual(t, way.name, got, want)
+					}
+				})
+			}
+		}
+	})
+}
+
+func fateOfTree(t *testing.T, py compat.Interpreter, way protection, method, attaches string) treeFate {
+	t.Helper()
+	p := start(t, py, way.option(t))
+	foreign := goList(t, py.Layout()).Name()
+	if attaches == "parent before start" {
+		way.attachIn(t, p, foreign)
+	}
+	if attaches == "parent fails" {
+		wantPythonError(t, p.Exec(fmt.Sprintf(way.attach, foreignFile(t, 1<<62))), "OSError", "")
+	}
+	worker := must(p.StartWorker(method))(t)
+	if attaches == "parent after start" {
+		way.attachIn(t, p, foreign)
+	}
+	if attaches == "worker" {
+		way.attachIn(t, worker, foreign)
+	}
+	created := testkit.Name(t)
+	removeAfter(t, created)
+	check(t, worker.Exec(fmt.Sprintf("created = ShareableList([1], name=%q)", created)))
+	shared, own := trackerOf(t, p), trackerOf(t, worker)
+	check(t, worker.Close())
+	if own != nil && own != shared { // which has work to do now
+		testkit.WaitForEnd(t, int(own.(int64)))
+	}
+	result := treeFate{WhileParentLives: exists(created)}
+	check(t, p.Close())
+	result.AtTheEnd = exists(created)
+	result.Warns = strings.Contains(p.Stderr(), "leaked shared_memory")
+	if way.name != "unmodified" {
+		wantEqual(t, way.name+": what Go made is there", exists(foreign), true)
+	}
+	return result
+}
+
+// trackerOf returns the process ID of a resource tracker, as one that has started or
+// inherited it knows it, or nil.
+func trackerOf(t *testing.T, p *compat.Peer) any {
+	t.Helper()
+	return must(p.Eval("resource_tracker._resource_tracker._pid"))(t)
+}

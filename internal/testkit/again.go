@@ -1,0 +1,62 @@
+package testkit
+
+import (
+	"bytes"
+	"crypto/fips140"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// againEnv has the name of the test that is run again.
+const againEnv = "PYSHM_TEST_AGAIN"
+
+// Again runs the calling test again, in a process of its own that prepare has
+// changed. It returns true in that process alone. The outcome there, a skip too,
+// is the outcome here. The error is that of a process that did not start.
+func Again(t *testing.T, prepare func(*exec.Cmd)) (again bool, err error) {
+	t.Helper()
+	if os.Getenv(againEnv) == t.Name() {
+		return true, nil
+	}
+	cmd := exec.Command(self(t), "-test.v", "-test.run="+only(t.Name()))
+	cmd.Env = append(os.Environ(), againEnv+"="+t.Name())
+	prepare(cmd)
+	out, err := cmd.CombinedOutput()
+	switch {
+	case cmd.ProcessState == nil:
+		return false, err
+	case err != nil:
+		t.Errorf("%v in a process of its own:\n%s", err, out)
+	case bytes.Contains(out, []byte("--- SKIP: "+t.Name())):
+		t.Skipf("%s", out)
+	case !bytes.Contains(out, []byte("--- PASS: "+t.Name())):
+		t.Errorf("did not run in a process of its own:\n%s", out)
+	default:
+		t.Logf("%s", out)
+	}
+	return false, nil
+}
+
+// only returns the pattern of go test that selects one test.
+func only(name string) string {
+	parts := strings.Split(name, "/")
+	for i, part := range parts {
+		parts[i] = "^" + regexp.QuoteMeta(part) + "$"
+	}
+	return strings.Join(parts, "/")
+}
+
+// InFIPSOnlyMode runs the calling test again in FIPS 140-only mode, which is a
+// mode of the process. It returns true in that process alone.
+func InFIPSOnlyMode(t *testing.T) bool {
+	t.Helper()
+	again, err := Again(t, func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, "GODEBUG=fips140=only") })
+	Check(t, err)
+	if again && !fips140.Enforced() {
+		t.Fatal("not in FIPS 140-only mode")
+	}
+	return again
+}

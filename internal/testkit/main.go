@@ -1,0 +1,33 @@
+package testkit
+
+import (
+	"crypto/rand"
+	"os"
+	"runtime"
+	"testing"
+)
+
+// Main runs the tests of a package, or, in a process that [Command] started, a
+// role. It does not return.
+func Main(m *testing.M) {
+	PlayRole()
+	os.Exit(Run(m))
+}
+
+// Prefix begins every name that this process makes, and no name of another run.
+var Prefix = "pyshm_t" + rand.Text()[:8] + "_"
+
+// Name returns a name that no other segment has.
+func Name(t testing.TB) string {
+	t.Helper()
+	NeedLinux(t)
+	return Prefix + rand.Text()[:12]
+}
+
+// NeedLinux skips a test where it cannot run.
+func NeedLinux(t testing.TB) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs /dev/shm and /proc, which are Linux's, not " + runtime.GOOS + "'s")
+	}
+}

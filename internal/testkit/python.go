@@ -1,0 +1,84 @@
+package testkit
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/scripts"
+)
+
+// Python returns the interpreter that compat.Find prefers.
+func Python(t testing.TB) compat.Interpreter {
+	t.Helper()
+	return Must(compat.First(t.Context()))(t)
+}
+
+// StartPeer starts a peer that must end in an orderly way at the end of the test.
+func StartPeer(t testing.TB, py compat.Interpreter, options ...compat.PeerOption) *compat.Peer {
+	t.Helper()
+	p := Must(py.Start(t.Context(), options...))(t)
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("standard error of %v:\n%s", py, p.Stderr())
+		}
+	})
+	return p
+}
+
+// AttachHelper lets a peer import pyshm_attach.
+func AttachHelper(t testing.TB) compat.PeerOption {
+	t.Helper()
+	dir := t.TempDir()
+	Check(t, os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper), 0o600))
+	return compat.Dir(dir)
+}
+
+// StartMethods are multiprocessing's.
+var StartMethods = []string{"fork", "spawn", "forkserver"}
+
+// WantPythonError checks the type and the message of a Python exception.
+func WantPythonError(t testing.TB, err error, kind, message string) {
+	t.Helper()
+	var raised *compat.PythonError
+	if !errors.As(err, &raised) {
+		t.Errorf("error %v, want Python's %s", err, kind)
+	} else if raised.Type != kind || !strings.Contains(raised.Message, message) || !strings.Contains(raised.Traceback, "Traceback") {
+		t.Errorf("Python raised %q: %q, want %s: %s\n%s", raised.Type, raised.Message, kind, message, raised.Traceback)
+	}
+}
+
+// WantEqual compares values, floats by their bits.
+func WantEqual(t testing.TB, what string, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, SameValue); diff != "" {
+		t.Errorf("%s: (-want +got)\n%s", what, diff)
+	}
+}
+
+// SameValue compares what pyvalue.Decode returns: floats by their bits.
+var SameValue = cmp.Options{
+	cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }),
+	cmp.Comparer(func(a, b *big.Int) bool { return a.Cmp(b) == 0 }),
+}
+
+// WaitForEnd waits until a process at most waits for its parent. Its descriptors
+// are closed a little earlier.
+func WaitForEnd(t testing.TB, pid int) {
+	t.Helper()
+	Eventually(t, fmt.Sprintf("the end of process %d", pid), func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		return err != nil || strings.Contains(string(stat), ") Z ")
+	})
+}

@@ -1,0 +1,47 @@
+package testkit
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// Names lists /dev/shm, which should be a private one, in order.
+func Names(t testing.TB) (names []string) {
+	t.Helper()
+	for _, e := range Must(os.ReadDir("/dev/shm"))(t) {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// WantNames fails unless a private /dev/shm holds these names and no other, not
+// even a hidden one.
+func WantNames(t testing.TB, names ...string) {
+	t.Helper()
+	slices.Sort(names)
+	if got := Names(t); !slices.Equal(got, names) {
+		t.Errorf("names %q, want %q", got, names)
+	}
+}
+
+// NamesWith lists the names that begin with a prefix.
+func NamesWith(prefix string) (names []string) {
+	paths, _ := filepath.Glob("/dev/shm/" + prefix + "*")
+	for _, path := range paths {
+		names = append(names, filepath.Base(path))
+	}
+	return names
+}
+
+// Foreign makes a segment of 8 bytes with neither Go's pyshm nor Python, and
+// removes it after the test.
+func Foreign(t testing.TB) (name string) {
+	t.Helper()
+	name = Name(t)
+	path := "/dev/shm/" + name
+	Check(t, os.WriteFile(path, make([]byte, 8), 0o600))
+	t.Cleanup(func() { os.Remove(path) })
+	return name
+}
