@@ -1,17 +1,18 @@
 package words
 
-// Accesses of sync/atomic are no substitute for these barriers. A load (LDAR)
-// keeps only what follows it behind it, a store (STLR) only what precedes it
-// before it. Neither does a swap order what precedes it and what follows it, if
-// the processor has no instruction for it and the runtime makes it of a load and
-// a store (LDAXR, STLXR): both may pass into the swap, and there pass each other.
+// Accesses of sync/atomic are no substitute for these barriers. A load (LDAR) keeps
+// later accesses behind it, but not earlier ones before it. A store (STLR) keeps earlier
+// accesses before it, but not later ones behind it. A swap keeps neither, if the
+// processor has no instruction for a swap and the runtime makes it of a load and a store
+// (LDAXR, STLXR): earlier and later accesses may move into the swap, and pass each other
+// there.
 
-// OrderLoads keeps the loads before it, plain ones too, before those after it.
+// OrderLoads keeps all earlier loads, plain ones too, before all later loads.
 //
 //go:noescape
 func OrderLoads()
 
-// OrderStores keeps the stores before it, plain ones too, before those after it.
+// OrderStores keeps all earlier stores, plain ones too, before all later stores.
 //
 //go:noescape
 func OrderStores()

@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// The barriers reach as far as the processors of one system: ISHLD and ISHST.
+// The barriers hold for all processors of one system: ISHLD and ISHST.
 
 // func OrderLoads()
 TEXT ·OrderLoads(SB), NOSPLIT, $0-0

@@ -2,11 +2,11 @@
 
 package words
 
-// These processors keep loads in order, and stores. So does the compiler around
+// These processors keep loads in order, and stores in order. So does the compiler around
 // the accesses of this package, which are atomic or calls.
 
-// OrderLoads keeps the loads before it, plain ones too, before those after it.
+// OrderLoads keeps all earlier loads, plain ones too, before all later loads.
 func OrderLoads() {}
 
-// OrderStores keeps the stores before it, plain ones too, before those after it.
+// OrderStores keeps all earlier stores, plain ones too, before all later stores.
 func OrderStores() {}

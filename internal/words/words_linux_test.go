@@ -16,7 +16,7 @@ import (
 func TestAccess(t *testing.T) {
 	p32, p64 := uint32(7), uint64(7<<40)
 	if words.CompareAndSwap32(&p32, 8, 9) || words.CompareAndSwap64(&p64, 7, 9) {
-		t.Error("swapped what was another value")
+		t.Error("swapped another value than the old one")
 	}
 	if !words.CompareAndSwap32(&p32, 7, 9) || !words.CompareAndSwap64(&p64, 7<<40, 9<<40) {
 		t.Error("did not swap")
@@ -51,8 +51,8 @@ func TestSwapIsAtomic(t *testing.T) {
 	}
 }
 
-// Every access to a word that is not there is a panic that can be recovered
-// from, in race builds too.
+// Every access to a missing word is a panic from which a program can recover, in race
+// builds too.
 func TestFaults(t *testing.T) {
 	file, err := os.Create(filepath.Join(t.TempDir(), "empty"))
 	if err != nil {

@@ -1,9 +1,9 @@
 //go:build race
 
-// Package words touches words of shared memory, in a race build.
+// Package words reads and writes words of shared memory, here in a race build.
 //
-// There sync/atomic touches the memory from the race runtime, which is C: a
+// In a race build, sync/atomic touches the memory from the race runtime, which is C. A
 // fault there, because another process has truncated the file, ends the process
-// instead of becoming an error. Accesses from Go code and its assembly can fault.
-// The detector has nothing to say about shared memory.
+// instead of becoming an error. A fault in Go code, or in its assembly, can become one.
+// The race detector cannot judge shared memory: it knows nothing of other processes.
 package words

@@ -2,8 +2,8 @@
 
 package words
 
-// These are the instructions of sync/atomic, which order accesses around them as
-// plain ones would not.
+// These functions use the instructions of sync/atomic. Unlike plain loads and stores,
+// these order the accesses around them.
 
 //go:noescape
 func Load32(p *uint32) uint32

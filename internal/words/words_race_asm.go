@@ -2,8 +2,8 @@
 
 package words
 
-// These are in assembly because only the instruction itself is atomic against
-// other processes, and sync/atomic is not to be had here.
+// The swaps are in assembly because only the instruction itself is atomic against
+// other processes, and sync/atomic cannot be used in race builds.
 
 //go:noescape
 func CompareAndSwap32(p *uint32, old, v uint32) bool

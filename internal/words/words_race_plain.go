@@ -2,8 +2,8 @@
 
 package words
 
-// The platforms that have the race detector are 64-bit, where plain aligned
-// accesses are single ones. On arm64 they have no order, see words_race_arm64.go.
+// All platforms with the race detector are 64-bit: a plain aligned access is a single
+// access. On arm64 plain accesses have no order, see words_race_arm64.go.
 
 //go:norace
 //go:noinline
