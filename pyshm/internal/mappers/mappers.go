@@ -3,6 +3,6 @@ package mappers
 
 import "github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 
-// A Snapshot tells for each file the IDs of the processes that mapped it, in
+// A Snapshot holds for each file the IDs of the processes that mapped it, in
 // ascending order.
 type Snapshot map[shmfile.ID][]int

@@ -15,15 +15,15 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
-// initialNamespace is what /proc shows as the PID namespace of a process that
-// is in none but the machine's own: the kernel's PID_NS_INIT_INO.
+// initialNamespace is the name in /proc of the machine's own PID namespace: the
+// kernel's PID_NS_INIT_INO.
 const initialNamespace = "pid:[4026531836]"
 
-// maxRounds is how often Take looks for processes that have started meanwhile.
+// maxRounds is how often Take looks for processes that have started in the meantime.
 const maxRounds = 100
 
 // Take looks at all processes. With an error the snapshot is valid, but may lack
-// processes: fs.ErrPermission means that some are hidden from this one.
+// processes: fs.ErrPermission means that some are hidden from the calling process.
 func Take() (Snapshot, error) {
 	c := census{files: Snapshot{}, examined: map[int]bool{}}
 	err := c.takeAll()
@@ -36,7 +36,7 @@ func Take() (Snapshot, error) {
 	return c.files, err
 }
 
-// A census is a Snapshot that is being taken.
+// A census is a Snapshot in the making.
 type census struct {
 	files    Snapshot
 	examined map[int]bool // by process ID
@@ -44,9 +44,9 @@ type census struct {
 	refusal  error // the first one
 }
 
-// takeAll examines all processes. A process that ends before its turn may have
-// left what it maps to one that it has forked since, so that it takes another
-// round, until there is nobody new.
+// takeAll examines all processes. A process that ends before its turn may have left its
+// mappings to a process that it has forked in the meantime. So takeAll looks again,
+// until it finds no new process.
 func (c *census) takeAll() error {
 	for range maxRounds {
 		pids, err := processes()
@@ -76,21 +76,21 @@ func (c *census) examine(pid int) {
 	}
 }
 
-// mapsOf returns what a process maps, in the form of /proc/PID/maps: nothing of a
-// process that has ended.
+// mapsOf returns the mappings of a process, in the form of /proc/PID/maps. For a process
+// that has ended it returns none.
 func mapsOf(pid int) ([]byte, error) {
 	process := fmt.Sprintf("/proc/%d", pid)
 	maps, err := readMaps(process)
 	if err != nil || len(maps) > 0 {
 		return maps, err
 	}
-	// A kernel thread, or a process whose main thread has ended. Its other threads
-	// share the memory still.
+	// A kernel thread, or a process whose main thread has ended. The other threads of
+	// the process still share the memory.
 	return mapsOfThreads(process + "/task")
 }
 
-// mapsOfThreads returns the maps of the first thread that has any. A thread that
-// ends before its turn may have started another, as processes do.
+// mapsOfThreads returns the maps of the first thread that has any. Like a process, a
+// thread that ends before its turn may have started another.
 func mapsOfThreads(task string) ([]byte, error) {
 	examined := map[int]bool{}
 	for range maxRounds {
@@ -113,14 +113,13 @@ func mapsOfThreads(task string) ([]byte, error) {
 	return nil, errors.New("threads start faster than they could be examined")
 }
 
-// readMaps returns nothing of a process or thread that has ended.
+// readMaps returns the maps of a process or thread. If it has ended, they are empty.
 func readMaps(dir string) ([]byte, error) {
 	maps, err := os.ReadFile(dir + "/maps")
 	return maps, unlessEnded(err)
 }
 
-// unlessEnded returns err, unless it says that there is nothing to read of a
-// process or thread that is gone.
+// unlessEnded returns err, unless err means that the process or thread has ended.
 func unlessEnded(err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 		return nil
@@ -128,25 +127,27 @@ func unlessEnded(err error) error {
 	return err
 }
 
-// unseen returns an error unless every process of the machine was looked at, and
-// what it maps could be recognised.
+// unseen returns an error unless the census has looked at every process of the machine
+// and could recognise its mappings.
 func (c *census) unseen() error {
 	if c.refused > 0 {
 		return fmt.Errorf("processes that could not be examined: %d (%w)", c.refused, c.refusal)
 	}
-	if !c.examined[1] { // as the mount option hidepid does
+	if !c.examined[1] { // hidden, for example by the mount option hidepid
 		return fmt.Errorf("/proc hides processes: %w", fs.ErrPermission)
 	}
-	// The processes of a namespace are seen in those around it, and not the other
-	// way. /proc/self exists only if it is this namespace's own /proc or that of
-	// one around it: in the initial one, the one that shows all.
+	// The processes of a PID namespace are visible in the namespaces around it, and not
+	// the other way round. /proc/self exists only if /proc belongs to this process's
+	// namespace or to one around it. In the initial namespace such a /proc shows all
+	// processes.
 	if ns, err := os.Readlink("/proc/self/ns/pid"); err != nil || ns != initialNamespace {
 		return fmt.Errorf("processes outside this PID namespace could not be examined: %w", fs.ErrPermission)
 	}
-	// Elsewhere, as on an overlayfs, maps may show another device than stat does.
+	// On other file systems, such as an overlayfs, maps may show another device than
+	// stat does.
 	var st unix.Statfs_t
 	if err := unix.Statfs(shmfile.Dir, &st); err != nil || int64(st.Type) != unix.TMPFS_MAGIC {
-		return fmt.Errorf("%s is no tmpfs: %w", shmfile.Dir, errors.ErrUnsupported)
+		return fmt.Errorf("%s is not a tmpfs: %w", shmfile.Dir, errors.ErrUnsupported)
 	}
 	return nil
 }
@@ -154,8 +155,8 @@ func (c *census) unseen() error {
 // processes lists the process IDs.
 func processes() ([]int, error) {
 	pids, err := numbered("/proc")
-	if errors.Is(err, fs.ErrNotExist) { // which would be read as a fact about a segment
-		err = fmt.Errorf("there is no /proc here to look at processes with: %w", errors.ErrUnsupported)
+	if errors.Is(err, fs.ErrNotExist) { // callers would take fs.ErrNotExist for a missing segment
+		err = fmt.Errorf("there is no /proc to look at processes: %w", errors.ErrUnsupported)
 	}
 	return pids, err
 }
@@ -185,8 +186,8 @@ func numbered(dir string) ([]int, error) {
 //	7f0c4e1d4000-7f0c4e1d5000 rw-s 00000000 00:1a 1835009    /dev/shm/psm_0a1b2c3d
 //	addresses                 mode offset   dev   inode      path
 //
-// The path is not looked at: it is that of another mount namespace, or the
-// name the file had when it was mapped.
+// parse ignores the path: it may belong to another mount namespace, or be the name that
+// the file had when it was mapped.
 func parse(maps []byte) map[shmfile.ID]bool {
 	files := map[shmfile.ID]bool{}
 	for line := range bytes.Lines(maps) {
@@ -206,7 +207,8 @@ func parse(maps []byte) map[shmfile.ID]bool {
 	return files
 }
 
-// number returns 0, which is no inode, for what is not a number.
+// number returns the value of digits, or 0, which is never an inode, if they are not a
+// number.
 func number(digits []byte, base int) uint64 {
 	n, _ := strconv.ParseUint(string(digits), base, 64)
 	return n

@@ -56,8 +56,8 @@ threading.Thread(target=work).start()
 ctypes.CDLL(None).pthread_exit(None)
 `
 
-// A process whose main thread has ended maps what it has mapped, although its
-// /proc/PID/maps is empty.
+// A process whose main thread has ended keeps its mappings, although its /proc/PID/maps
+// is empty.
 func TestTakeFindsProcessWithoutMainThread(t *testing.T) {
 	py, err := compat.First(t.Context())
 	if err != nil {

@@ -4,5 +4,5 @@ package mappers
 
 import "errors"
 
-// Take answers errors.ErrUnsupported.
+// Take returns errors.ErrUnsupported.
 func Take() (Snapshot, error) { return nil, errors.ErrUnsupported }
