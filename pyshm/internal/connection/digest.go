@@ -13,7 +13,7 @@ import (
 	"io/fs"
 )
 
-// digests are those that CPython 3.12 and later accept by name. Earlier
+// digests holds the digests that CPython 3.12 and later accept by name. Earlier
 // versions know no names and use MD5.
 var digests = map[string]func() hash.Hash{
 	"md5":      md5.New,
@@ -27,8 +27,8 @@ const (
 	defaultDigest = "sha256"
 	legacyDigest  = "md5"
 
-	// A challenge of this length is from CPython 3.11 or earlier, whatever it
-	// begins with.
+	// A challenge of this length is from CPython 3.11 or earlier, whatever its first
+	// bytes are.
 	legacyChallengeLen = 20
 )
 
@@ -41,7 +41,7 @@ const fipsMinKey = 112 / 8
 // MD5.
 func CheckKey(key []byte) error {
 	if fips140.Enforced() && len(key) < fipsMinKey {
-		return fmt.Errorf("%w: FIPS 140-only mode demands a key of %d bytes or more, this one has %d", fs.ErrInvalid, fipsMinKey, len(key))
+		return fmt.Errorf("%w: the key has %d bytes, FIPS 140-only mode requires at least %d", fs.ErrInvalid, len(key), fipsMinKey)
 	}
 	return nil
 }
@@ -51,7 +51,8 @@ func available(digest string) bool {
 	return digests[digest] != nil && (digest != legacyDigest || !fips140.Enforced())
 }
 
-// cutDigest splits what begins with an available digest's name in braces.
+// cutDigest splits a message that begins with the name of an available digest in
+// braces.
 func cutDigest(message []byte) (name string, rest []byte, ok bool) {
 	if !bytes.HasPrefix(message, []byte("{")) {
 		return "", nil, false
@@ -61,17 +62,17 @@ func cutDigest(message []byte) (name string, rest []byte, ok bool) {
 	return name, rest, found && available(name)
 }
 
-// mac authenticates a challenge, all of it: a prefix that names the digest is
-// part of the message also for a peer that does not know what it means. The
-// digest has to be available, and the key to pass CheckKey.
+// mac authenticates a whole challenge. A prefix that names the digest is part of the
+// message, even for a peer that does not know its meaning. The digest must be available,
+// and the key must pass CheckKey.
 func mac(digest string, key, challenge []byte) []byte {
 	h := hmac.New(digests[digest], key)
 	h.Write(challenge)
 	return h.Sum(nil)
 }
 
-// verify returns nil if answer shows that its sender knows the key. Where it
-// shows the contrary, the time that takes says nothing about the right answer.
+// verify returns nil if answer proves that its sender knows the key. The time to refuse
+// a wrong answer reveals nothing about the right one.
 func verify(answer, key, challenge []byte) error {
 	digest, got := legacyDigest, answer
 	if len(answer) != md5.Size {

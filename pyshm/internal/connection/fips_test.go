@@ -12,7 +12,7 @@ import (
 )
 
 // In FIPS 140-only mode crypto/hmac panics on MD5 and on short keys. A peer must
-// not be able to select either. The mode is one of the process.
+// not be able to select either. The mode holds for the whole process.
 func TestFIPSOnly(t *testing.T) {
 	if !testkit.InFIPSOnlyMode(t) {
 		return

@@ -8,20 +8,20 @@ import (
 	"math"
 )
 
-// ErrProtocol is in the error when the peer sends what
-// multiprocessing.connection never would.
+// ErrProtocol is in the error when the peer sends bytes that
+// multiprocessing.connection would never send.
 var ErrProtocol = errors.New("the peer does not speak multiprocessing.connection")
 
-// A frame is its length, big-endian, and its payload. CPython takes the long
-// form for payloads of more than 0x7fffffff bytes and reads it for any:
+// A frame is the length of its payload, big-endian, and the payload. CPython writes the
+// long form for a payload of more than 0x7fffffff bytes, and reads it for any payload:
 //
 //	00 00 00 05                          h e l l o
 //	ff ff ff ff  00 00 00 00 00 00 00 05 h e l l o
 const longForm = -1
 
-// ReadFrame reads one frame and returns its payload, for which it allocates at
-// most limit bytes: a longer frame is ErrProtocol, before any of it is read.
-// The error is io.EOF only if the stream ends before the frame begins.
+// ReadFrame reads one frame and returns its payload. A payload longer than limit bytes
+// is ErrProtocol: ReadFrame allocates and reads none of it. The error is io.EOF only if
+// the stream ends before the frame begins.
 func ReadFrame(r io.Reader, limit int) ([]byte, error) {
 	var header [8]byte
 	if _, err := io.ReadFull(r, header[:4]); err != nil {
@@ -35,7 +35,7 @@ func ReadFrame(r io.Reader, limit int) ([]byte, error) {
 		length = int64(binary.BigEndian.Uint64(header[:]))
 	}
 	if length < 0 || length > int64(limit) {
-		return nil, fmt.Errorf("%w: a frame of %d bytes, where at most %d are accepted", ErrProtocol, uint64(length), limit)
+		return nil, fmt.Errorf("%w: a frame of %d bytes, at most %d are accepted", ErrProtocol, uint64(length), limit)
 	}
 	payload := make([]byte, length)
 	if _, err := io.ReadFull(r, payload); err != nil {
@@ -44,7 +44,8 @@ func ReadFrame(r io.Reader, limit int) ([]byte, error) {
 	return payload, nil
 }
 
-// unexpectedEOF is for where a stream must not end.
+// unexpectedEOF returns err, for a place where the stream must not end: io.EOF becomes
+// io.ErrUnexpectedEOF.
 func unexpectedEOF(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
@@ -52,8 +53,8 @@ func unexpectedEOF(err error) error {
 	return err
 }
 
-// WriteFrame writes one frame, in one call of Write. It refuses payloads that
-// need the long form.
+// WriteFrame writes one frame, in one call of Write. It refuses a payload that needs
+// the long form.
 func WriteFrame(w io.Writer, payload []byte) error {
 	if len(payload) > math.MaxInt32 {
 		return fmt.Errorf("frame of %d bytes: too long", len(payload))

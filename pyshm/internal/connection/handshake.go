@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// ErrAuth is in the error when the peer's key is not ours, or the peer cannot
-// prove by any digest that may be used here that it is.
+// ErrAuth is in the error when the peer has another key, or when the peer cannot prove
+// that it has the same key with any digest that may be used here.
 var ErrAuth = errors.New("authentication failed")
 
 var (
@@ -28,10 +28,10 @@ var (
 //	the MAC of M2   --->
 //	                <---  #WELCOME#   or #FAILURE#
 //
-// M1 and M2 are, from CPython 3.12 on, the name of a digest in braces and 40
-// random bytes, and the MAC begins with the name of the digest that made it.
-// Earlier versions send 20 random bytes and answer anything with 16 bytes of
-// HMAC-MD5. Every version understands a peer of the other kind.
+// From CPython 3.12 on, M1 and M2 are the name of a digest in braces and 40 random
+// bytes, and the MAC begins with the name of the digest that made it. Earlier versions
+// send 20 random bytes, and reply to any challenge with 16 bytes of HMAC-MD5. Every
+// version understands a peer of the other kind.
 var (
 	challengePrefix = []byte("#CHALLENGE#")
 	welcome         = []byte("#WELCOME#")
@@ -40,14 +40,14 @@ var (
 
 const (
 	// HandshakeLimit is the length of the longest payload that is read from a
-	// peer who has not proved yet that it knows the key.
+	// peer before the peer has proved that it knows the key.
 	HandshakeLimit = 256
 
 	nonceLen = 40
 )
 
-// AuthenticateServer goes through the handshake with a client, which has called
-// or will call CPython's Client or [AuthenticateClient].
+// AuthenticateServer goes through the handshake with a client. The client calls
+// CPython's Client or [AuthenticateClient].
 func AuthenticateServer(rw io.ReadWriter, key []byte) error {
 	if err := CheckKey(key); err != nil {
 		return err
@@ -82,15 +82,14 @@ func challenge(rw io.ReadWriter, key []byte) error {
 		return err
 	}
 	if err := verify(answer, key, message); err != nil {
-		// That is the error to report, whether or not the peer is still there to
-		// be told.
+		// Report this error, even if the peer is already gone.
 		_ = WriteFrame(rw, failure)
 		return err
 	}
 	return WriteFrame(rw, welcome)
 }
 
-// answerChallenge proves to the peer that we know the key.
+// answerChallenge proves to the peer that this side knows the key.
 func answerChallenge(rw io.ReadWriter, key []byte) error {
 	frame, err := readHandshake(rw)
 	if err != nil {
@@ -98,7 +97,7 @@ func answerChallenge(rw io.ReadWriter, key []byte) error {
 	}
 	message, ok := bytes.CutPrefix(frame, challengePrefix)
 	if !ok {
-		return fmt.Errorf("%w: %.40q where a challenge was expected", ErrProtocol, frame)
+		return fmt.Errorf("%w: expected a challenge, not %.40q", ErrProtocol, frame)
 	}
 	answer, err := answerTo(message, key)
 	if err != nil {
@@ -116,7 +115,7 @@ func answerChallenge(rw io.ReadWriter, key []byte) error {
 	case bytes.Equal(verdict, failure):
 		return errOurKey
 	}
-	return fmt.Errorf("%w: %.40q where a verdict was expected", ErrProtocol, verdict)
+	return fmt.Errorf("%w: expected a verdict, not %.40q", ErrProtocol, verdict)
 }
 
 // answerTo computes the answer to a challenge, as CPython 3.12 and later do.
@@ -129,12 +128,12 @@ func answerTo(message, key []byte) ([]byte, error) {
 	}
 	digest, _, ok := cutDigest(message)
 	if !ok || len(message) < legacyChallengeLen {
-		return nil, fmt.Errorf("%w: a challenge of %d bytes that asks for no digest known here", ErrProtocol, len(message))
+		return nil, fmt.Errorf("%w: a challenge of %d bytes without a digest known here", ErrProtocol, len(message))
 	}
 	return append([]byte("{"+digest+"}"), mac(digest, key, message)...), nil
 }
 
-// readHandshake reads a frame that must come.
+// readHandshake reads a frame of the handshake. The stream must not end before it.
 func readHandshake(r io.Reader) ([]byte, error) {
 	frame, err := ReadFrame(r, HandshakeLimit)
 	return frame, unexpectedEOF(err)

@@ -64,7 +64,7 @@ func TestCapturedSessions(t *testing.T) {
 			t.Errorf("%s, with another key: %v", c.session, err)
 		}
 		if c.session == "3.13 to 3.8" {
-			continue // answered as only 3.11 and earlier do
+			continue // an answer that only 3.11 and earlier give
 		}
 		if got, err := answerTo(challenge, key); err != nil || !bytes.Equal(got, answer) {
 			t.Errorf("%s: answered %x, %v", c.session, got, err)
@@ -137,7 +137,7 @@ func TestAnswersRefused(t *testing.T) {
 	}
 }
 
-// A legacyPeer does what CPython 3.11 and earlier do.
+// A legacyPeer behaves like CPython 3.11 and earlier.
 type legacyPeer struct{ key []byte }
 
 func (p legacyPeer) challenge(rw io.ReadWriter) error {
