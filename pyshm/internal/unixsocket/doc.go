@@ -1,4 +1,4 @@
-// Package unixsocket listens at the path of a unix socket. It takes the path over
-// from a process that was killed, and from no other; and a listener that is closed
-// removes its own socket, and no other that is at the path by then.
+// Package unixsocket listens at the path of a unix socket. It takes the path over only
+// from a process that was killed. A listener that is closed removes only its own socket,
+// and leaves another that is at the path by then.
 package unixsocket

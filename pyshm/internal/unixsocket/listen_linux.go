@@ -27,8 +27,8 @@ type listener struct {
 	closeErr error
 }
 
-// An id tells a file from every other that exists at the same time. On ext4 the
-// next file often has the number of the one that was removed last.
+// An id distinguishes a file from every other file that exists at the same time. On ext4
+// the next file often gets the number of the file that was removed last.
 type id struct {
 	dev uint64
 	ino uint64
@@ -36,15 +36,14 @@ type id struct {
 
 func idOf(st *unix.Stat_t) id { return id{uint64(st.Dev), st.Ino} }
 
-// Listen listens at a path, with mode 0600 from the first moment. The error is
-// EADDRINUSE if a process listens there, or if what is there is no socket. A
-// socket at which no process listens is removed.
+// Listen listens at a path, with mode 0600 from the first moment. It fails with
+// EADDRINUSE if a process listens there, or if the path leads to something other than a
+// socket. A socket at which no process listens is removed.
 //
-// Closing the listener removes the socket. The error of Close says why it could
-// not.
+// Close of the listener removes the socket, or returns the reason why it could not.
 func Listen(path string) (net.Listener, error) {
 	if absolute, err := filepath.Abs(path); err == nil {
-		// The address stays as it was given, which may be the shorter.
+		// The given address is kept: it may be shorter, and the length is limited.
 		return listen(path, absolute)
 	}
 	return listen(path, path)
@@ -79,13 +78,13 @@ func bind(address string) (*net.UnixListener, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Package net would remove the path, whatever is there.
+	// Package net would remove whatever file is at the path.
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
 	return l.(*net.UnixListener), nil
 }
 
-// beforeBind sets the mode of a socket, which Linux gives to its file. A chmod
-// afterwards would leave the file open to others for a moment, and the umask
+// beforeBind sets the mode of a socket. Linux gives the same mode to the socket's file.
+// A chmod afterwards would leave the file open to others for a moment, and the umask
 // belongs to the whole process.
 func beforeBind(_, _ string, socket syscall.RawConn) error {
 	var err error
@@ -95,9 +94,9 @@ func beforeBind(_, _ string, socket syscall.RawConn) error {
 	return err
 }
 
-// restrict gives the owner what the umask took away, and returns the identity of
-// the socket. It follows no symbolic link, and changes nothing but a socket: where
-// others may rename files, they may have put something else there.
+// restrict gives the owner the permissions that the umask took away, and returns the
+// identity of the socket. It follows no symbolic link and changes only a socket: where
+// other users may rename files, they may have put another file there.
 func restrict(path string) (id, error) {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -114,17 +113,17 @@ func restrict(path string) (id, error) {
 	if st.Mode&0o7777 == ownerMode {
 		return idOf(&st), nil
 	}
-	// fchmod(2) refuses an O_PATH descriptor, and fchmodat2(2) is of Linux 6.6.
+	// fchmod(2) refuses an O_PATH descriptor, and fchmodat2(2) exists only since Linux 6.6.
 	return idOf(&st), unix.Chmod("/proc/self/fd/"+strconv.Itoa(fd), ownerMode)
 }
 
-// bindPause is what a server may take between bind(2) and listen(2), when it
-// refuses clients already, or still.
+// bindPause is the time that a server may take between bind(2) and listen(2). In this
+// time it refuses clients, like a dead one.
 const bindPause = 20 * time.Millisecond
 
 // isDead reports whether a path leads to a socket at which no process listens. The
-// caller has locked the path, so that it is no server of this package that is just
-// starting.
+// caller has locked the path, so the socket does not belong to a server of this package
+// that is just starting.
 func isDead(path string) bool {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {
@@ -143,14 +142,15 @@ func refuses(path string) bool {
 		return false
 	}
 	defer unix.Close(fd)
-	// EAGAIN, for one, is a server whose queue of clients is full.
+	// Other errors do not prove that it is dead. For example, a server whose queue of
+	// clients is full is EAGAIN.
 	return unix.Connect(fd, &unix.SockaddrUnix{Name: path}) == unix.ECONNREFUSED
 }
 
 // Close implements net.Listener. It may be called again.
 func (l *listener) Close() error {
 	l.once.Do(func() {
-		// As long as the socket is open, no other file has its number.
+		// Unlink first: as long as the socket is open, no other file has its number.
 		err := l.unlink()
 		l.closeErr = errors.Join(err, l.UnixListener.Close())
 	})

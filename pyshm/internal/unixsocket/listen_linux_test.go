@@ -141,8 +141,8 @@ func TestFullServerIsNotDead(t *testing.T) {
 	}
 }
 
-// A listener that is closed leaves the socket of its successor alone, whatever its
-// number: on ext4 that is used again at once.
+// A listener that is closed leaves the socket of its successor alone, whatever the
+// number of that socket: ext4 uses a number again at once.
 func TestCloseLeavesTheSuccessor(t *testing.T) {
 	path := pathFor(t)
 	first := listenAt(t, path)
@@ -159,7 +159,7 @@ func TestCloseLeavesTheSuccessor(t *testing.T) {
 	}
 }
 
-// Of those that start at the same time over a dead socket, exactly one serves.
+// Of several servers that start at the same time over a dead socket, exactly one serves.
 func TestOneOfManyServes(t *testing.T) {
 	const starting = 8
 	path := pathFor(t)
@@ -192,11 +192,12 @@ func TestOneOfManyServes(t *testing.T) {
 	}
 }
 
-// While some start others end. One that listens is reached until it ends.
+// While some servers start others end. A server that listens can be reached until it
+// ends.
 func TestStartsAndEnds(t *testing.T) {
 	path := pathFor(t)
 	var wg sync.WaitGroup
-	var mu sync.Mutex // held by the one that listens
+	var mu sync.Mutex // held by the goroutine that listens
 	for range 6 {
 		wg.Go(func() {
 			for listened := 0; listened < 10; {
@@ -250,7 +251,7 @@ func TestModeUnderAnyUmask(t *testing.T) {
 	}
 }
 
-// What others may have put in the place of the socket, after bind, keeps its mode.
+// A file that another user puts in the place of the socket, after bind, keeps its mode.
 func TestRestrictFollowsNoLink(t *testing.T) {
 	dir := t.TempDir()
 	victim, link := filepath.Join(dir, "victim"), filepath.Join(dir, "link")
@@ -268,7 +269,7 @@ func TestRestrictFollowsNoLink(t *testing.T) {
 	wantMode(t, victim, 0o640)
 }
 
-// The folder may go, and the working directory change.
+// The folder may be removed, and the working directory may change.
 func TestCloseFromElsewhere(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
@@ -290,8 +291,8 @@ func TestCloseFromElsewhere(t *testing.T) {
 	}
 }
 
-// A lock file that a killed process has left is used and removed; one that a
-// process holds is waited for.
+// A lock file that a killed process has left is used and removed. Listen waits for a
+// lock file that a process holds.
 func TestLock(t *testing.T) {
 	path := pathFor(t)
 	if err := os.WriteFile(lockName(path), nil, 0o600); err != nil {
@@ -322,7 +323,7 @@ func TestLock(t *testing.T) {
 		t.Error(err)
 	}
 
-	// Only one at a time, although each removes the file.
+	// Only one goroutine at a time has the lock, although each removes the file.
 	var inside atomic.Int32
 	var wg sync.WaitGroup
 	for range 8 {

@@ -9,13 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A path cannot be looked at and then bound or removed in one step. Between the
-// two it is locked, by flock(2) on a file beside it, which exists no longer than
-// that. The folder itself would do, but there others, such as systemd-tmpfiles,
-// hold locks for as long as they like.
+// No system call looks at a path and binds or removes it in one step. Between the two
+// steps the path is locked, by flock(2) on a file beside it, which exists only as long
+// as the lock. A lock on the folder itself would work, too, but other programs, such as
+// systemd-tmpfiles, lock folders for as long as they like.
 
-// lockPatience is how long another process may hold the lock. It takes some 20 ms
-// where it removes a dead socket, and microseconds else.
+// lockPatience is how long another process may hold the lock. A process that removes a
+// dead socket holds it for about 20 ms, any other for microseconds.
 const lockPatience = 2 * time.Second
 
 func lockName(path string) string {
@@ -31,7 +31,7 @@ func lock(path string) (unlock func(), err error) {
 		if err == nil {
 			return func() {
 				if isAt(name, fd) {
-					_ = unix.Unlink(name) // one that is left does no harm
+					_ = unix.Unlink(name) // a file that stays does no harm
 				}
 				unix.Close(fd)
 			}, nil
@@ -55,7 +55,7 @@ func tryLock(name string) (fd int, err error) {
 	}
 	_, err = ignoringEINTR(func() (int, error) { return 0, unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
 	if err == nil && !isAt(name, fd) {
-		err = unix.EAGAIN // the one that had the lock has removed the file meanwhile
+		err = unix.EAGAIN // the process that had the lock has removed the file in the meantime
 	}
 	if err != nil {
 		unix.Close(fd)
@@ -64,8 +64,8 @@ func tryLock(name string) (fd int, err error) {
 	return fd, nil
 }
 
-// isAt reports whether a name leads to an open file. It being open, no other file
-// has its number.
+// isAt reports whether a name leads to an open file. No other file has the file's number
+// while the file is open.
 func isAt(name string, fd int) bool {
 	var open, named unix.Stat_t
 	return unix.Fstat(fd, &open) == nil && unix.Lstat(name, &named) == nil && idOf(&open) == idOf(&named)
