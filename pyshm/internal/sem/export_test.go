@@ -1,6 +1,6 @@
 package sem
 
-// What native64.go and native32.go choose from, for tests of both layouts on
+// Both layouts, of which native64.go and native32.go choose one, for tests of both on
 // one machine.
 var (
 	Bytes64, Bytes32 = bytes64, bytes32

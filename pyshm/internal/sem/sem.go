@@ -2,18 +2,19 @@
 // processes map. Python's multiprocessing locks are such semaphores.
 //
 // Each method is a step of glibc's sem_trywait, sem_wait or sem_post, with the
-// same instructions on the same words, so that processes of both kinds can wait
-// for each other. A waiter goes like this, and no token is ever lost because
-// the value alone says whether there is one, and a wake is no more than a hint
-// to look at it:
+// same instructions on the same words, so that Go and glibc can wait for each other. A
+// thread waits like this:
 //
 //	s.Count()
 //	for taken, wake := s.TakeCounted(); !taken; ... {
 //		s.Sleep(timeout)
 //	}
 //
+// No token is ever lost: the value alone decides whether there is a token, and a wake is
+// only a hint to look at the value.
+//
 // Any process may store anything into the words at any time. No method fails
-// because of it, or tries for longer than the words keep changing; at worst a
+// because of it, or tries for longer than the words keep changing. At worst a
 // waiter sleeps until its timeout.
 package sem
 
@@ -28,16 +29,15 @@ import (
 const MaxValue = math.MaxInt32
 
 // shared is the private field of a semaphore that processes share: glibc keeps
-// there the futex flag FUTEX_PRIVATE_FLAG, inverted. With any other value its
-// waiters would only ever be woken by their own process.
+// the futex flag FUTEX_PRIVATE_FLAG there, inverted. With any other value only their own
+// process could wake the waiters.
 const shared = 128
 
-// ErrNotSemaphore is the reason when memory does not hold a semaphore as this
-// machine's glibc makes it.
+// ErrNotSemaphore: the memory does not hold a semaphore as made by this machine's glibc.
 var ErrNotSemaphore = errors.New("not a semaphore of this machine's glibc")
 
-// check looks at what tells a semaphore from other files: its size, and the
-// private field at the given offset.
+// check fails if mem cannot be a semaphore: if it has another size, or another value in
+// the private field, which is at the given offset.
 func check(mem []byte, size, private int) error {
 	if len(mem) != size {
 		return fmt.Errorf("%w: it has %d bytes instead of %d", ErrNotSemaphore, len(mem), size)
@@ -48,6 +48,6 @@ func check(mem []byte, size, private int) error {
 	return nil
 }
 
-// fits reports whether n more tokens leave the value at bound or below. It does
+// fits reports whether the value stays at or below bound with n more tokens. It does
 // not overflow, whatever the value is.
 func fits(value, n, bound uint32) bool { return n <= bound && value <= bound-n }

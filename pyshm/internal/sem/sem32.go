@@ -9,16 +9,16 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/futex"
 )
 
-// A Sem32 is the semaphore of a 32-bit glibc, which cannot change its value and
-// its waiters in one step:
+// A Sem32 is a semaphore of a 32-bit glibc, which cannot change the value and the
+// waiters in one step:
 //
 //	 0  value    4 bytes: value << 1 | whether there may be waiters
 //	 4  private  4 bytes
 //	 8  pad      4 bytes
 //	12  waiters  4 bytes
 //
-// Waiters sleep on value. Its lowest bit saves posters a look at waiters; it
-// may be set for nothing, but never be clear while somebody sleeps.
+// Waiters sleep on value. Its lowest bit saves posters a look at waiters. The bit may be
+// set although no thread sleeps, but it is never clear while a thread sleeps.
 type Sem32 struct {
 	value, waiters *uint32
 }
@@ -32,7 +32,7 @@ const (
 	oneToken = 2
 )
 
-// bytes32 is a new semaphore as a machine of this byte order has it.
+// bytes32 returns the bytes of a new semaphore on a machine of the given byte order.
 func bytes32(order binary.ByteOrder, value uint32) []byte {
 	b := make([]byte, size32)
 	order.PutUint32(b, value*oneToken)
@@ -40,7 +40,7 @@ func bytes32(order binary.ByteOrder, value uint32) []byte {
 	return b
 }
 
-// At32 finds a semaphore in mem, which begins at a multiple of 4.
+// At32 returns the semaphore in mem, which begins at a multiple of 4.
 func At32(mem []byte) (Sem32, error) {
 	if err := check(mem, size32, private32); err != nil {
 		return Sem32{}, err
@@ -54,11 +54,11 @@ func At32(mem []byte) (Sem32, error) {
 // Value returns the number of tokens that can be taken.
 func (s Sem32) Value() uint32 { return words.Load32(s.value) / oneToken }
 
-// Waiters returns the number of waiters that are counted.
+// Waiters returns the number of counted waiters.
 func (s Sem32) Waiters() uint32 { return words.Load32(s.waiters) }
 
-// update replaces a word by what f makes of it, unless f gives up, and returns
-// what the word was.
+// update replaces a word by the result of f, unless f gives up. It returns the old word,
+// and whether it was replaced.
 func update(word *uint32, f func(uint32) (uint32, bool)) (old uint32, done bool) {
 	for {
 		old := words.Load32(word)
@@ -88,10 +88,10 @@ func (s Sem32) TakeUpTo(n uint32) (taken uint32) {
 	return min(n, old/oneToken)
 }
 
-// Post adds n tokens unless that would raise the value above bound, at most
-// MaxValue. If there are waiters, n of them have to be woken. Memory is not
-// touched any more once the tokens are there: the caller wakes the waiters
-// whatever happens to it.
+// Post adds n tokens, unless that would raise the value above bound, which is at most
+// MaxValue. If there are waiters, the caller has to wake n of them. Post does not touch
+// memory after it has added the tokens: whatever happens to the memory then, the caller
+// wakes the waiters.
 func (s Sem32) Post(n, bound uint32) (posted bool, waiters uint32) {
 	counted := s.Waiters()
 	old, posted := update(s.value, func(v uint32) (uint32, bool) {
@@ -103,13 +103,13 @@ func (s Sem32) Post(n, bound uint32) (posted bool, waiters uint32) {
 	return posted, max(counted, 1)
 }
 
-// Count counts the caller as a waiter, whom posters wake once it sleeps.
+// Count counts the caller as a waiter. Posters wake it once it sleeps.
 func (s Sem32) Count() {
 	update(s.waiters, func(n uint32) (uint32, bool) { return n + 1, true })
 }
 
-// Uncount ends the count of a waiter that gives up. If a wake was under way to
-// it, others need it: wake says how many have to be woken.
+// Uncount ends the count of a waiter that gives up. A wake that was under way to it must
+// go to another waiter: the caller has to wake as many as Uncount returns.
 func (s Sem32) Uncount() (wake int) {
 	wake = s.finish()
 	if wake == 0 && s.Value() != 0 && s.Waiters() != 0 {
@@ -118,8 +118,8 @@ func (s Sem32) Uncount() (wake int) {
 	return wake
 }
 
-// TakeCounted takes a token if there is one, and with it ends the count of the
-// caller. wake says how many others have to be woken.
+// TakeCounted takes a token if there is one, and ends the count of the caller with it.
+// The caller then has to wake that many others.
 func (s Sem32) TakeCounted() (taken bool, wake int) {
 	if !s.Take() {
 		return false, 0
@@ -127,10 +127,10 @@ func (s Sem32) TakeCounted() (taken bool, wake int) {
 	return true, s.finish()
 }
 
-// finish is glibc's __sem_wait_32_finish. The last waiter clears the bit before
-// it ends its count, so that nobody who counts himself afterwards loses the bit
-// that he has set. If others have come in between, the bit is set again, and
-// those are woken whom posters passed over meanwhile.
+// finish is glibc's __sem_wait_32_finish. The last waiter clears the bit before it ends
+// its count, so that a waiter that counts itself afterwards does not lose the bit that
+// it has set. If other waiters have come in between, finish sets the bit again and
+// returns how many to wake, since posters passed them over in the meantime.
 func (s Sem32) finish() (wake int) {
 	last := s.Waiters() == 1
 	if last {
@@ -145,7 +145,7 @@ func (s Sem32) finish() (wake int) {
 }
 
 // Sleep blocks the thread until there may be a token, or until the timeout. The
-// caller has to be counted. slept is false if it had no reason to sleep.
+// caller has to be counted. slept is false if the thread had no reason to sleep.
 func (s Sem32) Sleep(timeout time.Duration) (slept bool, err error) {
 	_, empty := update(s.value, func(v uint32) (uint32, bool) {
 		return v | mayWait, v/oneToken == 0
@@ -156,5 +156,5 @@ func (s Sem32) Sleep(timeout time.Duration) (slept bool, err error) {
 	return futex.Wait(s.value, mayWait, timeout)
 }
 
-// Wake wakes up to n of those who sleep and returns how many it has woken.
+// Wake wakes up to n sleeping waiters and returns how many it has woken.
 func (s Sem32) Wake(n int) (int, error) { return futex.Wake(s.value, n) }

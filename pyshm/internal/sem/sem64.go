@@ -10,15 +10,14 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/futex"
 )
 
-// A Sem64 is the semaphore of a 64-bit glibc, which has its value and its
-// waiters in one word:
+// A Sem64 is a semaphore of a 64-bit glibc. Its value and its waiters are in one word:
 //
 //	 0  data     8 bytes: waiters << 32 | value
 //	 8  private  4 bytes
 //	12  unused  20 bytes
 //
 // Waiters sleep on the half of data that holds the value: bytes 0 to 3 on a
-// little-endian machine, 4 to 7 on a big-endian one.
+// little-endian machine, and 4 to 7 on a big-endian one.
 type Sem64 struct {
 	data  *uint64
 	value *uint32
@@ -30,7 +29,7 @@ const (
 	oneWaiter = 1 << 32
 )
 
-// bytes64 is a new semaphore as a machine of this byte order has it.
+// bytes64 returns the bytes of a new semaphore on a machine of the given byte order.
 func bytes64(order binary.ByteOrder, value uint32) []byte {
 	b := make([]byte, size64)
 	order.PutUint64(b, uint64(value))
@@ -38,13 +37,13 @@ func bytes64(order binary.ByteOrder, value uint32) []byte {
 	return b
 }
 
-// valueOffset64 is where the half of data that holds the value begins.
+// valueOffset64 returns the offset of the half of data that holds the value.
 func valueOffset64(order binary.ByteOrder) int {
 	lowest := bytes.IndexByte(bytes64(order, 1), 1)
 	return lowest &^ 3
 }
 
-// At64 finds a semaphore in mem, which begins at a multiple of 8.
+// At64 returns the semaphore in mem, which begins at a multiple of 8.
 func At64(mem []byte) (Sem64, error) {
 	if err := check(mem, size64, private64); err != nil {
 		return Sem64{}, err
@@ -58,11 +57,11 @@ func At64(mem []byte) (Sem64, error) {
 // Value returns the number of tokens that can be taken.
 func (s Sem64) Value() uint32 { return uint32(words.Load64(s.data)) }
 
-// Waiters returns the number of waiters that are counted.
+// Waiters returns the number of counted waiters.
 func (s Sem64) Waiters() uint32 { return uint32(words.Load64(s.data) >> 32) }
 
-// update replaces data by what f makes of it, unless f gives up, and returns
-// what data was.
+// update replaces data by the result of f, unless f gives up. It returns the old data,
+// and whether it was replaced.
 func (s Sem64) update(f func(data uint64) (uint64, bool)) (old uint64, done bool) {
 	for {
 		old := words.Load64(s.data)
@@ -92,8 +91,8 @@ func (s Sem64) TakeUpTo(n uint32) (taken uint32) {
 	return min(n, uint32(old))
 }
 
-// Post adds n tokens unless that would raise the value above bound, at most
-// MaxValue. If there are waiters, n of them have to be woken.
+// Post adds n tokens, unless that would raise the value above bound, which is at most
+// MaxValue. If there are waiters, the caller has to wake n of them.
 func (s Sem64) Post(n, bound uint32) (posted bool, waiters uint32) {
 	old, posted := s.update(func(data uint64) (uint64, bool) {
 		return data + uint64(n), fits(uint32(data), n, bound)
@@ -101,13 +100,13 @@ func (s Sem64) Post(n, bound uint32) (posted bool, waiters uint32) {
 	return posted, uint32(old >> 32)
 }
 
-// Count counts the caller as a waiter, whom posters wake from now on.
+// Count counts the caller as a waiter. Posters wake it from now on.
 func (s Sem64) Count() {
 	s.update(func(data uint64) (uint64, bool) { return data + oneWaiter, true })
 }
 
-// Uncount ends the count of a waiter that gives up. If a wake was under way to
-// it, others need it: wake says how many have to be woken.
+// Uncount ends the count of a waiter that gives up. A wake that was under way to it must
+// go to another waiter: the caller has to wake as many as Uncount returns.
 func (s Sem64) Uncount() (wake int) {
 	old, _ := s.update(func(data uint64) (uint64, bool) { return uncounted(data), true })
 	if left := uncounted(old); left>>32 != 0 && uint32(left) != 0 {
@@ -116,8 +115,8 @@ func (s Sem64) Uncount() (wake int) {
 	return 0
 }
 
-// TakeCounted takes a token if there is one, and with it ends the count of the
-// caller. wake says how many others have to be woken.
+// TakeCounted takes a token if there is one, and ends the count of the caller with it.
+// The caller then has to wake that many others.
 func (s Sem64) TakeCounted() (taken bool, wake int) {
 	_, taken = s.update(func(data uint64) (uint64, bool) {
 		return uncounted(data) - 1, uint32(data) != 0
@@ -125,8 +124,8 @@ func (s Sem64) TakeCounted() (taken bool, wake int) {
 	return taken, 0
 }
 
-// uncounted is data with one waiter less. None of them is left if another
-// process has overwritten the count.
+// uncounted returns data with one waiter less. If another process has overwritten the
+// count, it may already be 0, and stays 0.
 func uncounted(data uint64) uint64 {
 	if data < oneWaiter {
 		return data
@@ -135,10 +134,10 @@ func uncounted(data uint64) uint64 {
 }
 
 // Sleep blocks the thread until there may be a token, or until the timeout. The
-// caller has to be counted. slept is false if it had no reason to sleep.
+// caller has to be counted. slept is false if the thread had no reason to sleep.
 func (s Sem64) Sleep(timeout time.Duration) (slept bool, err error) {
 	return futex.Wait(s.value, 0, timeout)
 }
 
-// Wake wakes up to n of those who sleep and returns how many it has woken.
+// Wake wakes up to n sleeping waiters and returns how many it has woken.
 func (s Sem64) Wake(n int) (int, error) { return futex.Wake(s.value, n) }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// acquire is how a thread waits: until it has a token, or until the timeout,
-// even if there is a token by then that nobody has woken it for.
+// acquire waits as a thread does, until it has a token, or until the timeout. It may time
+// out although there is a token by then, if no poster has woken it.
 func acquire(s semaphore, timeout time.Duration) bool {
 	s.Count()
 	for end := time.Now().Add(timeout); time.Now().Before(end); {
@@ -30,9 +30,9 @@ func release(s semaphore) {
 	}
 }
 
-// Threads that wait, some of them for a moment only, and threads that release:
-// no token is lost or invented, nobody sleeps while there is one for him, and
-// the count of waiters ends at 0.
+// Some threads wait, a few of them only for a moment, and others release. No token is
+// lost or invented, no thread sleeps while there is a token for it, and the count of
+// waiters ends at 0.
 func TestWaiting(t *testing.T) {
 	const threads, tokens, patience = 6, 3, 10 * time.Second
 	forLayouts(t, tokens, func(t *testing.T, s semaphore, _ []byte) {

@@ -13,7 +13,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
 
-// A semaphore is what both layouts have in common.
+// A semaphore has the methods of both layouts.
 type semaphore interface {
 	Value() uint32
 	Waiters() uint32
@@ -71,7 +71,7 @@ func TestNewBytes(t *testing.T) {
 	}
 }
 
-// The half of the word that waiters sleep on is the one that holds the value.
+// Waiters sleep on the half of the word that holds the value.
 func TestValueOffset(t *testing.T) {
 	for order, want := range map[binary.ByteOrder]int{binary.LittleEndian: 0, binary.BigEndian: 4} {
 		got := sem.ValueOffset64(order)
@@ -82,7 +82,7 @@ func TestValueOffset(t *testing.T) {
 }
 
 // The states that glibc's waiters and posters were seen to produce. In
-// sem.Sem32 the lowest bit of the value says that somebody may sleep.
+// sem.Sem32 the lowest bit of the value is set if a thread may sleep.
 func TestStates(t *testing.T) {
 	take := func(s semaphore) { s.Take() }
 	post := func(s semaphore) { s.Post(1, 1) }
@@ -171,7 +171,7 @@ func TestPostKeepsBound(t *testing.T) {
 	})
 }
 
-// Posters have to wake somebody exactly if somebody may sleep.
+// Posters have to wake a thread exactly if a thread may sleep.
 func TestPostReportsWaiters(t *testing.T) {
 	forLayouts(t, 0, func(t *testing.T, s semaphore, _ []byte) {
 		if _, waiters := s.Post(1, 9); waiters != 0 {
@@ -208,8 +208,8 @@ func TestPostMany(t *testing.T) {
 	})
 }
 
-// A wake that was meant for a waiter who gives up is passed on, if others wait
-// and there is something for them.
+// A wake that was meant for a waiter that gives up is passed on, if others wait and
+// there is a token for them.
 func TestUncountPassesOn(t *testing.T) {
 	for _, tc := range []struct{ tokens, waiters, want int }{
 		{0, 1, 0}, {0, 2, 0}, {1, 1, 0}, {1, 2, 1}, {2, 3, 1},
