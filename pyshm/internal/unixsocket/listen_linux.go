@@ -122,8 +122,7 @@ func restrict(path string) (id, error) {
 const bindPause = 20 * time.Millisecond
 
 // isDead reports whether a path leads to a socket at which no process listens. The
-// caller has locked the path, so the socket does not belong to a server of this package
-// that is just starting.
+// caller has locked the path. So no server of this package is between bind and listen.
 func isDead(path string) bool {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {

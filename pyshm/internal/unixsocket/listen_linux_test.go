@@ -141,8 +141,8 @@ func TestFullServerIsNotDead(t *testing.T) {
 	}
 }
 
-// A listener that is closed leaves the socket of its successor alone, whatever the
-// number of that socket: ext4 uses a number again at once.
+// A closed listener leaves the socket of its successor alone, even if both have the same
+// number: ext4 uses a number again at once.
 func TestCloseLeavesTheSuccessor(t *testing.T) {
 	path := pathFor(t)
 	first := listenAt(t, path)
