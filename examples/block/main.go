@@ -1,4 +1,4 @@
-// Python creates a block of raw memory; Go looks at it as float64s in place.
+// Python creates a block of raw memory. Go reads and writes it in place, as float64s.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Go makes a lock; Go and a Python worker add to one item of a list under it.
+// Go makes a lock. Go and a Python worker add to one item of a list while they hold it.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	// A signal would end the program without running its defers, and leave the names.
+	// Otherwise a signal would end the program without its defers, and the names would stay.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil {
@@ -40,7 +40,7 @@ func run(ctx context.Context) error {
 
 	worker := exec.CommandContext(ctx, "python3", "examples/go-lock/worker.py", list.Name(), lock.Name())
 	worker.Stderr = os.Stderr
-	if err := pyshm.WorkerEnv(worker); err != nil { // for pyshm_attach
+	if err := pyshm.WorkerEnv(worker); err != nil { // so that Python finds pyshm_attach
 		return err
 	}
 	if err := worker.Start(); err != nil {

@@ -1,5 +1,5 @@
-// Go runs a manager: what an unmodified Python worker makes through it outlives
-// that worker.
+// Go runs a manager. An unmodified Python worker makes a list through it, and the list
+// outlives the worker.
 package main
 
 import (
@@ -26,7 +26,7 @@ func run(ctx context.Context, authkey []byte) error {
 	if err != nil {
 		return err
 	}
-	defer m.Shutdown(ctx) // removes whatever there is then
+	defer m.Shutdown(ctx) // removes every segment that the manager still has
 
 	worker := exec.Command("python3", "examples/go-manager/worker.py", m.PythonAddress())
 	worker.Stdin = bytes.NewReader(authkey)

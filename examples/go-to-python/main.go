@@ -1,4 +1,4 @@
-// Go creates a list; an unmodified Python worker reads and changes it.
+// Go creates a list. An unmodified Python worker reads and changes it.
 package main
 
 import (

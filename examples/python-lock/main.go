@@ -1,4 +1,4 @@
-// Python makes a lock; Python and Go add to one item of a list under it.
+// Python makes a lock. Python and Go add to one item of a list while they hold it.
 package main
 
 import (

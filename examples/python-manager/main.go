@@ -1,5 +1,5 @@
-// Go is a client of Python's own manager, which removes in the end what Go has
-// made.
+// Go is a client of Python's own manager. In the end the manager removes the segment that
+// Go has made.
 package main
 
 import (

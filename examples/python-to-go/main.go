@@ -1,4 +1,4 @@
-// Python creates a list; Go attaches to it by name, reads and changes it.
+// Python creates a list. Go attaches to it by name, reads and changes it.
 package main
 
 import (
