@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// One byte beyond either end of a buffer faults, read or written: what the fuzz
-// targets rely on.
+// A read or write one byte beyond either end of a buffer faults. The fuzz targets rely
+// on that.
 func TestFence(t *testing.T) {
 	f := newFence(t, 1000)
 	buf := []byte("a buffer of some bytes")

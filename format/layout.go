@@ -3,7 +3,7 @@ package format
 import "strconv"
 
 // A Layout is one of the two byte layouts that CPython has used. They share no
-// magic number; the word at offset 8 tells them apart.
+// magic number. The word at offset 8 distinguishes them.
 type Layout uint8
 
 const (

@@ -119,7 +119,7 @@ func (s Sem32) Uncount() (wake int) {
 }
 
 // TakeCounted takes a token if there is one, and ends the count of the caller with it.
-// The caller then has to wake that many others.
+// wake is the number of other waiters that the caller then has to wake.
 func (s Sem32) TakeCounted() (taken bool, wake int) {
 	if !s.Take() {
 		return false, 0

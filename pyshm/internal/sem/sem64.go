@@ -116,7 +116,7 @@ func (s Sem64) Uncount() (wake int) {
 }
 
 // TakeCounted takes a token if there is one, and ends the count of the caller with it.
-// The caller then has to wake that many others.
+// wake is the number of other waiters that the caller then has to wake.
 func (s Sem64) TakeCounted() (taken bool, wake int) {
 	_, taken = s.update(func(data uint64) (uint64, bool) {
 		return uncounted(data) - 1, uint32(data) != 0
