@@ -3,8 +3,8 @@
 //
 // # Interpreters
 //
-// [Find] returns the interpreters of this machine, and [ForEach] runs a subtest
-// on each of them. $PYSHM_PYTHONS adds interpreters, or says which are the only ones:
+// [Find] returns the interpreters of this machine, to which $PYSHM_PYTHONS adds
+// others or says which are the only ones. [ForEach] runs a subtest on each of them:
 //
 //	func TestSharing(t *testing.T) {
 //		compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
