@@ -6,13 +6,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"unicode"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/alloctest"
 )
 
 // Fuzzing puts arbitrary bytes between inaccessible pages and calls everything
@@ -302,21 +302,12 @@ func FuzzParseRepr(f *testing.F) {
 	})
 }
 
-// checkAllocation fails if call allocates more than limit and 4 KiB. The runtime also
-// counts the allocations of other goroutines, so the smallest of a few calls counts.
+// checkAllocation fails if call allocates more than limit and 4 KiB.
 func checkAllocation(t *testing.T, name string, limit int, call func()) {
 	limit += 4 << 10
-	var least uint64 = math.MaxUint64
-	for range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		call()
-		runtime.ReadMemStats(&after)
-		if least = min(least, after.TotalAlloc-before.TotalAlloc); least <= uint64(limit) {
-			return
-		}
+	if least := alloctest.Least(uint64(limit), call); least > uint64(limit) {
+		t.Errorf("%s allocates %d bytes, more than %d", name, least, limit)
 	}
-	t.Errorf("%s allocates %d bytes, more than %d", name, least, limit)
 }
 
 // addLists adds lists of both layouts, whole and damaged, and lists that real Pythons

@@ -11,7 +11,6 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/alloctest"
 	"github.com/pyshm-go/pyshm/internal/soak"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
@@ -521,7 +521,8 @@ func TestGiants(t *testing.T) {
 		name := testkit.Name(t)
 		makeGiant(t, name, g)
 		paid := stat(t, name).Blocks
-		taken := allocated(func() {
+		const limit = 64 << 10
+		taken := alloctest.Least(limit, func() {
 			l, err := pyshm.AttachList(name)
 			if !errors.Is(err, g.want) {
 				t.Errorf("%s: AttachList: %v, want %v", g.name, err, g.want)
@@ -535,7 +536,7 @@ func TestGiants(t *testing.T) {
 		})
 		shared := 512 * (stat(t, name).Blocks - paid)
 		t.Logf("%s: %d bytes allocated, %d bytes of shared memory taken", g.name, taken, shared)
-		if taken > 64<<10 || shared > 16*int64(os.Getpagesize()) {
+		if taken > limit || shared > 16*int64(os.Getpagesize()) {
 			t.Errorf("%s: too much", g.name)
 		}
 		os.Remove(pathOf(name))
@@ -577,17 +578,4 @@ func makeGiant(t *testing.T, name string, g giant) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// allocated returns how many bytes f allocates, less what a second call does not.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	least := uint64(math.MaxUint64)
-	for range 2 {
-		runtime.ReadMemStats(&before)
-		f()
-		runtime.ReadMemStats(&after)
-		least = min(least, after.TotalAlloc-before.TotalAlloc)
-	}
-	return least
 }

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	. "github.com/pyshm-go/pyshm/format/pickle"
+	"github.com/pyshm-go/pyshm/internal/alloctest"
 )
 
 // addSeeds adds a pickle of everything, in several protocols.
@@ -104,19 +104,11 @@ func hasNaN(v any) bool {
 func FuzzMemory(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		allocated := allocatedBy(func() { _, _ = Unmarshal(b, nil) })
-		if limit := uint64(memoryPerByte*len(b) + memoryAlways); allocated > limit {
+		limit := uint64(memoryPerByte*len(b) + memoryAlways)
+		if allocated := alloctest.Least(limit, func() { _, _ = Unmarshal(b, nil) }); allocated > limit {
 			t.Fatalf("%d bytes of pickle took %d of memory", len(b), allocated)
 		}
 	})
-}
-
-func allocatedBy(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
 }
 
 // FuzzMarshal makes values from the bytes, and writes and reads them.

@@ -6,10 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pyshm-go/pyshm/internal/alloctest"
 )
 
 // The payloads that real clients and servers exchanged.
@@ -176,18 +177,11 @@ func TestExpensivePickle(t *testing.T) {
 	payload := "(" + strings.Repeat("N", n) + "l\x94" + strings.Repeat("0h\x00Na", 200) + "."
 	var value any
 	var err error
-	allocated := allocatedBy(func() { value, err = decode([]byte(payload), replyOpcodes) })
-	if err != nil || len(value.([]any)) != n+200 || allocated > 4<<20 {
+	const limit = 4 << 20
+	allocated := alloctest.Least(limit, func() { value, err = decode([]byte(payload), replyOpcodes) })
+	if err != nil || len(value.([]any)) != n+200 || allocated > limit {
 		t.Errorf("%v, after allocating %d bytes", err, allocated)
 	}
-}
-
-func allocatedBy(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
 }
 
 // FuzzRequest reads hostile pickles, as a server and as a client: no panic, no
