@@ -1,6 +1,8 @@
 package manager
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,11 +13,66 @@ import (
 // A lease that another process has does not hold up the keeper, and when it has
 // ended the segment is seen to be in use.
 func TestLeasedSegmentIsMappedLater(t *testing.T) {
+	k, _ := startKeeperScanning(t, 10*time.Millisecond)
+	name, f := leased(t)
+	track(t, k, name)
+	mapped := func() bool {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return k.holds[name].page != nil
+	}
+	if mapped() {
+		t.Error("opened in spite of the lease")
+	}
+	f.Close()
+	testkit.Eventually(t, "the segment is mapped", mapped)
+}
+
+// Of two that hold a segment without a claim, because it was leased, the one that is
+// the later to claim it afterwards lets go.
+func TestLeasedSegmentIsClaimedByAnother(t *testing.T) {
+	a, logA := startKeeperScanning(t, never)
+	b, logB := startKeeperScanning(t, never)
+	name, f := leased(t)
+	track(t, a, name)
+	track(t, b, name)
+	hidden := hiddenName(a, name)
+	a.mendAll()
+	a.mu.Lock() // so that the other is the first, whatever events a has yet to read
+	f.Close()
+	b.mendAll()
+	a.mu.Unlock()
+	a.mendAll()
+	if !missing(hidden) || missing(name) || missing(hiddenName(b, name)) {
+		t.Errorf("the later one is left with %q: %t, the segment is gone: %t", hidden, !missing(hidden), missing(name))
+	}
+	if !strings.Contains(logA.String(), "segment given up: another manager owns it") || strings.Contains(logA.String()+logB.String(), "level=ERROR") {
+		t.Errorf("logs:\n%s\n%s", logA, logB)
+	}
+	// It removes nothing of the other's, and holds the segment when that has let go.
+	if err := a.release(name); !errors.Is(err, ErrOwned) || missing(name) {
+		t.Errorf("release by the later one: %v, the segment is gone: %t", err, missing(name))
+	}
+	if err := a.track(name, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.untrack(name); err != nil {
+		t.Fatal(err)
+	}
+	a.mendAll()
+	if err := a.release(name); err != nil || !missing(name) {
+		t.Errorf("release by the last one: %v, the segment is gone: %t", err, missing(name))
+	}
+}
+
+// leased makes a segment that another process has a lease on, as it seems, until the
+// file is closed.
+func leased(t *testing.T) (name string, f *shmfile.File) {
+	t.Helper()
 	if works, err := shmfile.HasLeases(); !works || err != nil {
 		t.Skip("the kernel grants no leases: ", err)
 	}
-	k, _ := startKeeperScanning(t, 10*time.Millisecond)
-	name := testkit.Name(t)
+	name = testkit.Name(t)
 	f, err := shmfile.New(0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -29,15 +86,5 @@ func TestLeasedSegmentIsMappedLater(t *testing.T) {
 	if err := f.Lease(); err != nil {
 		t.Fatal(err)
 	}
-	track(t, k, name)
-	mapped := func() bool {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		return k.holds[name].page != nil
-	}
-	if mapped() {
-		t.Error("opened in spite of the lease")
-	}
-	f.Close()
-	testkit.Eventually(t, "the segment is mapped", mapped)
+	return name, f
 }
