@@ -14,11 +14,6 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-func createEvent(t testing.TB) *pyshm.Event {
-	t.Helper()
-	return keep[*pyshm.Event](t)(pyshm.CreateEvent(testkit.Name(t)))
-}
-
 func wantSet(t *testing.T, e *pyshm.Event, want bool) {
 	t.Helper()
 	if set, err := e.IsSet(t.Context()); set != want || err != nil {

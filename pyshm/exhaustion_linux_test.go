@@ -183,32 +183,6 @@ func createAny(t *testing.T, r *rand.Rand) (*pyshm.SharedMemory, error) {
 	return l.SharedMemory(), nil
 }
 
-// startPython starts the preferred Python.
-func startPython(t *testing.T) *compat.Peer {
-	t.Helper()
-	py, err := compat.First(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := py.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	// Its resource tracker is not to unlink what is not its own.
-	if err := p.Exec("resource_tracker.register = lambda *args: None"); err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-// layoutOf returns the option for a list that Python reads.
-func layoutOf(p *compat.Peer) pyshm.ListOption { return pyshm.Layout(p.Interpreter().Layout()) }
-
 func overwriteInPython(t *testing.T, p *compat.Peer, m *pyshm.SharedMemory) {
 	t.Helper()
 	b, err := p.AttachBlock(m.Name())
@@ -312,22 +286,6 @@ func pidsOfAll() error {
 		}
 	}
 	return nil
-}
-
-// closed closes what was opened.
-func closed[H methods](h H, err error) error {
-	if err != nil {
-		return err
-	}
-	return h.Close()
-}
-
-// gone closes and unlinks what was created.
-func gone[H methods](h H, err error) error {
-	if err != nil {
-		return err
-	}
-	return errors.Join(h.Close(), h.Unlink())
 }
 
 // takeDescriptors takes all descriptors there are, of which it leaves few.

@@ -17,25 +17,6 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// everyKind is a list with an item of every kind.
-var everyKind = []any{int64(-2), 1.5, true, nil, "hé", []byte("\x00ab")}
-
-// createList makes a list that is closed and unlinked when the test ends.
-func createList(t testing.TB, values []any, opts ...pyshm.ListOption) *pyshm.ShareableList {
-	t.Helper()
-	l, err := pyshm.CreateList(testkit.Name(t), values, opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		l.Close()
-		if err := l.Unlink(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.Error(err)
-		}
-	})
-	return l
-}
-
 // The guarded list is to be used like the bare one.
 func TestListHasFormatsMethods(t *testing.T) {
 	guarded := reflect.TypeFor[*pyshm.ShareableList]()

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -72,6 +73,7 @@ func putWord(b []byte, off, v int) { binary.NativeEndian.PutUint64(b[off:], uint
 // ShareableList that has its name, on the same bytes. What one of them refuses, the
 // other does, with the same error, and they leave the same bytes.
 func TestHostileListsAreAlike(t *testing.T) {
+	testkit.NeedLinux(t)
 	for _, hostile := range hostileLists {
 		t.Run(hostile.name, func(t *testing.T) {
 			clean, err := format.Encode(everyKind, &format.Options{Layout: hostile.layout})

@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"testing"
 	"unsafe"
+
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 func testFile(t *testing.T, size int64) *os.File {
@@ -45,6 +47,7 @@ func faultAt(f func()) (addr uintptr) {
 }
 
 func TestMapIsShared(t *testing.T) {
+	testkit.NeedLinux(t)
 	f := testFile(t, 5000)
 	m, err := Map(int(f.Fd()), 5000, false)
 	if err != nil {
@@ -62,6 +65,7 @@ func TestMapIsShared(t *testing.T) {
 }
 
 func TestReadOnly(t *testing.T) {
+	testkit.NeedLinux(t)
 	m, err := Map(int(testFile(t, 100).Fd()), 100, true)
 	if err != nil {
 		t.Fatal(err)
@@ -73,6 +77,7 @@ func TestReadOnly(t *testing.T) {
 }
 
 func TestContains(t *testing.T) {
+	testkit.NeedLinux(t)
 	m := testMap(t, 5000)
 	defer m.Release()
 	start := uintptr(m.addr)
@@ -87,6 +92,7 @@ func TestContains(t *testing.T) {
 }
 
 func TestRevokeKeepsAddresses(t *testing.T) {
+	testkit.NeedLinux(t)
 	m := testMap(t, 3*os.Getpagesize())
 	b := m.Bytes()
 	if err := m.Revoke(); err != nil {
@@ -109,6 +115,7 @@ func TestRevokeKeepsAddresses(t *testing.T) {
 }
 
 func TestPinnedIsNeverReleased(t *testing.T) {
+	testkit.NeedLinux(t)
 	m := testMap(t, 100)
 	m.Pin()
 	if err := m.Release(); err != nil {

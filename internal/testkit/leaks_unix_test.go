@@ -1,3 +1,5 @@
+//go:build unix
+
 package testkit
 
 import (
@@ -22,6 +24,7 @@ func TestRunKeepsStatus(t *testing.T) {
 }
 
 func TestFindsEveryKind(t *testing.T) {
+	NeedLinux(t)
 	before := takeCensus()
 
 	file, err := os.Create("/dev/shm/sem." + Prefix + "x")

@@ -1,3 +1,5 @@
+//go:build unix
+
 package pyshm_test
 
 import (
@@ -18,62 +20,6 @@ import (
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
-
-// create makes a segment that is closed and unlinked when the test ends.
-func create(t testing.TB, size int, opts ...pyshm.CreateOption) *pyshm.SharedMemory {
-	t.Helper()
-	m, err := pyshm.Create(testkit.Name(t), size, opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := m.Unlink(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.Error(err)
-		}
-	})
-	return m
-}
-
-// attach attaches to a segment until the test ends.
-func attach(t testing.TB, name string, opts ...pyshm.AttachOption) *pyshm.SharedMemory {
-	t.Helper()
-	m, err := pyshm.Attach(name, opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { m.Close() })
-	return m
-}
-
-func pathOf(name string) string { return "/dev/shm/" + name }
-
-func write(t testing.TB, m *pyshm.SharedMemory, text string, off int64) {
-	t.Helper()
-	if n, err := m.WriteAt([]byte(text), off); n != len(text) || err != nil {
-		t.Fatalf("WriteAt = %d, %v", n, err)
-	}
-}
-
-// want fails unless the segment holds the text.
-func want(t testing.TB, m *pyshm.SharedMemory, text string, off int64) {
-	t.Helper()
-	got := make([]byte, len(text))
-	if n, err := m.ReadAt(got, off); n != len(text) || err != nil || string(got) != text {
-		t.Errorf("ReadAt = %d, %v, %q; want %q", n, err, got, text)
-	}
-}
-
-func stat(t testing.TB, name string) syscall.Stat_t {
-	t.Helper()
-	var st syscall.Stat_t
-	if err := syscall.Lstat(pathOf(name), &st); err != nil {
-		t.Fatal(err)
-	}
-	return st
-}
 
 func TestCreateAttach(t *testing.T) {
 	for _, size := range []int{1, 4095, 4096, 4097, 20 << 20} {
@@ -99,6 +45,7 @@ func TestCreateAttach(t *testing.T) {
 }
 
 func TestCreateChoosesName(t *testing.T) {
+	testkit.NeedLinux(t)
 	for _, opts := range [][]pyshm.CreateOption{nil, {pyshm.Replace()}} {
 		m, err := pyshm.Create("", 1, opts...)
 		if err != nil {
@@ -149,6 +96,7 @@ func TestCreateRefuses(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
+	testkit.NeedLinux(t)
 	long := prefix + strings.Repeat("x", 254-len(prefix))
 	for _, tc := range []struct {
 		name           string
@@ -204,6 +152,7 @@ func TestNames(t *testing.T) {
 
 // Names that Go does not make can still be attached to.
 func TestAttachForeignNames(t *testing.T) {
+	testkit.NeedLinux(t)
 	for _, name := range []string{prefix + "a:b", prefix + "é", prefix + "a\nb"} {
 		if err := os.WriteFile(pathOf(name), []byte("python"), 0o600); err != nil {
 			t.Fatal(err)
@@ -483,26 +432,5 @@ func TestZeroAndNil(t *testing.T) {
 		if err := m.Unlink(); !errors.Is(err, fs.ErrClosed) {
 			t.Errorf("%s: Unlink: %v", what, err)
 		}
-	}
-}
-
-// wantClosed fails unless the methods that need the memory answer fs.ErrClosed.
-func wantClosed(t *testing.T, m *pyshm.SharedMemory) {
-	t.Helper()
-	_, read := m.ReadAt(make([]byte, 1), 0)
-	_, readPast := m.ReadAt(make([]byte, 1), -1)
-	_, written := m.WriteAt(make([]byte, 1), 0)
-	_, view := pyshm.View[int64](m, 0, 1)
-	_, alias := m.Alias()
-	guard := m.Guard(func() error { panic("called") })
-	for op, err := range map[string]error{
-		"read": read, "read past": readPast, "write": written, "view": view, "alias": alias, "guard": guard,
-	} {
-		if !errors.Is(err, fs.ErrClosed) {
-			t.Errorf("%s: %v", op, err)
-		}
-	}
-	if m.Bytes() != nil {
-		t.Error("Bytes is not nil")
 	}
 }

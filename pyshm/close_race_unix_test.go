@@ -1,3 +1,5 @@
+//go:build unix
+
 package pyshm_test
 
 import (
@@ -129,16 +131,9 @@ func newContested[T any](u *user, create func(u *user) (*T, error),
 	return c
 }
 
-// methods are those that lists and blocks have in common.
-type methods interface {
-	Name() string
-	Close() error
-	Unlink() error
-}
-
 func (c *contested[T]) step(u *user) {
 	h := c.handle.Load()
-	m := any(h).(methods)
+	m := any(h).(shared)
 	switch n := u.r.IntN(100); {
 	case n < 95:
 		c.use(u, h)
@@ -156,7 +151,7 @@ func (c *contested[T]) step(u *user) {
 		}
 		other, err := c.create(u)
 		if !c.replace(u, h, other, err) {
-			any(other).(methods).Unlink()
+			any(other).(shared).Unlink()
 		}
 	}
 }
@@ -171,15 +166,15 @@ func (c *contested[T]) replace(u *user, h, other *T, err error) bool {
 		return true
 	}
 	if c.handle.CompareAndSwap(h, other) {
-		u.count("Close", any(h).(methods).Close()) // which others still use
+		u.count("Close", any(h).(shared).Close()) // which others still use
 		return true
 	}
-	any(other).(methods).Close()
+	any(other).(shared).Close()
 	return false
 }
 
 func (c *contested[T]) finish() {
-	m := any(c.handle.Load()).(methods)
+	m := any(c.handle.Load()).(shared)
 	m.Close()
 	m.Unlink()
 }

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm/internal/mappers"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
@@ -13,6 +14,7 @@ import (
 // A census can be complete, and miss what uses a segment: a process that has it
 // open, or one in a sandbox with a memory of its own. The kernel misses none.
 func TestKernelOverrulesCensus(t *testing.T) {
+	testkit.NeedLinux(t)
 	if works, err := shmfile.HasLeases(); !works || err != nil {
 		t.Skip("the kernel grants no leases: ", err)
 	}

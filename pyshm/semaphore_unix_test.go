@@ -1,3 +1,5 @@
+//go:build unix
+
 package pyshm_test
 
 import (
@@ -19,135 +21,6 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
-
-// A shared is what Lock, Semaphore, Condition and Event have in common.
-type shared interface {
-	Name() string
-	Close() error
-	Unlink() error
-}
-
-// keep fails the test if err is not nil, and closes and unlinks h in the end.
-func keep[H shared](t testing.TB) func(h H, err error) H {
-	t.Helper()
-	return func(h H, err error) H {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := h.Close(); err != nil {
-				t.Error(err)
-			}
-			if err := h.Unlink(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				t.Error(err)
-			}
-		})
-		return h
-	}
-}
-
-func createLock(t testing.TB, opts ...pyshm.LockOption) *pyshm.Lock {
-	t.Helper()
-	return keep[*pyshm.Lock](t)(pyshm.CreateLock(testkit.Name(t), opts...))
-}
-
-func createSemaphore(t testing.TB, value int, opts ...pyshm.LockOption) *pyshm.Semaphore {
-	t.Helper()
-	return keep[*pyshm.Semaphore](t)(pyshm.CreateSemaphore(testkit.Name(t), value, opts...))
-}
-
-// emptyBoundedSemaphore creates a bounded semaphore and takes all of its tokens.
-func emptyBoundedSemaphore(t testing.TB, bound int) *pyshm.Semaphore {
-	t.Helper()
-	s := keep[*pyshm.Semaphore](t)(pyshm.CreateBoundedSemaphore(testkit.Name(t), bound))
-	for range bound {
-		noError(t, s.Acquire(t.Context()))
-	}
-	return s
-}
-
-// attachLock attaches to a lock until the test ends.
-func attachLock(t testing.TB, name string) *pyshm.Lock {
-	t.Helper()
-	l, err := pyshm.AttachLock(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
-}
-
-func noError(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// wantState fails unless the semaphore gets into this state within seconds.
-func wantState(t testing.TB, s interface {
-	Value() (int, error)
-	Waiters() (int, error)
-}, value, waiters int) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Microsecond) {
-		v, err := s.Value()
-		noError(t, err)
-		w, err := s.Waiters()
-		noError(t, err)
-		if v == value && w == waiters {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("value %d, %d waiters; want %d, %d", v, w, value, waiters)
-		}
-	}
-}
-
-// A stranger uses a semaphore as another process does, through a mapping of its
-// own and with the steps of glibc.
-type stranger struct{ sem.Semaphore }
-
-func attachStranger(t testing.TB, name string) stranger {
-	t.Helper()
-	m, err := pyshm.Attach("sem." + name)
-	noError(t, err)
-	t.Cleanup(func() { m.Close() })
-	s, err := sem.At(m.Bytes())
-	noError(t, err)
-	return stranger{s}
-}
-
-func (s stranger) acquire(timeout time.Duration) bool {
-	if s.Take() {
-		return true
-	}
-	s.Count()
-	for end := time.Now().Add(timeout); time.Now().Before(end); {
-		taken, wake := s.TakeCounted()
-		if taken {
-			s.wake(wake)
-			return true
-		}
-		s.Sleep(time.Until(end))
-	}
-	s.wake(s.Uncount())
-	return false
-}
-
-// wake leaves out what to the kernel would be one.
-func (s stranger) wake(n int) {
-	if n > 0 {
-		s.Wake(n)
-	}
-}
-
-func (s stranger) release() {
-	if _, waiters := s.Post(1, sem.MaxValue); waiters > 0 {
-		s.Wake(1)
-	}
-}
 
 func TestCreateLock(t *testing.T) {
 	l := createLock(t)
@@ -174,6 +47,7 @@ func TestCreateLock(t *testing.T) {
 }
 
 func TestLockNames(t *testing.T) {
+	testkit.NeedLinux(t)
 	long := prefix + strings.Repeat("x", 251-len(prefix))
 	noError(t, keep[*pyshm.Lock](t)(pyshm.CreateLock(long)).Unlink())
 	for name, reason := range map[string]error{

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 func benchSegment(b *testing.B, size int) *SharedMemory {
 	b.Helper()
-	m, err := Create("pyshm_tcore_"+rand.Text()[:12], size)
+	m, err := Create(testkit.Name(b), size)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 // holding stands for the worker of examples/go-lock. It takes the lock and keeps it.
@@ -25,6 +26,7 @@ time.sleep(600)
 // A signal that the README's example catches leaves no name, though Python holds
 // the lock.
 func TestSignalsLeaveNothing(t *testing.T) {
+	testkit.NeedLinux(t)
 	dir := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", dir, "./examples/go-lock")
 	build.Dir = ".."

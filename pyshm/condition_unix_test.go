@@ -1,3 +1,5 @@
+//go:build unix
+
 package pyshm_test
 
 import (
@@ -21,11 +23,6 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
-
-func createCondition(t testing.TB) *pyshm.Condition {
-	t.Helper()
-	return keep[*pyshm.Condition](t)(pyshm.CreateCondition(testkit.Name(t)))
-}
 
 // counters are the semaphores of a condition or an event, as others see them.
 type counters map[string]*pyshm.Semaphore

@@ -59,6 +59,7 @@ func TestSegments(t *testing.T) {
 }
 
 func TestSegmentsInOrder(t *testing.T) {
+	testkit.NeedLinux(t)
 	if !testkit.InPrivateShm(t, 1<<20) {
 		return
 	}
@@ -138,6 +139,7 @@ func TestInspect(t *testing.T) {
 
 // What musl makes for a Lock of Python, here while it is held and waited for.
 func TestInspectMusl(t *testing.T) {
+	testkit.NeedLinux(t)
 	name := fmt.Sprintf("mp-%08x", rand.Uint32())
 	content := append([]byte("\x00\x00\x00\x80\x01\x00\x00\x00\x00\x00\x00\x00"), make([]byte, 20)...)
 	if err := os.WriteFile(pathOf(name), content, 0o600); err != nil {
@@ -371,6 +373,7 @@ func TestUnlinkUnused(t *testing.T) {
 }
 
 func TestUnlisted(t *testing.T) {
+	testkit.NeedLinux(t)
 	var s pyshm.Segment
 	if _, err := s.Pids(); !errors.Is(err, fs.ErrInvalid) {
 		t.Errorf("Pids = %v", err)
