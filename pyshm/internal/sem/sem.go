@@ -33,7 +33,7 @@ const MaxValue = math.MaxInt32
 // process could wake the waiters.
 const shared = 128
 
-// ErrNotSemaphore: the memory does not hold a semaphore as made by this machine's glibc.
+// ErrNotSemaphore is the error for memory without a semaphore of this machine's glibc.
 var ErrNotSemaphore = errors.New("not a semaphore of this machine's glibc")
 
 // check fails if mem cannot be a semaphore: if it has another size, or another value in
