@@ -288,12 +288,6 @@ func TestNothingLeftWhenTrackingFails(t *testing.T) {
 	}
 }
 
-// saysItFailed tells whether an error is about an operation, and about no segment.
-func saysItFailed(err error, op, address string) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Op == op && e.Name == "" && e.Address == address
-}
-
 // The manager tracks the segment, but the client never learns: no name may be
 // left all the same, although a manager restores what it tracks.
 func TestNothingLeftWhenTheReplyIsLost(t *testing.T) {

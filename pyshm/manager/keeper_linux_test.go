@@ -19,59 +19,6 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
-// startKeeper starts a keeper that is closed when the test ends.
-func startKeeper(t testing.TB) (*keeper, *testkit.Log) {
-	return startKeeperScanning(t, rescanInterval)
-}
-
-func startKeeperScanning(t testing.TB, interval time.Duration) (*keeper, *testkit.Log) {
-	t.Helper()
-	checkNames(t)
-	log := &testkit.Log{}
-	k, err := newKeeper(log.Logger(), 100, interval)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := k.close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return k, log
-}
-
-// tracked makes a segment that a keeper tracks.
-func tracked(t testing.TB, k *keeper) (string, *object) {
-	t.Helper()
-	name := testkit.Name(t)
-	o := segment(t, name)
-	track(t, k, name)
-	return name, o
-}
-
-func track(t testing.TB, k *keeper, name string) {
-	t.Helper()
-	if err := k.track(name, true); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func release(t testing.TB, k *keeper, name string) {
-	t.Helper()
-	if err := k.release(name); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func hiddenName(k *keeper, name string) string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.holds[name].hidden
-}
-
-// never lets a keeper go by events alone.
-const never = time.Hour
-
 func TestNameRestored(t *testing.T) {
 	k, log := startKeeperScanning(t, never)
 	name, o := tracked(t, k)

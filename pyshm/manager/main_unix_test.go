@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
@@ -46,6 +47,7 @@ var made = map[testing.TB][]*object{}
 // checkNames looks for names that are left after all cleanups that are
 // registered later.
 func checkNames(t testing.TB) {
+	testkit.NeedLinux(t)
 	if _, ok := made[t]; ok {
 		return
 	}
@@ -125,4 +127,63 @@ func wantReason(t testing.TB, what string, err, reason error) {
 func missing(name string) bool {
 	_, err := os.Lstat(path(name))
 	return errors.Is(err, fs.ErrNotExist)
+}
+
+// startKeeper starts a keeper that is closed when the test ends.
+func startKeeper(t testing.TB) (*keeper, *testkit.Log) {
+	return startKeeperScanning(t, rescanInterval)
+}
+
+func startKeeperScanning(t testing.TB, interval time.Duration) (*keeper, *testkit.Log) {
+	t.Helper()
+	checkNames(t)
+	log := &testkit.Log{}
+	k, err := newKeeper(log.Logger(), 100, interval)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := k.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return k, log
+}
+
+// tracked makes a segment that a keeper tracks.
+func tracked(t testing.TB, k *keeper) (string, *object) {
+	t.Helper()
+	name := testkit.Name(t)
+	o := segment(t, name)
+	track(t, k, name)
+	return name, o
+}
+
+func track(t testing.TB, k *keeper, name string) {
+	t.Helper()
+	if err := k.track(name, true); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func release(t testing.TB, k *keeper, name string) {
+	t.Helper()
+	if err := k.release(name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func hiddenName(k *keeper, name string) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.holds[name].hidden
+}
+
+// never lets a keeper go by events alone.
+const never = time.Hour
+
+// saysItFailed tells whether an error is about an operation, and about no segment.
+func saysItFailed(err error, op, address string) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Op == op && e.Name == "" && e.Address == address
 }

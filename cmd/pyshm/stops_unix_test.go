@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -27,6 +29,7 @@ func init() {
 
 // A Ctrl-Z stops a process, but not while it may have a lease.
 func TestStopsAreDeferred(t *testing.T) {
+	testkit.NeedLinux(t)
 	cmd := testkit.Command(t, "stop")
 	cmd.Stderr = os.Stderr
 	// A group whose parent is in the same session, as a shell's job is.

@@ -1,3 +1,5 @@
+//go:build unix
+
 package manager
 
 import (
@@ -221,6 +223,7 @@ func TestSocketOfSuccessor(t *testing.T) {
 }
 
 func TestServe(t *testing.T) {
+	testkit.NeedLinux(t)
 	m, err := New()
 	if err != nil {
 		t.Fatal(err)
@@ -278,6 +281,7 @@ func TestServe(t *testing.T) {
 }
 
 func TestServeReturnsTheListenersError(t *testing.T) {
+	testkit.NeedLinux(t)
 	m, err := New()
 	if err != nil {
 		t.Fatal(err)
