@@ -71,3 +71,74 @@ func TestAttachContextDoesNotWait(t *testing.T) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
+
+// awaiting attaches to one of each kind that may not be there yet.
+var awaiting = map[string]struct {
+	attach func(ctx context.Context, name string) (named, error)
+	create func(name string) (named, error)
+}{
+	"AttachContext": {
+		func(ctx context.Context, name string) (named, error) { return pyshm.AttachContext(ctx, name) }, creators["Create"],
+	},
+	"AttachListContext": {
+		func(ctx context.Context, name string) (named, error) { return pyshm.AttachListContext(ctx, name) },
+		creators["CreateList"],
+	},
+	"AttachLockContext": {
+		func(ctx context.Context, name string) (named, error) { return pyshm.AttachLockContext(ctx, name) },
+		creators["CreateLock"],
+	},
+	"AttachSemaphoreContext": {
+		func(ctx context.Context, name string) (named, error) { return pyshm.AttachSemaphoreContext(ctx, name) },
+		creators["CreateSemaphore"],
+	},
+	"AttachBoundedSemaphoreContext": {
+		func(ctx context.Context, name string) (named, error) {
+			return pyshm.AttachBoundedSemaphoreContext(ctx, name, 2)
+		},
+		creators["CreateBoundedSemaphore"],
+	},
+	"AttachConditionContext": {
+		func(ctx context.Context, name string) (named, error) { return pyshm.AttachConditionContext(ctx, name) },
+		creators["CreateCondition"],
+	},
+	"AttachEventContext": {
+		func(ctx context.Context, name string) (named, error) { return pyshm.AttachEventContext(ctx, name) },
+		creators["CreateEvent"],
+	},
+}
+
+func TestAwaiting(t *testing.T) {
+	for function, tc := range awaiting {
+		t.Run(function, func(t *testing.T) {
+			name := testkit.Name(t)
+			created := make(chan named, 1)
+			go func() {
+				time.Sleep(10 * time.Millisecond)
+				h, err := tc.create(name)
+				if err != nil {
+					t.Error(err)
+				}
+				created <- h
+			}()
+			h, err := tc.attach(within(t, 10*time.Second), name)
+			other := <-created
+			if err != nil || other == nil {
+				t.Fatal(err)
+			}
+			if current, err := h.Current(); !current || err != nil {
+				t.Errorf("another than was created: %v, %v", current, err)
+			}
+			noError(t, errors.Join(h.Close(), other.Close(), other.Unlink()))
+
+			var e *pyshm.Error
+			_, err = tc.attach(within(t, 20*time.Millisecond), name)
+			if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &e) {
+				t.Errorf("none appears: %v", err)
+			}
+			if _, err := tc.attach(context.Background(), "a/b"); !errors.Is(err, fs.ErrInvalid) {
+				t.Errorf("invalid name: %v", err)
+			}
+		})
+	}
+}

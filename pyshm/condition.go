@@ -10,7 +10,6 @@ import (
 	"sync"
 
 	"github.com/pyshm-go/pyshm/format"
-	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
 // A Condition is a handle to a condition variable that several processes share,
@@ -54,55 +53,46 @@ func conditionParts(name string) ConditionParts {
 
 // CreateCondition makes a condition whose lock nobody holds. Its semaphores are
 // NAME.lock, NAME.sleeping, NAME.woken and NAME.wait, of which the first
-// appears last; there is no name of the function's own choice. [CreateLock] says
-// more about names. There is no [Replace]: several names do not pass from one
+// appears last. NAME may be a pattern, as for [Create], but not empty. [CreateLock]
+// says more about names. There is no [Replace]: several names do not pass from one
 // condition to another in one step.
 //
 // A process that dies in the middle of it leaves some of the names, which
 // Unlink("sem.NAME.wait") and so on remove.
 func CreateCondition(name string, opts ...ModeOption) (*Condition, error) {
-	const op = "create condition"
-	n, err := checkNewName(semaphoreNames, name)
-	if err == nil {
-		err = n.checkGiven()
-	}
-	if err != nil {
-		return nil, wrap(op, name, err)
-	}
-	c := newCondition(n.name)
-	failed, err := createMembers(c.members(conditionParts(n.name)), newCreateOptions(opts))
-	return opened(c, wrap(op, failed, err))
+	c, err := createComposite[Condition](name, newCreateOptions(opts))
+	return c, wrap("create condition", name, err)
 }
 
 // AttachCondition attaches to a condition that [CreateCondition] has made.
 func AttachCondition(name string) (*Condition, error) {
-	const op = "attach condition"
-	file, err := shmfile.FileName(name)
-	if err != nil {
-		return nil, wrap(op, name, err)
-	}
-	c := newCondition(file)
-	failed, err := openMembers(c.members(conditionParts(file)))
-	return opened(c, wrap(op, failed, err))
+	c, err := attachComposite[Condition](name)
+	return c, wrap("attach condition", name, err)
+}
+
+// AttachConditionContext is [AttachCondition] for a condition that may not be there yet: it waits
+// until it exists, as [AttachContext] does.
+func AttachConditionContext(ctx context.Context, name string) (*Condition, error) {
+	return await(ctx, func() (*Condition, error) { return AttachCondition(name) })
 }
 
 // AttachConditionParts attaches to a condition by the names of its semaphores,
 // which are unrelated in one that Python has made.
 func AttachConditionParts(names ConditionParts) (*Condition, error) {
-	c := newCondition(names.Lock)
-	failed, err := openMembers(c.members(names))
-	return opened(c, wrap("attach condition", failed, err))
-}
-
-func newCondition(name string) *Condition {
 	c := new(Condition)
-	c.init(name)
-	return c
+	c.init(names.Lock)
+	err := openMembers(c.members(names))
+	return opened(c, wrap("attach condition", names.Lock, err))
 }
 
 func (c *Condition) init(name string) {
 	c.name = strings.TrimPrefix(name, "/")
 	c.closing, c.close = context.WithCancelCause(context.Background())
+}
+
+func (c *Condition) begin(name string) []member {
+	c.init(name)
+	return c.members(conditionParts(name))
 }
 
 func (c *Condition) members(names ConditionParts) []member {
@@ -368,6 +358,27 @@ func (c *Condition) reset() error {
 		}
 	}
 	return c.lock.Reset()
+}
+
+// With acquires the lock, calls f, and releases the lock. [Lock.With] says more. f may
+// call [Condition.Wait] and the methods that notify.
+func (c *Condition) With(ctx context.Context, f func() error) error { return with(ctx, c, f) }
+
+// Current reports whether all of the names still lead to the semaphores of this
+// condition. [SharedMemory.Current] says more.
+func (c *Condition) Current() (bool, error) { return c.current(c.semaphores()) }
+
+func (c *Condition) current(semaphores []*Semaphore) (bool, error) {
+	const op = "current"
+	if c.isClosed() {
+		return false, c.err(op, errClosed)
+	}
+	for _, s := range semaphores {
+		if current, err := s.Current(); !current || err != nil {
+			return false, c.err(op, err)
+		}
+	}
+	return true, nil
 }
 
 // Unlink removes the names of the semaphores, before or after Close: all that it

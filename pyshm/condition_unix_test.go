@@ -468,9 +468,11 @@ func TestCloseConditionDuringNotify(t *testing.T) {
 func TestConditionZeroValue(t *testing.T) {
 	c := new(pyshm.Condition)
 	_, try := c.TryAcquire()
+	_, current := c.Current()
 	for op, err := range map[string]error{
 		"acquire": c.Acquire(t.Context()), "try": try, "release": c.Release(), "wait": c.Wait(t.Context()),
 		"notify": c.Notify(t.Context(), 1), "notify all": c.NotifyAll(t.Context()), "reset": c.Reset(), "unlink": c.Unlink(),
+		"current": current, "with": c.With(t.Context(), func() error { panic("called") }),
 	} {
 		if !errors.Is(err, fs.ErrClosed) {
 			t.Errorf("%s: %v", op, err)

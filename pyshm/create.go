@@ -38,8 +38,8 @@ type content struct {
 }
 
 // create makes a segment and the handle to it.
-func create(kind nameKind, name string, c content, o createOptions) (*SharedMemory, error) {
-	n, err := checkNewName(kind, name)
+func create(kind nameKind, pattern string, c content, o createOptions) (*SharedMemory, error) {
+	n, err := parsePattern(kind, pattern)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,9 @@ func (n newName) create(c content, o createOptions) (*SharedMemory, error) {
 		err = c.open(m)
 	}
 	if err == nil {
-		m.name, err = n.give(func(file string) error { return f.Publish(file, o.replace && !n.random) })
+		m.name, err = n.give(func(name string) error {
+			return f.Publish(n.kind.prefix+name, o.replace && !n.random)
+		})
 	}
 	if err != nil {
 		m.discard()
@@ -95,12 +97,13 @@ func (n newName) create(c content, o createOptions) (*SharedMemory, error) {
 // A nameKind is the rule by which segments of one kind are named.
 type nameKind struct {
 	prefix string // of the file's name, in front of the segment's
-	random string // begins a name that is chosen here, as in Python
+	random string // begins a name that is chosen here, as in Python; "" if none is
 }
 
 var (
 	segmentNames   = nameKind{"", "psm_"}
-	semaphoreNames = nameKind{semaphorePrefix, "mp-"} // the prefix is glibc's
+	semaphoreNames = nameKind{semaphorePrefix, "mp-"}
+	memberNames    = nameKind{semaphorePrefix, ""} // of what consists of semaphores
 )
 
 // semaphorePrefix begins the file names of glibc's semaphores.
@@ -110,7 +113,8 @@ const semaphorePrefix = "sem."
 type newName struct {
 	kind   nameKind
 	name   string
-	random bool // one that no segment has, instead of name
+	random bool   // random digits follow name, such that no segment has the whole
+	suffix string // follows these
 }
 
 // longestSegmentName is how many bytes the name of a new segment may have. The
@@ -119,15 +123,28 @@ type newName struct {
 // of semaphores never come near: their file begins with sem.
 const longestSegmentName = 254
 
-// checkNewName checks a name that is about to be used: by the rules for all
-// names, and for what Python's resource tracker cannot digest. Up to CPython 3.14
-// the tracker encodes names in ASCII and reads them from lines of fields that
-// colons separate. This package's own hidden names, which may be swept away, are
-// refused too. An empty name is one to be chosen.
-func checkNewName(kind nameKind, name string) (newName, error) {
-	if name == "" {
-		return newName{kind: kind, random: true}, nil
+// parsePattern checks a name that is to be created, in which the last star stands
+// for random digits. An empty name is one to be chosen.
+func parsePattern(kind nameKind, pattern string) (newName, error) {
+	if pattern == "" && kind.random != "" {
+		return newName{kind: kind, name: kind.random, random: true}, nil
 	}
+	n, err := checkNewName(kind, pattern)
+	if err != nil {
+		return newName{}, err
+	}
+	if star := strings.LastIndexByte(n.name, '*'); star >= 0 {
+		n.name, n.random, n.suffix = n.name[:star], true, n.name[star+1:]
+	}
+	return n, n.checkLength()
+}
+
+// checkNewName checks a name that is to be created as it stands: by the rules for
+// all names, and for what Python's resource tracker cannot digest. Up to CPython
+// 3.14 the tracker encodes names in ASCII and reads them from lines of fields that
+// colons separate. This package's own hidden names, which may be swept away, are
+// refused too.
+func checkNewName(kind nameKind, name string) (newName, error) {
 	name, err := shmfile.FileName(name)
 	if err != nil {
 		return newName{}, err
@@ -135,12 +152,7 @@ func checkNewName(kind nameKind, name string) (newName, error) {
 	switch {
 	case strings.HasPrefix(name, shmfile.HiddenPrefix):
 		return newName{}, invalid("names that begin with %q are for what pyshm hides and removes", shmfile.HiddenPrefix)
-	case kind == segmentNames && len(name) > longestSegmentName:
-		return newName{}, &reason{
-			fmt.Sprintf("the name has %d bytes, and Python's resource tracker takes up to %d", len(name), longestSegmentName),
-			syscall.ENAMETOOLONG,
-		}
-	case kind == semaphoreNames && strings.HasPrefix(name, semaphorePrefix): // or it would be another than the one that is meant
+	case kind.prefix != "" && strings.HasPrefix(name, kind.prefix): // or it would be another than the one that is meant
 		return newName{}, errPrefix(name)
 	}
 	for i := range len(name) {
@@ -151,13 +163,22 @@ func checkNewName(kind nameKind, name string) (newName, error) {
 			return newName{}, invalid("the name is not ASCII, which Python's resource tracker requires")
 		}
 	}
-	return newName{kind: kind, name: name}, nil
+	n := newName{kind: kind, name: name}
+	return n, n.checkLength()
 }
 
-// checkGiven returns an error if the name is one to be chosen.
-func (n newName) checkGiven() error {
-	_, err := shmfile.FileName(n.name)
-	return err
+func (n newName) checkLength() error {
+	length := len(n.name) + len(n.suffix)
+	if n.random {
+		length += len(randomDigits())
+	}
+	if n.kind == segmentNames && length > longestSegmentName {
+		return &reason{
+			fmt.Sprintf("the name has %d bytes, and Python's resource tracker takes up to %d", length, longestSegmentName),
+			syscall.ENAMETOOLONG,
+		}
+	}
+	return nil
 }
 
 // checkFree finds out before the work what would come out after it: whether the
@@ -175,16 +196,15 @@ func (n newName) checkFree(replace bool) error {
 	return nil
 }
 
-// give calls link with the name of the file, or with random ones until one was
-// not in use, and returns the name.
-func (n newName) give(link func(file string) error) (name string, err error) {
+// give calls f with the name, or with random ones until one was not in use, and
+// returns the name.
+func (n newName) give(f func(name string) error) (name string, err error) {
+	if !n.random {
+		return n.name, f(n.name)
+	}
 	for {
-		name := n.name
-		if n.random {
-			name = n.kind.random + randomDigits()
-		}
-		err := link(n.kind.prefix + name)
-		if !n.random || !errors.Is(err, fs.ErrExist) {
+		name := n.name + randomDigits() + n.suffix
+		if err := f(name); !errors.Is(err, fs.ErrExist) {
 			return name, err
 		}
 	}

@@ -50,6 +50,10 @@
 // install it, or copy the file, which the command pyshm helper prints. Other
 // libraries, such as musl, have other semaphores, which are refused.
 //
+// [Lock.With] acquires a lock, calls a function and releases the lock. [OpenLock] is for processes of which any
+// may be the first: it creates the lock if there is none. The functions whose names
+// end in Context wait until another process has created what they attach to.
+//
 // Goroutines wait by the thousand in few threads, until their context is done or
 // the handle is closed. However many wait for one lock, one of them waits in the
 // kernel. The first 16 locks that a process waits for take a thread each, and
@@ -70,6 +74,14 @@
 // those of what is not complete yet. A new segment's name has up to 254 bytes,
 // which is what the tracker of CPython 3.15 takes, and a lock's up to 251.
 // Attaching has the limits of the system alone.
+//
+// In a name that is given to Create, CreateLock and so on, the last star stands for 8
+// random hexadecimal digits, as in [os.CreateTemp]: CreateLock("jobs-*") makes a lock
+// such as jobs-5f0c21e9, which Name returns. A name that is taken is not used: there
+// is nothing for [Replace] to replace. Without a star the name stays as it is.
+// Everywhere else a star is an ordinary character, as it is in Python: Attach("a*b")
+// finds what Python has made under that name, and so does Open("a*b", size), which
+// also creates it.
 //
 // # Errors
 //

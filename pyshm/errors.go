@@ -99,6 +99,10 @@ func wrap(op, name string, err error) error {
 	if errors.As(err, &done) {
 		return err
 	}
+	var of *memberError
+	if errors.As(err, &of) {
+		name, err = of.name, of.err
+	}
 	return &Error{Op: op, Name: strings.TrimPrefix(name, "/"), Err: remedied(op, err)}
 }
 
@@ -115,13 +119,13 @@ func remedied(op string, err error) error {
 	switch {
 	case errno == syscall.ENOSPC:
 		remedy = "unlink segments that nobody uses, or enlarge /dev/shm"
-	case errno == syscall.EEXIST && (op == "create condition" || op == "create event"):
+	case errno == syscall.EEXIST && (strings.HasSuffix(op, " condition") || strings.HasSuffix(op, " event")):
 		remedy = "attach to what it is a part of, or unlink that"
 	case errno == syscall.EEXIST && (op == "create" || op == "create list"):
 		remedy = "attach to it, unlink it, or use Replace; a Python that has the old segment removes the name when it ends, except under WorkerEnv"
 	case errno == syscall.EEXIST:
 		remedy = "attach to it, unlink it, or use Replace"
-	case errno == syscall.ENOENT && strings.HasPrefix(op, "create"):
+	case errno == syscall.ENOENT && (strings.HasPrefix(op, "create") || strings.HasPrefix(op, "open")):
 		remedy = "another process has removed its temporary name"
 	case errno == syscall.ENOENT:
 		remedy = "not created yet, or unlinked"

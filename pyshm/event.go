@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"github.com/pyshm-go/pyshm/format"
-	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
 // An Event is a handle to an event that several processes share, the
@@ -37,43 +36,34 @@ func eventParts(name string) EventParts {
 // CreateEvent makes an event that is not set. Its semaphores are those of
 // [CreateCondition], which says more about them, and NAME.flag.
 func CreateEvent(name string, opts ...ModeOption) (*Event, error) {
-	const op = "create event"
-	n, err := checkNewName(semaphoreNames, name)
-	if err == nil {
-		err = n.checkGiven()
-	}
-	if err != nil {
-		return nil, wrap(op, name, err)
-	}
-	e := newEvent(n.name)
-	failed, err := createMembers(e.members(eventParts(n.name)), newCreateOptions(opts))
-	return opened(e, wrap(op, failed, err))
+	e, err := createComposite[Event](name, newCreateOptions(opts))
+	return e, wrap("create event", name, err)
 }
 
 // AttachEvent attaches to an event that [CreateEvent] has made.
 func AttachEvent(name string) (*Event, error) {
-	const op = "attach event"
-	file, err := shmfile.FileName(name)
-	if err != nil {
-		return nil, wrap(op, name, err)
-	}
-	e := newEvent(file)
-	failed, err := openMembers(e.members(eventParts(file)))
-	return opened(e, wrap(op, failed, err))
+	e, err := attachComposite[Event](name)
+	return e, wrap("attach event", name, err)
+}
+
+// AttachEventContext is [AttachEvent] for an event that may not be there yet: it waits
+// until it exists, as [AttachContext] does.
+func AttachEventContext(ctx context.Context, name string) (*Event, error) {
+	return await(ctx, func() (*Event, error) { return AttachEvent(name) })
 }
 
 // AttachEventParts attaches to an event by the names of its semaphores, which
 // are unrelated in one that Python has made.
 func AttachEventParts(names EventParts) (*Event, error) {
-	e := newEvent(names.Lock)
-	failed, err := openMembers(e.members(names))
-	return opened(e, wrap("attach event", failed, err))
+	e := new(Event)
+	e.cond.init(names.Lock)
+	err := openMembers(e.members(names))
+	return opened(e, wrap("attach event", names.Lock, err))
 }
 
-func newEvent(name string) *Event {
-	e := new(Event)
+func (e *Event) begin(name string) []member {
 	e.cond.init(name)
-	return e
+	return e.members(eventParts(name))
 }
 
 func (e *Event) members(names EventParts) []member {
@@ -193,6 +183,10 @@ func (e *Event) Reset() error {
 		return e.cond.reset()
 	})
 }
+
+// Current reports whether all of the names still lead to the semaphores of this
+// event. [SharedMemory.Current] says more.
+func (e *Event) Current() (bool, error) { return e.cond.current(e.semaphores()) }
 
 // Unlink removes the names of the semaphores, before or after Close.
 // [SharedMemory.Unlink] says what it refuses.

@@ -212,8 +212,10 @@ func TestCloseEvent(t *testing.T) {
 	wantState(t, counts["lock"], 1, 0)
 	for what, e := range map[string]*pyshm.Event{"closed": e, "zero": new(pyshm.Event)} {
 		_, isSet := e.IsSet(t.Context())
+		_, current := e.Current()
 		for op, err := range map[string]error{
 			"set": e.Set(t.Context()), "clear": e.Clear(t.Context()), "is set": isSet, "wait": e.Wait(t.Context()), "reset": e.Reset(),
+			"current": current,
 		} {
 			if !errors.Is(err, fs.ErrClosed) {
 				t.Errorf("%s: %s: %v", what, op, err)

@@ -200,3 +200,71 @@ func ExampleSegments() {
 	// Output:
 	// -rw------- 5000 block <nil>
 }
+
+func ExampleCreate_pattern() {
+	m, err := pyshm.Create("frames-*", 4096)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Unlink()
+	defer m.Close()
+
+	fmt.Println(len(m.Name()), m.Name()[:7]) // frames-5f0c21e9, say
+
+	// Output:
+	// 15 frames-
+}
+
+func ExampleSharedMemory_Current() {
+	name := fmt.Sprint("pyshm_example_", os.Getpid())
+	producer, err := pyshm.Create(name, 4096)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer producer.Close()
+	reader, err := pyshm.Attach(name)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer reader.Close()
+	fmt.Println(reader.Current())
+
+	// The producer is restarted, in Python, say.
+	producer.Unlink()
+	producer, err = pyshm.Create(name, 4096)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer producer.Unlink()
+	defer producer.Close()
+	fmt.Println(reader.Current()) // time to attach again
+
+	// Output:
+	// true <nil>
+	// false <nil>
+}
+
+// Each of several programs can be the first to need the lock.
+func ExampleOpenLock() {
+	lock, err := pyshm.OpenLock(fmt.Sprint("pyshm_example_", os.Getpid()))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer lock.Unlink() // when no program needs it any more
+	defer lock.Close()
+
+	err = lock.With(context.Background(), func() error {
+		fmt.Println("no other process is here now")
+		return nil
+	})
+	fmt.Println(err)
+
+	// Output:
+	// no other process is here now
+	// <nil>
+}

@@ -59,15 +59,20 @@ const opCreateList = "create list"
 
 func createList(name string, e *format.Encoder, o createOptions) (*ShareableList, error) {
 	l := new(ShareableList)
-	_, err := create(segmentNames, name, content{
+	_, err := create(segmentNames, name, l.content(e), o)
+	return opened(l, err)
+}
+
+// content is what e encodes. It opens l.
+func (l *ShareableList) content(e *format.Encoder) content {
+	return content{
 		size: e.Size(),
 		fill: func(w io.WriterAt) error {
 			_, err := e.WriteTo(io.NewOffsetWriter(w, 0))
 			return err
 		},
 		open: l.open,
-	}, o)
-	return opened(l, err)
+	}
 }
 
 // AttachList attaches to an existing list, in whichever layout it is. It reads
@@ -140,6 +145,9 @@ func (l *ShareableList) SharedMemory() *SharedMemory { return l.m }
 // Name returns the name of the segment, without a slash: what Python's
 // sl.shm.name shows.
 func (l *ShareableList) Name() string { return l.m.Name() }
+
+// Current is [SharedMemory.Current] for the segment that holds the list.
+func (l *ShareableList) Current() (bool, error) { return l.m.Current() }
 
 // Close is [SharedMemory.Close] for the segment that holds the list.
 func (l *ShareableList) Close() error { return l.m.Close() }

@@ -2,6 +2,7 @@ package pyshm
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/pyshm-go/pyshm/format"
@@ -34,6 +35,12 @@ func AttachLock(name string) (*Lock, error) {
 	return opened(l, wrap("attach lock", name, err))
 }
 
+// AttachLockContext is [AttachLock] for a lock that may not be there yet: it waits
+// until it exists, as [AttachContext] does.
+func AttachLockContext(ctx context.Context, name string) (*Lock, error) {
+	return await(ctx, func() (*Lock, error) { return AttachLock(name) })
+}
+
 // Name returns the name, without a slash: what Python takes.
 func (l *Lock) Name() string { return l.s.Name() }
 
@@ -53,6 +60,14 @@ func (l *Lock) TryAcquire() (bool, error) { return l.s.TryAcquire() }
 // goroutine of any process may release it, as in Python. If nobody holds it, the
 // error is [ErrNotAcquired]; [Semaphore.Release] says how exact that is.
 func (l *Lock) Release() error { return l.s.Release() }
+
+// With acquires the lock, calls f, and releases the lock, also if f panics or ends
+// its goroutine. It returns what Acquire returns, without a call of f, or what f and
+// Release return, joined by [errors.Join] where both fail. When f panics, an error
+// of Release is lost.
+//
+// f must not acquire the lock itself. It is not interrupted when ctx is done.
+func (l *Lock) With(ctx context.Context, f func() error) error { return with(ctx, l, f) }
 
 // Reset makes a lock free that was left locked by a process that has died. If
 // the lock is free it refuses, with an error that is [fs.ErrInvalid].
@@ -81,6 +96,10 @@ func (l *Lock) Waiters() (int, error) { return l.s.Waiters() }
 // waiting, and whose Unlock is Release. Where these return an error, it panics.
 func (l *Lock) Locker() sync.Locker { return locker{l} }
 
+// Current reports whether the name still leads to this lock. [SharedMemory.Current]
+// says more.
+func (l *Lock) Current() (bool, error) { return l.s.Current() }
+
 // Unlink removes the name, before or after Close. Those who are attached keep
 // the lock. [SharedMemory.Unlink] says what it refuses. Leave what Python has made
 // to Python, which otherwise prints a traceback when its object ends.
@@ -91,12 +110,28 @@ func (l *Lock) Unlink() error { return l.s.Unlink() }
 // held. Calling Close again does nothing, unless it has failed.
 func (l *Lock) Close() error { return l.s.Close() }
 
-type locker struct {
-	l interface {
-		Acquire(context.Context) error
-		Release() error
-	}
+// An acquirer is a Lock, or what is used like one.
+type acquirer interface {
+	Acquire(context.Context) error
+	Release() error
 }
+
+func with(ctx context.Context, l acquirer, f func() error) (err error) {
+	if err := l.Acquire(ctx); err != nil {
+		return err
+	}
+	defer func() {
+		switch released := l.Release(); {
+		case err == nil:
+			err = released
+		case released != nil:
+			err = errors.Join(err, released)
+		}
+	}()
+	return f()
+}
+
+type locker struct{ l acquirer }
 
 func (l locker) Lock() {
 	if err := l.l.Acquire(context.Background()); err != nil {

@@ -73,6 +73,18 @@ func AttachBoundedSemaphore(name string, bound int) (*Semaphore, error) {
 	return opened(s, wrap("attach bounded semaphore", name, err))
 }
 
+// AttachSemaphoreContext is [AttachSemaphore] for a semaphore that may not be there
+// yet: it waits until it exists, as [AttachContext] does.
+func AttachSemaphoreContext(ctx context.Context, name string) (*Semaphore, error) {
+	return await(ctx, func() (*Semaphore, error) { return AttachSemaphore(name) })
+}
+
+// AttachBoundedSemaphoreContext is [AttachBoundedSemaphore] for a semaphore that may
+// not be there yet: it waits until it exists, as [AttachContext] does.
+func AttachBoundedSemaphoreContext(ctx context.Context, name string, bound int) (*Semaphore, error) {
+	return await(ctx, func() (*Semaphore, error) { return AttachBoundedSemaphore(name, bound) })
+}
+
 // opened is the result of a function that opens h.
 func opened[H any](h *H, err error) (*H, error) {
 	if err != nil {
@@ -82,8 +94,8 @@ func opened[H any](h *H, err error) (*H, error) {
 }
 
 // create makes a semaphore and opens s on it.
-func (s *Semaphore) create(name string, value, bound int, o createOptions) error {
-	n, err := checkNewName(semaphoreNames, name)
+func (s *Semaphore) create(pattern string, value, bound int, o createOptions) error {
+	n, err := parsePattern(semaphoreNames, pattern)
 	if err != nil {
 		return err
 	}
@@ -92,11 +104,8 @@ func (s *Semaphore) create(name string, value, bound int, o createOptions) error
 
 // createNamed is create for a name that is checked.
 func (s *Semaphore) createNamed(n newName, value, bound int, o createOptions) error {
-	switch {
-	case bound < 1 || bound > sem.MaxValue:
-		return invalid("bound %d is not between 1 and %d", bound, sem.MaxValue)
-	case value < 0 || value > bound:
-		return invalid("value %d is not between 0 and %d", value, bound)
+	if err := checkTokens(value, bound); err != nil {
+		return err
 	}
 	_, err := n.create(content{
 		size: sem.Size,
@@ -111,8 +120,8 @@ func (s *Semaphore) createNamed(n newName, value, bound int, o createOptions) er
 
 // openNamed opens s on an existing semaphore.
 func (s *Semaphore) openNamed(name string, bound int) error {
-	if bound < 1 || bound > sem.MaxValue {
-		return invalid("bound %d is not between 1 and %d", bound, sem.MaxValue)
+	if err := checkTokens(0, bound); err != nil {
+		return err
 	}
 	m, err := mapName(semaphoreNames, name, attachOptions{lock: true})
 	if errors.Is(err, fs.ErrNotExist) {
@@ -124,6 +133,17 @@ func (s *Semaphore) openNamed(name string, bound int) error {
 	if err := s.open(m, bound); err != nil {
 		m.discard()
 		return err
+	}
+	return nil
+}
+
+// checkTokens returns an error if a semaphore cannot have the value and the bound.
+func checkTokens(value, bound int) error {
+	switch {
+	case bound < 1 || bound > sem.MaxValue:
+		return invalid("bound %d is not between 1 and %d", bound, sem.MaxValue)
+	case value < 0 || value > bound:
+		return invalid("value %d is not between 0 and %d", value, bound)
 	}
 	return nil
 }
@@ -318,6 +338,19 @@ func (s *Semaphore) Waiters() (waiters int, err error) {
 // Locker returns a [sync.Locker] whose Lock is Acquire, without an end to the
 // waiting, and whose Unlock is Release. Where these return an error, it panics.
 func (s *Semaphore) Locker() sync.Locker { return locker{s} }
+
+// With acquires the semaphore, calls f, and releases the semaphore. [Lock.With] says
+// more.
+func (s *Semaphore) With(ctx context.Context, f func() error) error { return with(ctx, s, f) }
+
+// Current reports whether the name still leads to this semaphore. [SharedMemory.Current]
+// says more.
+func (s *Semaphore) Current() (bool, error) {
+	if s == nil {
+		return false, s.errClosed("current")
+	}
+	return s.m.Current()
+}
 
 // Unlink removes the name, before or after Close. Those who are attached keep
 // the semaphore. [SharedMemory.Unlink] says what it refuses. Leave what Python has made

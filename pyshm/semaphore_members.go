@@ -1,6 +1,9 @@
 package pyshm
 
-import "github.com/pyshm-go/pyshm/pyshm/internal/sem"
+import (
+	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
+)
 
 // A member is one of the semaphores that a [Condition] or an [Event] consists of,
 // and what there is to know to open it.
@@ -14,36 +17,90 @@ type member struct {
 func lockMember(s *Semaphore, name string) member    { return member{s, name, 1, 1} }
 func counterMember(s *Semaphore, name string) member { return member{s, name, 0, sem.MaxValue} }
 
+// A memberError is the reason why one of several semaphores could not be opened.
+type memberError struct {
+	name string
+	err  error
+}
+
+func (e *memberError) Error() string { return e.err.Error() }
+func (e *memberError) Unwrap() error { return e.err }
+
+// A composite is a handle H to several semaphores. Its method begin gives a new
+// handle its name, and returns the members that Go makes under that name.
+type composite[H any] interface {
+	*H
+	begin(name string) []member
+}
+
+// createComposite makes all the semaphores of a handle.
+func createComposite[H any, C composite[H]](pattern string, o createOptions) (h *H, err error) {
+	n, err := parsePattern(memberNames, pattern)
+	if err != nil {
+		return nil, err
+	}
+	_, err = n.give(func(name string) error {
+		h = new(H)
+		return createMembers(C(h).begin(name), o)
+	})
+	return opened(h, err)
+}
+
+// attachComposite opens all the semaphores that createComposite has made.
+func attachComposite[H any, C composite[H]](name string) (*H, error) {
+	name, err := shmfile.FileName(name)
+	if err != nil {
+		return nil, err
+	}
+	h := new(H)
+	return opened(h, openMembers(C(h).begin(name)))
+}
+
+// openComposite is attachComposite, or createComposite if there are none.
+func openComposite[H any, C composite[H]](name string, o createOptions) (h *H, err error) {
+	err = openOrCreate(func() error {
+		h, err = attachComposite[H, C](name)
+		return err
+	}, func() error {
+		n, err := checkNewName(memberNames, name)
+		if err != nil {
+			return err
+		}
+		h = new(H)
+		return createMembers(C(h).begin(n.name), o)
+	})
+	return opened(h, err)
+}
+
 // createMembers makes all the semaphores, the first one last, or none: a process
 // that attaches to them in their order and finds the first finds the others. The
-// names are checked. With an error it returns the name that could not be made.
-func createMembers(members []member, o createOptions) (failed string, err error) {
+// names are checked.
+func createMembers(members []member, o createOptions) error {
 	for i := len(members) - 1; i >= 0; i-- {
 		m := members[i]
-		n := newName{kind: semaphoreNames, name: m.name}
+		n := newName{kind: memberNames, name: m.name}
 		if err := m.s.createNamed(n, m.value, m.bound, o); err != nil {
 			for _, made := range members[i+1:] {
 				made.s.Unlink()
 				made.s.Close()
 			}
-			return m.name, err
+			return &memberError{m.name, err}
 		}
 	}
-	return "", nil
+	return nil
 }
 
-// openMembers opens all the semaphores that exist, or none. With an error it
-// returns the name that could not be opened.
-func openMembers(members []member) (failed string, err error) {
+// openMembers opens all the semaphores that exist, or none.
+func openMembers(members []member) error {
 	for i, m := range members {
 		if err := m.s.openNamed(m.name, m.bound); err != nil {
 			for _, opened := range members[:i] {
 				opened.s.Close()
 			}
-			return m.name, err
+			return &memberError{m.name, err}
 		}
 	}
-	return "", nil
+	return nil
 }
 
 // each calls f on all of the semaphores and returns the first error.

@@ -40,7 +40,9 @@ var (
 )
 
 // Create makes a segment of size bytes, all zero, and attaches to it. With an
-// empty name it chooses one, as Python does.
+// empty name it chooses one, as Python does. A name with a star, such as
+// "frames-*", is a pattern: 8 random hexadecimal digits take the place of the last
+// star, such that no segment has the name, and [SharedMemory.Name] returns it.
 //
 // The name appears when the segment is complete, and nothing is left when
 // Create fails. A name that is taken is [fs.ErrExist]. The memory is reserved:
@@ -213,6 +215,28 @@ func (m *SharedMemory) Unlink() error {
 	return wrap("unlink", m.name, err)
 }
 
+// Current reports whether the name still leads to this segment, by device and inode.
+// It does not if the name was removed, or has passed to another segment: a process
+// that created the segment was restarted, say, and made a new one, which Attach
+// would find. What is true when Current looks may have changed when it returns.
+//
+// After Close, Current is [fs.ErrClosed]: the number of the inode may be another
+// segment's by then.
+func (m *SharedMemory) Current() (bool, error) {
+	const op = "current"
+	if m.isClosed() {
+		return false, m.errClosed(op)
+	}
+	err := m.checkName(m.file)
+	switch {
+	case m.closed.Load(): // perhaps before the look
+		return false, m.errClosed(op)
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	}
+	return err == nil, wrap(op, m.name, err)
+}
+
 // checkName returns an error unless a file is the segment's.
 func (m *SharedMemory) checkName(file string) error { return checkName(file, m.id) }
 
@@ -308,7 +332,7 @@ func (m *SharedMemory) Alias() (string, error) {
 	err := m.checkName(m.file)
 	alias := ""
 	if err == nil {
-		alias, err = newName{kind: segmentNames, random: true}.give(func(alias string) error { return shmfile.Link(m.file, alias) })
+		alias, err = newName{name: segmentNames.random, random: true}.give(func(alias string) error { return shmfile.Link(m.file, alias) })
 	}
 	if err != nil {
 		return "", wrap("alias", m.name, err)

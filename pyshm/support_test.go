@@ -70,9 +70,10 @@ func wantClosed(t *testing.T, m *pyshm.SharedMemory) {
 	_, written := m.WriteAt(make([]byte, 1), 0)
 	_, view := pyshm.View[int64](m, 0, 1)
 	_, alias := m.Alias()
+	_, current := m.Current()
 	guard := m.Guard(func() error { panic("called") })
 	for op, err := range map[string]error{
-		"read": read, "read past": readPast, "write": written, "view": view, "alias": alias, "guard": guard,
+		"read": read, "read past": readPast, "write": written, "view": view, "alias": alias, "current": current, "guard": guard,
 	} {
 		if !errors.Is(err, fs.ErrClosed) {
 			t.Errorf("%s: %v", op, err)

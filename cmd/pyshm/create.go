@@ -23,8 +23,9 @@ func newCreate() *cobra.Command {
 repr prints a list, or is - to read it from standard input; with --block, a
 SharedMemory of SIZE bytes, all zero (K, M and G are powers of 1024).
 
-Prints the name. An empty NAME ('') chooses one, as Python does. The memory is
-there until it is removed with pyshm rm, or by Python.
+Prints the name. An empty NAME ('') chooses one, as Python does. In a NAME with a
+star, such as 'frames-*', 8 random hexadecimal digits take the place of the last star.
+The memory is there until it is removed with pyshm rm, or by Python.
 
 With --replace, it takes the place of what has the name; processes attached to that
 keep it. A Python that has made the old memory, or attached to it, removes the name
@@ -32,7 +33,8 @@ when it ends, and so the new memory, unless it runs under pyshm run.`,
 		Example: `  pyshm create prices '[1, 2.5, True, None, "abc", b"\x00\xff"]'
   pyshm create old '[1, 2]' --layout 3.8
   python3 -c 'print([0] * 1000000)' | pyshm create zeros -
-  pyshm create frames --block 64M`,
+  pyshm create frames --block 64M
+  pyshm create 'frames-*' --block 64M`,
 		DisableFlagsInUseLine: true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if !cmd.Flags().Changed("block") {

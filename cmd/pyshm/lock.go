@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"os/exec"
@@ -120,20 +119,11 @@ func (w *waitTime) Set(text string) error {
 
 // openLock attaches to a lock, or creates it if it is missing.
 func openLock(name string, create bool) (*pyshm.Lock, error) {
-	for {
-		l, err := attachLock(name)
-		if !create || !errors.Is(err, fs.ErrNotExist) {
-			return l, err
-		}
-		l, err = pyshm.CreateLock(name)
-		if !errors.Is(err, fs.ErrExist) { // as it is if another was faster
-			return l, err
-		}
+	open := pyshm.AttachLock
+	if create {
+		open = func(name string) (*pyshm.Lock, error) { return pyshm.OpenLock(name) }
 	}
-}
-
-func attachLock(name string) (*pyshm.Lock, error) {
-	l, err := pyshm.AttachLock(name)
+	l, err := open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +140,7 @@ func attachLock(name string) (*pyshm.Lock, error) {
 }
 
 func resetLock(name string) error {
-	l, err := attachLock(name)
+	l, err := openLock(name, false)
 	if err != nil {
 		return err
 	}

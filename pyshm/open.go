@@ -1,0 +1,147 @@
+package pyshm
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
+)
+
+// Open attaches to the segment that has the name, or creates it with size bytes,
+// all zero, if there is none. Processes that open one name at the same time get one
+// segment: the first creates it, in one step.
+//
+// A segment that exists stays as it is, and options do not apply to it. It may be
+// larger than size. One that is smaller is [fs.ErrExist]; one of size 0 is
+// [format.ErrIncomplete], as for [Attach]. The name is taken as it stands, a star
+// included. [Create] says more about names, errors and lifetimes.
+func Open(name string, size int, opts ...OpenOption) (*SharedMemory, error) {
+	m, err := openBlock(name, size, newCreateOptions(opts))
+	return m, wrap("open", name, err)
+}
+
+func openBlock(name string, size int, o createOptions) (m *SharedMemory, err error) {
+	if size < 1 {
+		return nil, invalid("size %d is not positive", size)
+	}
+	err = openOrCreate(func() error {
+		m, err = mapName(segmentNames, name, attachOptions{})
+		if err != nil || m.Size() >= size {
+			return err
+		}
+		defer m.discard()
+		return &reason{fmt.Sprintf("the segment has %d bytes, fewer than %d", m.Size(), size), fs.ErrExist}
+	}, func() error {
+		m, err = createNamed(name, content{size: size}, o)
+		return err
+	})
+	return opened(m, err)
+}
+
+// OpenList attaches to the list that has the name, whatever its items are, or
+// creates it with the values if there is no segment of that name. Otherwise it is
+// like [Open]. A segment that holds no list is [format.ErrCorrupt].
+func OpenList(name string, values []any, opts ...OpenListOption) (*ShareableList, error) {
+	const op = "open list"
+	o := newCreateOptions(opts)
+	e, err := format.NewEncoder(values, &format.Options{Layout: o.layout})
+	if err != nil {
+		return nil, wrap(op, name, err)
+	}
+	var l *ShareableList
+	err = openOrCreate(func() error {
+		l, err = attachList(name, attachOptions{})
+		return err
+	}, func() error {
+		l = new(ShareableList)
+		_, err := createNamed(name, l.content(e), o)
+		return err
+	})
+	return opened(l, wrap(op, name, err))
+}
+
+// OpenLock attaches to the lock that has the name, or creates it if there is none.
+// Processes that open one name at the same time get one lock: the first creates it,
+// in one step. A lock that exists stays as it is: it may be held, and the option does
+// not apply to it. The name is taken as it stands, a star included. [AttachLock] and
+// [CreateLock] say more about names, errors and lifetimes.
+func OpenLock(name string, opts ...ModeOption) (*Lock, error) {
+	l := new(Lock)
+	err := l.s.openOrCreate(name, 1, 1, newCreateOptions(opts))
+	return opened(l, wrap("open lock", name, err))
+}
+
+// OpenSemaphore is [OpenLock] for a semaphore, which is created with the value.
+func OpenSemaphore(name string, value int, opts ...ModeOption) (*Semaphore, error) {
+	s := new(Semaphore)
+	err := s.openOrCreate(name, value, sem.MaxValue, newCreateOptions(opts))
+	return opened(s, wrap("open semaphore", name, err))
+}
+
+// OpenBoundedSemaphore is [OpenLock] for a semaphore of [CreateBoundedSemaphore].
+// The value is the bound of the handle also where the semaphore exists.
+func OpenBoundedSemaphore(name string, value int, opts ...ModeOption) (*Semaphore, error) {
+	s := new(Semaphore)
+	err := s.openOrCreate(name, value, value, newCreateOptions(opts))
+	return opened(s, wrap("open bounded semaphore", name, err))
+}
+
+// OpenCondition is [OpenLock] for a condition of [CreateCondition]. While another
+// process creates the condition, OpenCondition waits for it, up to a second. What
+// that process leaves if it dies is [fs.ErrExist].
+func OpenCondition(name string, opts ...ModeOption) (*Condition, error) {
+	c, err := openComposite[Condition](name, newCreateOptions(opts))
+	return c, wrap("open condition", name, err)
+}
+
+// OpenEvent is [OpenCondition] for an event of [CreateEvent].
+func OpenEvent(name string, opts ...ModeOption) (*Event, error) {
+	e, err := openComposite[Event](name, newCreateOptions(opts))
+	return e, wrap("open event", name, err)
+}
+
+// openOrCreate calls attach, and create if there is nothing to attach to. Between
+// the two another process may create or remove the name, several times, so that it
+// begins anew for up to a second.
+func openOrCreate(attach, create func() error) error {
+	for end := time.Now().Add(openPatience); ; time.Sleep(time.Millisecond) {
+		if err := attach(); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := create(); !errors.Is(err, fs.ErrExist) || time.Now().After(end) {
+			return err
+		}
+	}
+}
+
+// openPatience is how long openOrCreate goes on. To create an event takes a process
+// that is not stopped in between less than a millisecond.
+const openPatience = time.Second
+
+// openOrCreate opens s on the semaphore that has the name.
+func (s *Semaphore) openOrCreate(name string, value, bound int, o createOptions) error {
+	if err := checkTokens(value, bound); err != nil {
+		return err
+	}
+	return openOrCreate(func() error {
+		return s.openNamed(name, bound)
+	}, func() error {
+		n, err := checkNewName(semaphoreNames, name)
+		if err != nil {
+			return err
+		}
+		return s.createNamed(n, value, bound, o)
+	})
+}
+
+// createNamed is create for a name that is taken as it stands.
+func createNamed(name string, c content, o createOptions) (*SharedMemory, error) {
+	n, err := checkNewName(segmentNames, name)
+	if err != nil {
+		return nil, err
+	}
+	return n.create(c, o)
+}
