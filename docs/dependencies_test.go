@@ -62,6 +62,39 @@ func TestImportsGoOneWay(t *testing.T) {
 	}
 }
 
+// internals are the packages under pyshm/internal, and what they import of this
+// module. Package wait knows nothing of files and names, so that its tests run on
+// plain memory.
+var internals = map[string][]string{
+	"connection": nil,
+	"futex":      {"internal/words"},
+	"mappers":    {"pyshm/internal/shmfile"},
+	"mapping":    nil,
+	"sem":        {"internal/words", "pyshm/internal/futex"},
+	"shmfile":    nil,
+	"unixsocket": nil,
+	"wait":       {"pyshm/internal/futex", "pyshm/internal/sem"},
+}
+
+func TestInternalImports(t *testing.T) {
+	for _, pkg := range goList(t, "./pyshm/internal/...") {
+		name := strings.TrimPrefix(pkg.ImportPath, module+"/pyshm/internal/")
+		want, ok := internals[name]
+		if !ok {
+			t.Errorf("%s is not in the table", pkg.ImportPath)
+		}
+		var imports []string
+		for _, imported := range pkg.Imports {
+			if rest, ok := strings.CutPrefix(imported, module+"/"); ok {
+				imports = append(imports, rest)
+			}
+		}
+		if !slices.Equal(imports, want) {
+			t.Errorf("%s imports %v, want %v", pkg.ImportPath, imports, want)
+		}
+	}
+}
+
 // What a user of a package has to link, besides the standard library and the
 // packages of this module below it.
 func TestDependencies(t *testing.T) {

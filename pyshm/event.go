@@ -132,7 +132,7 @@ func (e *Event) look() (set bool, err error) {
 	if value == 0 {
 		return false, err
 	}
-	e.flag.queue.acquired()
+	e.flag.wait.Acquired()
 	return true, nil
 }
 

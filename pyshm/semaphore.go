@@ -11,6 +11,7 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
+	"github.com/pyshm-go/pyshm/pyshm/internal/wait"
 )
 
 // A Semaphore is a handle to a semaphore that several processes share, the
@@ -23,11 +24,7 @@ type Semaphore struct {
 	m     *SharedMemory // nil in the zero value
 	sem   sem.Semaphore
 	bound uint32
-
-	queue   *queue
-	leading sync.Mutex    // held while a goroutine leads the queue through this handle
-	closing chan struct{} // closed by Close
-	revoked bool          // Close has succeeded; leading protects it
+	wait  wait.Handle
 }
 
 // CreateSemaphore makes a semaphore of the given value, at most 2147483647. With an
@@ -183,8 +180,7 @@ func (s *Semaphore) open(m *SharedMemory, bound int) error {
 		return err
 	}
 	s.m, s.bound = m, uint32(bound)
-	s.queue = queueOf(m.id)
-	s.closing = make(chan struct{})
+	s.wait.Open(wait.ID(m.id), s.sem)
 	return nil
 }
 
@@ -224,14 +220,20 @@ func (s *Semaphore) Acquire(ctx context.Context) (err error) {
 		return s.errClosed(op)
 	}
 	defer s.m.leave(op, s.m.enter(), &err)
-	if !s.queue.turn.mayTake() || !s.sem.Take() {
-		// A rest or a queue that outlasts ctx is no reason to leave a token.
-		if err := s.wait(ctx); err != nil && (s.m.closed.Load() || !s.sem.Take()) {
-			return err
-		}
+	return waitError(s.wait.Acquire(ctx))
+}
+
+// waitError is the error of this package for an error of package wait.
+func waitError(err error) error {
+	switch err {
+	case nil:
+		return nil
+	case wait.ErrClosed:
+		return errClosed
+	case wait.ErrFault:
+		return ErrFault
 	}
-	s.queue.acquired()
-	return nil
+	return err
 }
 
 // TryAcquire takes a token if there is one, past those who wait, and reports
@@ -242,11 +244,7 @@ func (s *Semaphore) TryAcquire() (taken bool, err error) {
 		return false, s.errClosed(op)
 	}
 	defer s.m.leave(op, s.m.enter(), &err)
-	taken = s.sem.Take()
-	if taken {
-		s.queue.acquired()
-	}
-	return taken, nil
+	return s.wait.TryAcquire(), nil
 }
 
 // takeUpTo takes as many tokens as there are, at most n.
@@ -275,21 +273,10 @@ func (s *Semaphore) release(n uint32) (err error) {
 		return s.errClosed(op)
 	}
 	defer s.m.leave(op, s.m.enter(), &err)
-	if !s.post(n) {
+	if !s.wait.Release(n, s.bound) {
 		return ErrNotAcquired
 	}
 	return nil
-}
-
-// post adds n tokens and wakes as many of those who wait, unless that would
-// raise the value above the bound.
-func (s *Semaphore) post(n uint32) bool {
-	s.queue.releasing()
-	posted, waiters := s.sem.Post(n, s.bound)
-	if posted && waiters > 0 {
-		s.wakeNext(int(n), int(waiters))
-	}
-	return posted
 }
 
 // Reset raises the value from 0 to the bound, after those who had the tokens
@@ -304,7 +291,7 @@ func (s *Semaphore) Reset() (err error) {
 	if s.bound == sem.MaxValue {
 		return invalid("a semaphore without a bound has no full value")
 	}
-	if !s.post(s.bound) { // which fits only if there is no token
+	if !s.wait.Release(s.bound, s.bound) { // which fits only if there is no token
 		return errNotLocked
 	}
 	return nil
@@ -369,33 +356,18 @@ func (s *Semaphore) Close() error {
 	if s == nil || s.m == nil {
 		return nil
 	}
-	if !s.m.closed.Swap(true) {
-		close(s.closing)
-	}
-	s.rouse(func(l *leader) bool { return l != nil && l.s == s })
-	s.leading.Lock() // until then the leader has ended its count
-	defer s.leading.Unlock()
-	if s.revoked {
-		return nil
-	}
-	// A Release that is under way may have put its token back and not get to
-	// waking somebody before the memory is gone. After Freeze no token comes,
-	// so that for every one that has come a waiter can be woken here.
-	err := s.m.mem.Freeze()
-	if err == nil {
-		s.wakeForTokens()
-		err = s.m.mem.Revoke()
-	}
-	s.revoked = err == nil
-	return wrap("close", s.m.name, err)
+	s.m.closed.Store(true)
+	return wrap("close", s.m.name, s.wait.Close(semaphoreMemory{s.m}))
 }
 
-// wakeForTokens wakes those who wait if there is something for them. If the
-// memory is gone, they find out by themselves.
-func (s *Semaphore) wakeForTokens() {
+// semaphoreMemory is the memory of a semaphore that is closed.
+type semaphoreMemory struct{ m *SharedMemory }
+
+func (s semaphoreMemory) Freeze() error { return s.m.mem.Freeze() }
+func (s semaphoreMemory) Revoke() error { return s.m.mem.Revoke() }
+
+func (s semaphoreMemory) Guard(f func()) {
 	var err error
 	defer s.m.leave("close", s.m.enter(), &err)
-	if n := s.sem.Value(); n > 0 && s.sem.Waiters() > 0 {
-		s.wake(int(min(n, sem.MaxValue)))
-	}
+	f()
 }

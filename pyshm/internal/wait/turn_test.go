@@ -1,9 +1,7 @@
-package pyshm
+package wait
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -93,38 +91,25 @@ func TestTurnWithLateOther(t *testing.T) {
 	})
 }
 
-// newLock creates a lock that is there until the end of the test.
-func newLock(t *testing.T) *Lock {
-	l, err := CreateLock("pyshm_tcore_" + rand.Text()[:12])
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		l.Close()
-		l.Unlink()
-	})
-	return l
-}
-
 func TestRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLock(t)
+		h := newHandle(t, 1)
 		rest := func(ctx context.Context) (time.Duration, error) {
-			l.s.queue.turn.beginRest(clock())
+			h.queue.turn.beginRest(clock())
 			began := time.Now()
-			err := l.s.rest(ctx)
+			err := h.rest(ctx)
 			return time.Since(began), err
 		}
 		if took, err := rest(t.Context()); took != restTime || err != nil {
 			t.Errorf("others take turns: %v, %v", took, err)
 		}
-		l.s.sem.Count()
-		time.AfterFunc(3*restTime+1, func() { l.s.sem.Uncount() })
+		h.words.Count()
+		time.AfterFunc(3*restTime+1, func() { h.words.Uncount() })
 		if took, err := rest(t.Context()); took != 4*restTime || err != nil {
 			t.Errorf("another arrives late: %v, %v", took, err)
 		}
 		for absent := range 2 {
-			l.s.sem.Count()
+			h.words.Count()
 			if took, err := rest(t.Context()); took != longestRest || err != nil {
 				t.Errorf("another does not arrive, besides %d: %v, %v", absent, took, err)
 			}
@@ -132,9 +117,9 @@ func TestRest(t *testing.T) {
 				t.Errorf("nobody else is on the way: %v, %v", took, err)
 			}
 		}
-		l.s.queue.turn.wantTake(t, "after a rest", true)
-		time.AfterFunc(restTime/2, func() { l.Close() })
-		if took, err := rest(context.Background()); took != restTime/2 || err != errClosed {
+		h.queue.turn.wantTake(t, "after a rest", true)
+		time.AfterFunc(restTime/2, func() { h.Close(new(plainMemory)) })
+		if took, err := rest(context.Background()); took != restTime/2 || err != ErrClosed {
 			t.Errorf("closed: %v, %v", took, err)
 		}
 	})
@@ -144,14 +129,14 @@ func TestRest(t *testing.T) {
 // wait for its end.
 func TestRestOutlivesCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLock(t)
-		l.s.sem.Count() // a waiter that was killed
-		l.s.queue.turn.beginRest(clock())
+		h := newHandle(t, 1)
+		h.words.Count() // a waiter that was killed
+		h.queue.turn.beginRest(clock())
 		const deadline = restTime * 3 / 4
 		for i := range 14 {
 			ctx, cancel := context.WithTimeout(t.Context(), deadline)
 			began := time.Now()
-			err := l.s.rest(ctx)
+			err := h.rest(ctx)
 			cancel()
 			if took := time.Since(began); i < 13 && (took != deadline || !errors.Is(err, context.DeadlineExceeded)) {
 				t.Errorf("number %d: %v, %v", i, took, err)
@@ -159,13 +144,13 @@ func TestRestOutlivesCallers(t *testing.T) {
 				t.Errorf("the last one: %v, %v", took, err)
 			}
 		}
-		l.s.queue.turn.wantTake(t, "after the rest", true)
+		h.queue.turn.wantTake(t, "after the rest", true)
 	})
 }
 
-// A lock that no process holds is acquired, however short the deadlines are: at
-// their end while a rest goes on, and at once after it. An event needs its lock.
-func TestFreeLockHasNoDeadline(t *testing.T) {
+// A semaphore that has a token is acquired, however short the deadlines are: at
+// their end while a rest goes on, and at once after it.
+func TestTokenHasNoDeadline(t *testing.T) {
 	for what, tc := range map[string]struct {
 		deadline, pause time.Duration
 		killed          bool // a waiter
@@ -178,69 +163,31 @@ func TestFreeLockHasNoDeadline(t *testing.T) {
 		"between them, one killed": {longestRest / 2, restTime / 10, true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			l := newLock(t)
-			e, err := CreateEvent("pyshm_tcore_" + rand.Text()[:12])
-			if err != nil {
-				t.Fatal(err)
+			h := newHandle(t, 1)
+			if tc.killed {
+				h.words.Count()
 			}
-			defer e.Unlink()
-			defer e.Close()
-			for s, call := range map[*Semaphore]func(context.Context) error{
-				&l.s: func(ctx context.Context) error {
-					err := l.Acquire(ctx)
-					return cmp.Or(err, l.Release())
-				},
-				&e.cond.lock: func(ctx context.Context) error {
-					_, err := e.IsSet(ctx)
-					return err
-				},
-			} {
-				if tc.killed {
-					s.sem.Count()
+			turn := &h.queue.turn
+			turn.released(1, 1)
+			turn.beginRest(clock())
+			turn.wantTake(t, what, false)
+			took := time.Hour
+			for end := time.Now().Add(2 * longestRest); time.Now().Before(end); time.Sleep(tc.pause) {
+				ctx, cancel := context.WithTimeout(t.Context(), tc.deadline)
+				began := time.Now()
+				err := h.Acquire(ctx)
+				took = time.Since(began)
+				cancel()
+				if err != nil {
+					t.Fatalf("%s: %v", what, err)
 				}
-				turn := &s.queue.turn
-				turn.released(1, 1)
-				turn.beginRest(clock())
-				turn.wantTake(t, what, false)
-				took := time.Hour
-				for end := time.Now().Add(2 * longestRest); time.Now().Before(end); time.Sleep(tc.pause) {
-					ctx, cancel := context.WithTimeout(t.Context(), tc.deadline)
-					began := time.Now()
-					err := call(ctx)
-					took = time.Since(began)
-					cancel()
-					if err != nil {
-						t.Fatalf("%s: %v", what, err)
-					}
+				if !h.Release(1, 1) {
+					t.Fatalf("%s: cannot release", what)
 				}
-				if took > 0 {
-					t.Errorf("%s: waits for %v when the rest is over", what, took)
-				}
+			}
+			if took > 0 {
+				t.Errorf("%s: waits for %v when the rest is over", what, took)
 			}
 		})
-	}
-}
-
-// After a wait that was contended nothing is left of it.
-func TestWaitLeavesNothing(t *testing.T) {
-	l := newLock(t)
-	if err := l.Acquire(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	got := make(chan error)
-	go func() { got <- l.Acquire(t.Context()) }()
-	for l.s.queue.turn.waiting.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
-	if err := errors.Join(l.Release(), <-got); err != nil {
-		t.Fatal(err)
-	}
-	if since := l.s.queue.turn.waiting.Load(); since != 0 {
-		t.Errorf("still waiting since %d", since)
-	}
-	id := l.s.m.id
-	forgetQueue(id) // as the cleanup of an earlier queue would
-	if queueOf(id) != l.s.queue {
-		t.Error("a queue that is in use was forgotten")
 	}
 }

@@ -1,4 +1,4 @@
-package pyshm
+package wait
 
 import (
 	"context"
@@ -10,9 +10,9 @@ import (
 // has been woken needs tens of microseconds to arrive, and a goroutine that
 // releases and acquires in a loop has taken the token again long before. To
 // hand over at every release would be fair, and slow for all: a handover costs
-// as much as a hundred acquisitions. So tokens may be taken past those who wait
-// for the time of a turn, and not for longer. After it, goroutines of this
-// process that wait are served in their order; and for waiters of other
+// as much as a hundred acquisitions. So tokens may be taken past waiters for
+// the time of a turn, and not for longer. After it, goroutines of this process
+// that wait are served in their order; and for waiters of other
 // processes this process leaves the semaphore alone for a rest, which is long
 // enough for turns of theirs.
 //
@@ -36,8 +36,8 @@ const (
 	turnTime = 250 * time.Microsecond
 	restTime = time.Millisecond
 
-	// If nobody has been seen waiting for this time, those who were woken have
-	// had what they waited for.
+	// If no waiter has been seen for this time, the waiters that were woken have had
+	// their tokens.
 	contendedTime = 200 * time.Microsecond
 
 	// On a busy machine it may take long until a process that has been woken
@@ -64,13 +64,16 @@ func (t *turn) released(waiting, woken int) {
 	}
 }
 
-// mayTake reports whether a token may be taken past those who wait. If other
-// processes have waited for long enough, it begins the rest.
+// mayTake reports whether a token may be taken past waiters. If other processes
+// have waited for long enough, it begins the rest. It is small enough for the
+// compiler to inline it.
 func (t *turn) mayTake() bool {
+	return t.waiting.Load()|t.contendedSince.Load() == 0 || t.lasts()
+}
+
+// lasts is mayTake when there are waiters.
+func (t *turn) lasts() bool {
 	waiting, since := t.waiting.Load(), t.contendedSince.Load()
-	if waiting == 0 && since == 0 {
-		return true
-	}
 	if t.resting() {
 		return false
 	}
@@ -92,18 +95,18 @@ func (t *turn) beginRest(now int64) { t.restingSince.CompareAndSwap(0, now) }
 // rest leaves the semaphore to other processes until the rest that is under way
 // is over. Callers that return before that, because ctx is done, do not prolong
 // it: it ends by the time that has passed since it began.
-func (s *Semaphore) rest(ctx context.Context) error {
+func (h *Handle) rest(ctx context.Context) error {
 	for {
-		left := s.restLeft()
+		left := h.restLeft()
 		if left == 0 {
 			return nil
 		}
 		select {
 		case <-time.After(left):
 		case <-ctx.Done():
-		case <-s.closing:
+		case <-h.closing:
 		}
-		if err := s.ended(ctx); err != nil {
+		if err := h.ended(ctx); err != nil {
 			return err
 		}
 	}
@@ -111,8 +114,8 @@ func (s *Semaphore) rest(ctx context.Context) error {
 
 // restLeft ends the rest if its time has passed. If not, it returns after what
 // time to call it again.
-func (s *Semaphore) restLeft() time.Duration {
-	t := &s.queue.turn
+func (h *Handle) restLeft() time.Duration {
+	t := &h.queue.turn
 	since := t.restingSince.Load()
 	if since == 0 {
 		return 0
@@ -123,8 +126,8 @@ func (s *Semaphore) restLeft() time.Duration {
 	}
 	// A token, and a waiter beside it, must be a process that has been woken and
 	// does not run yet.
-	waiting := int64(s.sem.Waiters())
-	late := s.sem.Value() > 0 && waiting > t.absent.Load()
+	waiting := int64(h.words.Waiters())
+	late := h.words.Value() > 0 && waiting > t.absent.Load()
 	if late && rested < longestRest {
 		return restTime - rested%restTime
 	}

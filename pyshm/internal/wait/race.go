@@ -1,6 +1,6 @@
 //go:build race
 
-package pyshm
+package wait
 
 import (
 	"runtime"

@@ -1,8 +1,8 @@
 //go:build !race
 
-package pyshm
+package wait
 
-// semaphore_race.go says what these are for.
+// race.go says what these are for.
 
 func (q *queue) acquired()  {}
 func (q *queue) releasing() {}

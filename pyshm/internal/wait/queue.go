@@ -1,0 +1,209 @@
+package wait
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"weak"
+
+	"github.com/pyshm-go/pyshm/pyshm/internal/futex"
+)
+
+// A queue is where the goroutines of this process wait for one semaphore,
+// through whichever handles.
+type queue struct {
+	lead   chan struct{}          // holds an element while no goroutine leads; receivers are served in order
+	asleep atomic.Pointer[leader] // the leader from just before to just after its sleep
+	turn   turn
+}
+
+// A leader is one goroutine's time in front of the queue.
+type leader struct{ h *Handle }
+
+// An ID tells the memory of one semaphore from the memory of every other that exists
+// at the same time, by the device and inode of its file.
+type ID struct{ Dev, Ino uint64 }
+
+// queues has the queues of all semaphores that this process is attached to.
+var queues struct {
+	sync.Mutex
+	of map[ID]weak.Pointer[queue]
+}
+
+func queueOf(id ID) *queue {
+	queues.Lock()
+	defer queues.Unlock()
+	if q := queues.of[id].Value(); q != nil {
+		return q
+	}
+	q := &queue{lead: make(chan struct{}, 1)}
+	q.lead <- struct{}{}
+	if queues.of == nil {
+		queues.of = make(map[ID]weak.Pointer[queue])
+	}
+	queues.of[id] = weak.Make(q)
+	runtime.AddCleanup(q, forgetQueue, id)
+	return q
+}
+
+func forgetQueue(id ID) {
+	queues.Lock()
+	defer queues.Unlock()
+	if queues.of[id].Value() == nil { // not the queue of a later semaphore
+		delete(queues.of, id)
+	}
+}
+
+// recheck is how long a leader sleeps before it looks again by itself. A process
+// can be killed between adding a token and waking a waiter, and no wake reaches a
+// word that has been truncated away.
+const recheck = time.Second
+
+// wait takes a token when the caller's turn in the queue has come.
+func (h *Handle) wait(ctx context.Context) error {
+	select {
+	case <-h.queue.lead:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-h.closing:
+		return ErrClosed
+	}
+	defer func() { h.queue.lead <- struct{}{} }()
+	h.leading.Lock()
+	defer h.leading.Unlock()
+	h.queue.turn.waiting.Store(clock())
+	defer h.queue.turn.waiting.Store(0)
+	for {
+		if err := h.ended(ctx); err != nil {
+			return err
+		}
+		if err := h.rest(ctx); err != nil {
+			return err
+		}
+		if taken, err := h.waitCounted(ctx); taken || err != nil {
+			return err
+		}
+	}
+}
+
+// ended returns the reason to stop waiting, if there is one.
+func (h *Handle) ended(ctx context.Context) error {
+	if h.isClosing() {
+		return ErrClosed
+	}
+	return ctx.Err()
+}
+
+// waitCounted counts the caller as a waiter until it has taken a token, or
+// until this process has to rest.
+func (h *Handle) waitCounted(ctx context.Context) (taken bool, err error) {
+	if h.spin() {
+		return true, nil
+	}
+	self := &leader{h}
+	stop := context.AfterFunc(ctx, func() {
+		h.rouse(func(l *leader) bool { return l == self })
+	})
+	defer stop()
+	h.words.Count()
+	taken, err = h.sleepForToken(ctx, self)
+	if !taken {
+		h.wake(h.words.Uncount())
+	}
+	return taken, err
+}
+
+// spinTime is how long a leader tries before it has itself counted. To be woken
+// takes longer than most holders keep a token; and while a waiter is counted,
+// every release is a system call.
+const spinTime = 2 * time.Microsecond
+
+func (h *Handle) spin() (taken bool) {
+	for began := clock(); ; {
+		if h.words.Take() {
+			return true
+		}
+		if clock()-began > int64(spinTime) {
+			return false
+		}
+	}
+}
+
+// maxAwake is how often a leader may be denied its sleep because of a token
+// that it does not get, before it rests: a process that does nothing but change
+// the word would keep it running otherwise.
+const maxAwake = 64
+
+func (h *Handle) sleepForToken(ctx context.Context, self *leader) (taken bool, err error) {
+	for awake := 0; awake < maxAwake; {
+		if err := h.ended(ctx); err != nil {
+			return false, err
+		}
+		if h.queue.turn.resting() {
+			return false, nil
+		}
+		taken, wake := h.words.TakeCounted()
+		if taken {
+			h.wake(wake)
+			return true, nil
+		}
+		slept, err := h.sleep(ctx, self)
+		if err != nil {
+			return false, err
+		}
+		if !slept {
+			awake++
+		}
+	}
+	h.queue.turn.beginRest(clock())
+	return false, nil
+}
+
+// sleep blocks the thread until there may be a token or an end to the waiting.
+func (h *Handle) sleep(ctx context.Context, self *leader) (slept bool, err error) {
+	h.queue.asleep.Store(self)
+	defer h.queue.asleep.Store(nil)
+	// A rouse that begins after this look finds the leader asleep.
+	if err := h.ended(ctx); err != nil {
+		return false, err
+	}
+	slept, err = h.words.Sleep(recheck)
+	if err == syscall.EFAULT {
+		err = ErrFault
+	}
+	return slept, err
+}
+
+// rouse wakes the leader for another reason than a token, for as long as it is
+// the one in question. A single wake would get lost if the leader was about to
+// sleep and not yet asleep. Other waiters that wake up too go back to sleep.
+func (h *Handle) rouse(isAsleep func(*leader) bool) {
+	for pause := time.Microsecond; isAsleep(h.queue.asleep.Load()); pause = min(2*pause, time.Millisecond) {
+		h.wake(futex.All)
+		time.Sleep(pause)
+	}
+}
+
+// wake wakes up to n waiters that sleep, and returns how many it has woken. It
+// can only fail because the memory is gone, and with it the tokens.
+func (h *Handle) wake(n int) (woken int) {
+	if n > 0 {
+		woken, _ = h.words.Wake(n)
+	}
+	return woken
+}
+
+// wakeNext wakes n of the given number of waiters, of other processes if there
+// are so many. It does not touch the memory, which Close may have taken away
+// since the tokens were added.
+func (h *Handle) wakeNext(n, waiters int) {
+	own := 0
+	if h.queue.asleep.Load() != nil {
+		own = 1 // it may be the first that the kernel wakes
+	}
+	woken := h.wake(n + own)
+	h.queue.turn.released(waiters-own, max(woken-own, 0))
+}
