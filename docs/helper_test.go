@@ -15,7 +15,7 @@ func TestHelperFunctions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, all, _ := strings.Cut(scripts.AttachHelper, "\n__all__ = [")
+	_, all, _ := strings.Cut(scripts.AttachHelper(), "\n__all__ = [")
 	all, _, found := strings.Cut(all, "]")
 	if !found {
 		t.Fatal("pyshm_attach.py has no __all__")

@@ -174,7 +174,7 @@ func (e ending) python() {
 	e.removed(alias)
 
 	dir := e.TempDir()
-	check(e.T, os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper), 0o600))
+	check(e.T, os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper()), 0o600))
 	created, attached, helped := e.newName(), e.newBlock(), e.newBlock()
 	replaced := []string{e.newName(), e.newBlock()}
 	p := e.startPython(fmt.Sprintf(`

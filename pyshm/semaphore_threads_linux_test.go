@@ -31,7 +31,7 @@ const fewThreads = 50
 // done, their handle is closed or their memory is gone.
 func TestManySemaphores(t *testing.T) {
 	python := startPython(t)
-	noError(t, python.Exec(scripts.AttachHelper))
+	noError(t, python.Exec(scripts.AttachHelper()))
 	for _, tc := range []struct {
 		name, role string
 		n          int

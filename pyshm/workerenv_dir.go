@@ -20,8 +20,8 @@ var runDir = "/run"
 type siteFile struct{ name, content string }
 
 var siteFiles = []siteFile{
-	{"sitecustomize.py", scripts.SiteCustomize},
-	{"pyshm_attach.py", scripts.AttachHelper},
+	{"sitecustomize.py", scripts.SiteCustomize()},
+	{"pyshm_attach.py", scripts.AttachHelper()},
 }
 
 var siteHash = fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%q", siteFiles)))[:12]

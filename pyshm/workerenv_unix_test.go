@@ -45,8 +45,8 @@ func workerPath(t *testing.T, env ...string) string {
 func wantSiteFiles(t *testing.T, dir string) {
 	t.Helper()
 	for name, want := range map[string]string{
-		"sitecustomize.py": scripts.SiteCustomize,
-		"pyshm_attach.py":  scripts.AttachHelper,
+		"sitecustomize.py": scripts.SiteCustomize(),
+		"pyshm_attach.py":  scripts.AttachHelper(),
 	} {
 		content, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil || string(content) != want {

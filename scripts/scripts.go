@@ -3,14 +3,16 @@ package scripts
 
 import _ "embed"
 
-// AttachHelper is pyshm_attach.py, which Python programs import to attach to
-// segments without handing them to the resource tracker, and to locks.
-//
 //go:embed pyshm_attach.py
-var AttachHelper string
+var attachHelper string
 
-// SiteCustomize is the sitecustomize.py that makes unmodified Python programs
-// do the same.
-//
 //go:embed site/sitecustomize.py
-var SiteCustomize string
+var siteCustomize string
+
+// AttachHelper returns pyshm_attach.py, which Python programs import to attach to
+// segments without handing them to the resource tracker, and to locks.
+func AttachHelper() string { return attachHelper }
+
+// SiteCustomize returns the sitecustomize.py that makes unmodified Python programs
+// do the same.
+func SiteCustomize() string { return siteCustomize }

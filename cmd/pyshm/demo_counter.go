@@ -95,7 +95,7 @@ func (d *demo) count(ctx context.Context) (err error) {
 	if err := d.say("Go", "makes "+lock.Name(), "a multiprocessing.Lock"); err != nil {
 		return err
 	}
-	if err := d.python.Exec(scripts.AttachHelper + addInPython); err != nil {
+	if err := d.python.Exec(scripts.AttachHelper() + addInPython); err != nil {
 		return err
 	}
 	err = d.python.Exec(fmt.Sprintf("lock = attach_lock(%q)", lock.Name()))

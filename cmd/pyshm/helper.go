@@ -23,7 +23,7 @@ without a copy. Elsewhere, pip installs it:
   python3 -c 'from pyshm_attach import attach_list; print(attach_list("prices")[0])'`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := io.WriteString(cmd.OutOrStdout(), scripts.AttachHelper)
+			_, err := io.WriteString(cmd.OutOrStdout(), scripts.AttachHelper())
 			return err
 		},
 	}

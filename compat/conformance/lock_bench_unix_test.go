@@ -40,7 +40,7 @@ func benchSemaphore(b *testing.B) *pyshm.Semaphore {
 func benchPeer(b *testing.B) *compat.Peer {
 	b.Helper()
 	dir := b.TempDir()
-	check(b, os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper), 0o600))
+	check(b, os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper()), 0o600))
 	p := start(b, testkit.Python(b), compat.Dir(dir), compat.Timeout(10*time.Minute))
 	check(b, p.Exec("import statistics, threading, time\nfrom pyshm_attach import *"))
 	return p

@@ -461,7 +461,7 @@ func TestSendAttachedLock(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		dir := t.TempDir()
-		check(t, os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper), 0o600))
+		check(t, os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper()), 0o600))
 		check(t, os.WriteFile(filepath.Join(dir, "take.py"), []byte("def take(lock):\n    assert lock.acquire(True, 20)\n"), 0o600))
 		p := start(t, py, compat.Dir(dir))
 		l := must(pyshm.CreateLock(testkit.Name(t)))(t)

@@ -158,7 +158,7 @@ type lockField struct {
 func newLockField(t *testing.T, slots int) *lockField {
 	t.Helper()
 	f := &lockField{t: t, slots: map[format.Layout][]int{}, lists: map[format.Layout]*pyshm.ShareableList{}, next: 1, helper: t.TempDir()}
-	check(t, os.WriteFile(filepath.Join(f.helper, "pyshm_attach.py"), []byte(scripts.AttachHelper), 0o600))
+	check(t, os.WriteFile(filepath.Join(f.helper, "pyshm_attach.py"), []byte(scripts.AttachHelper()), 0o600))
 	f.lock = must(pyshm.CreateLock(testkit.Name(t)))(t)
 	t.Cleanup(func() { f.lock.Unlink(); f.lock.Close() })
 	for _, layout := range []format.Layout{format.Offsets, format.Sizes} {

@@ -75,7 +75,7 @@ use()
 func runNumpy(t *testing.T, py compat.Interpreter, name, program string) {
 	t.Helper()
 	dir := t.TempDir()
-	check(t, os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper), 0o600))
+	check(t, os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper()), 0o600))
 	check(t, os.WriteFile(filepath.Join(dir, "program.py"), []byte(program), 0o600))
 	cmd := exec.CommandContext(t.Context(), py.Path, filepath.Join(dir, "program.py"), name)
 	check(t, pyshm.WorkerEnv(cmd))

@@ -108,7 +108,7 @@ func TestWorkerEnvHelperRemoved(t *testing.T) {
 				worker := testkit.Must(p.StartWorker("spawn"))(t)
 				testkit.Check(t, worker.Exec("import pyshm_attach"))
 				testkit.Check(t, worker.Close())
-				testkit.WantEqual(t, "the file restored", string(testkit.Must(os.ReadFile(filepath.Join(site, "pyshm_attach.py")))(t)), scripts.AttachHelper)
+				testkit.WantEqual(t, "the file restored", string(testkit.Must(os.ReadFile(filepath.Join(site, "pyshm_attach.py")))(t)), scripts.AttachHelper())
 				testkit.Check(t, p.Close())
 				testkit.WantEqual(t, "standard error", p.Stderr(), "")
 			})

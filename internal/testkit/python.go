@@ -45,7 +45,7 @@ func StartPeer(t testing.TB, py compat.Interpreter, options ...compat.PeerOption
 func AttachHelper(t testing.TB) compat.PeerOption {
 	t.Helper()
 	dir := t.TempDir()
-	Check(t, os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper), 0o600))
+	Check(t, os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper()), 0o600))
 	return compat.Dir(dir)
 }
 
