@@ -12,7 +12,7 @@ import (
 type hold struct {
 	name, hidden string
 	id           shmfile.ID
-	displaced    bool // the name belongs to another object just now
+	displaced    bool // the name belongs to another segment just now
 
 	// A page of it, never touched. It shows everybody who looks for segments
 	// without users that this one has a user, and keeps the claim to the name.
@@ -29,17 +29,17 @@ func newHold(name string) (*hold, error) {
 		return nil, err
 	}
 	h := &hold{name: name, hidden: hidden}
-	// The hidden name is what tells which object was linked.
+	// The hidden name is what tells which segment was linked.
 	info, err := shmfile.Lookup(hidden)
 	if err == nil && !info.Mode.IsRegular() {
 		err = invalid("it is not a segment but a special file")
 	}
 	if err != nil {
-		return nil, errors.Join(err, h.close())
+		return nil, errors.Join(err, h.drop())
 	}
 	h.id = info.ID
 	if err := h.claim(); err != nil {
-		return nil, errors.Join(err, h.close())
+		return nil, errors.Join(err, h.drop())
 	}
 	return h, nil
 }
@@ -64,7 +64,7 @@ func (h *hold) claim() error {
 }
 
 // mapPage does not wait while another process has a lease on the segment: the
-// keeper has more to do. The next mend tries again.
+// keeper has more to do. The next restore tries again.
 func mapPage(name string) *mapping.Mapping {
 	f, err := shmfile.Open(name, true)
 	if err != nil {
@@ -78,8 +78,8 @@ func mapPage(name string) *mapping.Mapping {
 	return page
 }
 
-// close removes the hidden name.
-func (h *hold) close() error {
+// drop removes the hidden name.
+func (h *hold) drop() error {
 	err := shmfile.Unlink(h.hidden)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
@@ -94,7 +94,7 @@ func (h *hold) close() error {
 type owner int
 
 const (
-	nobody owner = iota
+	unowned owner = iota
 	ours
 	another
 )
@@ -103,18 +103,18 @@ func (h *hold) owner(name string) (owner, error) {
 	info, err := shmfile.Lookup(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nobody, nil
+		return unowned, nil
 	case err != nil:
-		return nobody, err
+		return unowned, err
 	case info.ID != h.id:
 		return another, nil
 	}
 	return ours, nil
 }
 
-// mend restores whichever of the two names is missing and tells what is new, if
-// anything is. A name that another object has taken stays with that object.
-func (h *hold) mend() (news string, err error) {
+// restore restores whichever of the two names is missing and tells what is new, if
+// anything is. A name that another segment has taken stays with that segment.
+func (h *hold) restore() (news string, err error) {
 	name, err := h.owner(h.name)
 	if err != nil {
 		return "", err
@@ -133,17 +133,17 @@ func (h *hold) mend() (news string, err error) {
 	switch {
 	case name != ours && hidden != ours:
 		return "", errLost
-	case name == nobody:
+	case name == unowned:
 		return "name restored", shmfile.Link(h.hidden, h.name)
-	case hidden == nobody:
+	case hidden == unowned:
 		return "hidden name restored", h.linkHidden()
 	case h.displaced && !wasDisplaced:
-		return "name taken by another object, left alone", nil
+		return "name taken by another segment, left alone", nil
 	}
 	return "", nil
 }
 
-// linkHidden restores the hidden name. Should the name pass to another object
+// linkHidden restores the hidden name. Should the name pass to another segment
 // just before, that one's hidden name is removed again, and what is lost shows
 // the next time.
 func (h *hold) linkHidden() error {

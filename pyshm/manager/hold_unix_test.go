@@ -39,12 +39,12 @@ func TestLeasedSegmentIsClaimedByAnother(t *testing.T) {
 	track(t, a, name)
 	track(t, b, name)
 	hidden := hiddenName(a, name)
-	a.mendAll()
+	a.restoreAll()
 	a.mu.Lock() // so that the other is the first, whatever events a has yet to read
 	f.Close()
-	b.mendAll()
+	b.restoreAll()
 	a.mu.Unlock()
-	a.mendAll()
+	a.restoreAll()
 	if !missing(hidden) || missing(name) || missing(hiddenName(b, name)) {
 		t.Errorf("the later one is left with %q: %t, the segment is gone: %t", hidden, !missing(hidden), missing(name))
 	}
@@ -61,7 +61,7 @@ func TestLeasedSegmentIsClaimedByAnother(t *testing.T) {
 	if err := b.untrack(name); err != nil {
 		t.Fatal(err)
 	}
-	a.mendAll()
+	a.restoreAll()
 	if err := a.release(name); err != nil || !missing(name) {
 		t.Errorf("release by the last one: %v, the segment is gone: %t", err, missing(name))
 	}

@@ -65,16 +65,16 @@ func (k *keeper) watch(interval time.Duration) {
 				return
 			}
 			if event.Has(fsnotify.Remove | fsnotify.Rename | fsnotify.Create) {
-				k.mend(filepath.Base(event.Name))
+				k.restoreNamed(filepath.Base(event.Name))
 			}
 		case err, ok := <-k.watcher.Errors:
 			if !ok {
 				return
 			}
 			k.log.Warn("watch interrupted, looking at all names", "error", err)
-			k.mendAll()
+			k.restoreAll()
 		case <-rescan.C:
-			k.mendAll()
+			k.restoreAll()
 		}
 	}
 }
@@ -124,7 +124,7 @@ func (k *keeper) hold(name string) error {
 			return err
 		case whose == ours:
 			return nil
-		case whose == nobody:
+		case whose == unowned:
 			k.restore(old) // the name has vanished just now
 			if k.holds[name] == old {
 				return nil
@@ -147,7 +147,7 @@ func (k *keeper) hold(name string) error {
 func (k *keeper) drop(h *hold) {
 	k.clear(h.name)
 	delete(k.holds, h.hidden)
-	if err := h.close(); err != nil {
+	if err := h.drop(); err != nil {
 		k.log.Warn("hidden name left behind", "segment", h.name, "hidden", h.hidden, "error", err)
 	}
 }
@@ -164,10 +164,10 @@ func (k *keeper) clear(name string) {
 
 // release removes a name from what is tracked, where CPython removes the first,
 // and the segment with it. It is an error when there is nothing to remove.
-func (k *keeper) release(name string) error { return k.end(name, k.remove) }
+func (k *keeper) release(name string) error { return k.end(name, k.settleReleased) }
 
 // untrack removes a name from what is tracked, and leaves the segment.
-func (k *keeper) untrack(name string) error { return k.end(name, k.leave) }
+func (k *keeper) untrack(name string) error { return k.end(name, k.settleUntracked) }
 
 // end removes a name from what is tracked. What becomes of the segment is left to
 // a function.
@@ -189,9 +189,9 @@ func (k *keeper) end(name string, settle func(file string) error) error {
 	return settle(file)
 }
 
-// leave lets go of what was tracked under a name, unless it is so once more. A
-// name that has vanished just now is restored first.
-func (k *keeper) leave(name string) error {
+// settleUntracked drops what was tracked under a name, unless it is tracked once more.
+// A name that has vanished just now is restored first.
+func (k *keeper) settleUntracked(name string) error {
 	if slices.Contains(k.names, name) {
 		return nil
 	}
@@ -205,8 +205,8 @@ func (k *keeper) leave(name string) error {
 	return nil
 }
 
-// remove unlinks what is tracked under a name.
-func (k *keeper) remove(name string) error {
+// settleReleased unlinks what is tracked under a name.
+func (k *keeper) settleReleased(name string) error {
 	h := k.holds[name]
 	if h == nil {
 		k.clear(name)
@@ -243,7 +243,7 @@ func (k *keeper) close() error {
 	names := k.names
 	k.names = nil
 	for _, name := range names {
-		err := k.remove(name)
+		err := k.settleReleased(name)
 		switch {
 		case errors.Is(err, ErrOwned):
 			k.log.Warn("segment not removed", "segment", name, "error", err)
@@ -258,8 +258,8 @@ func (k *keeper) close() error {
 	return errors.Join(errs...)
 }
 
-// mend looks at one name.
-func (k *keeper) mend(name string) {
+// restoreNamed looks at one name, and restores what is missing.
+func (k *keeper) restoreNamed(name string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	h, tracked := k.holds[name]
@@ -271,19 +271,19 @@ func (k *keeper) mend(name string) {
 	}
 }
 
-// mendAll looks at all names.
-func (k *keeper) mendAll() {
+// restoreAll looks at all names, and restores what is missing.
+func (k *keeper) restoreAll() {
 	k.mu.Lock()
 	names := slices.Clone(k.names)
 	k.mu.Unlock()
 	for _, name := range names {
-		k.mend(name)
+		k.restoreNamed(name)
 	}
 }
 
 // restore gives a segment back the name that it has lost.
 func (k *keeper) restore(h *hold) {
-	switch news, err := h.mend(); {
+	switch news, err := h.restore(); {
 	case errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist):
 		// The names change at this moment; the next event tells the outcome.
 	case errors.Is(err, errLost):

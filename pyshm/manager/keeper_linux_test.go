@@ -84,8 +84,8 @@ func TestNameTakenByAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	testkit.Eventually(t, "log entry", func() bool { return strings.Contains(log.String(), "taken by another") })
-	k.mendAll()
-	k.mendAll()
+	k.restoreAll()
+	k.restoreAll()
 	if !other.is(name) || other.links(t) != 1 || o.links(t) != 1 {
 		t.Errorf("the other has %d names, ours has %d", other.links(t), o.links(t))
 	}
@@ -296,7 +296,7 @@ func TestUntrackLeavesTheName(t *testing.T) {
 	k.mu.Lock()
 	unlink(t, name) // nobody has noticed yet when it is left
 	k.names = nil
-	err := k.leave(name)
+	err := k.settleUntracked(name)
 	k.mu.Unlock()
 	if err != nil || !o.is(name) || o.links(t) != 1 {
 		t.Errorf("%d names left, %v", o.links(t), err)
@@ -305,7 +305,7 @@ func TestUntrackLeavesTheName(t *testing.T) {
 		t.Errorf("again: %v", err)
 	}
 	unlink(t, name)
-	k.mendAll()
+	k.restoreAll()
 	if n := o.links(t); n != 0 {
 		t.Errorf("%d names after unlink", n)
 	}

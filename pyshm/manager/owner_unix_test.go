@@ -34,7 +34,7 @@ func TestOneOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	release(t, a, name)
-	b.mendAll()
+	b.restoreAll()
 	if n := o.links(t); n != 0 {
 		t.Errorf("%d names after the owner's release", n)
 	}
@@ -52,14 +52,14 @@ func TestNextOwner(t *testing.T) {
 	if err := b.track(name, false); err != nil {
 		t.Fatal(err)
 	}
-	b.mendAll()
+	b.restoreAll()
 	if n := o.links(t); n != 2 {
 		t.Errorf("%d names", n)
 	}
 	if err := a.untrack(name); err != nil {
 		t.Fatal(err)
 	}
-	b.mendAll()
+	b.restoreAll()
 	if n := o.links(t); n != 2 {
 		t.Errorf("%d names after the owner has let go\n%s", n, log)
 	}
@@ -99,8 +99,8 @@ func TestOwnersOfAliases(t *testing.T) {
 	for i, k := range []*keeper{a, b} {
 		release(t, k, aliases[i])
 	}
-	a.mendAll()
-	b.mendAll()
+	a.restoreAll()
+	b.restoreAll()
 	if !missing(aliases[0]) || !missing(aliases[1]) || o.links(t) != 2 {
 		t.Errorf("%d names", o.links(t))
 	}
