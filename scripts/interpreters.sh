@@ -3,7 +3,8 @@
 # Brings interpreters for the cross-language tests that a machine rarely has:
 #
 #   CPython 3.14  a relocatable build that the Go module below carries
-#   numpy         its wheel, for that CPython
+#   numpy         its wheel, for that CPython; and the oldest, a middle and the
+#                 newest one for the CPythons 3.8, 3.12 and 3.13 that are found
 #   CPython 3.15  Debian unstable's package, unpacked together with the C library
 #                 that it needs (only on Debian)
 #   PyPy          Debian's package pypy3: installed when run as root, otherwise
@@ -23,6 +24,13 @@ set -euo pipefail
 
 readonly python_module=github.com/kluctl/go-embed-python@v0.0.0-3.14.6-20260610-1
 readonly numpy_version=2.4.6
+# CPython and numpy. The folder numpy-VERSION-cpNNN is for PYTHONPATH: the
+# interpreters do not belong to this repository, and stay as they are.
+readonly numpys="
+3.8  1.17.3
+3.12 1.26.4
+3.13 2.5.5
+"
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly top
@@ -42,6 +50,7 @@ main() {
 
 	provide "CPython 3.14" "$cpython/bin/python3" unpack_cpython
 	provide_numpy
+	provide_numpys
 	provide "CPython 3.15" "$cpython_unstable/usr/bin/python3.15" unpack_cpython_unstable
 	provide PyPy "$(command -v pypy3 || echo "$pypy/usr/bin/pypy3")" bring_pypy
 
@@ -114,7 +123,7 @@ unpack_cpython() {
 # where PYTHONDONTWRITEBYTECODE is set: then each start takes several times as
 # long.
 compile_modules() {
-	"$1" -m compileall -q -j 0 -s "$2" -p "$3" "$2"
+	"$1" -m compileall -q -j 0 -d "$3" "$2"
 }
 
 # special_files lists the entries of files.json that a plain copy does not get
@@ -150,23 +159,65 @@ provide_numpy() {
 }
 
 unpack_numpy() {
-	local site=$cpython/lib/python3.14/site-packages platform
-	case $(uname -s)-$(uname -m) in
-	Linux-*) platform=manylinux_2_28_$(uname -m) ;;
-	Darwin-arm64) platform=macosx_11_0_arm64 ;;
-	Darwin-*) platform=macosx_10_15_$(uname -m) ;;
+	local site=$cpython/lib/python3.14/site-packages
+	unpack_wheel "$cpython/bin/python3" 3.14 "$numpy_version" "$numpy" &&
+		mkdir -p "$site" && echo "../../../../${numpy##*/}" >"$work/pth" && mv "$work/pth" "$site/numpy.pth"
+}
+
+# unpack_wheel PYTHON X.Y VERSION TO unpacks the numpy of that version for CPython X.Y.
+# pip judges by its own Python whether a wheel is too new: it must not.
+unpack_wheel() {
+	local machine platforms tree=$work/numpy
+	machine=$(uname -m)
+	case $(uname -s)-$machine in
+	Linux-*) platforms=("manylinux_2_28_$machine" "manylinux_2_27_$machine" "manylinux2014_$machine" "manylinux1_$machine") ;;
+	Darwin-arm64) platforms=(macosx_11_0_arm64) ;;
+	Darwin-*) platforms=("macosx_10_15_$machine" "macosx_10_9_$machine") ;;
 	*) echo "no wheel is known for $(uname -s)" && return 1 ;;
 	esac
 	python3 -m pip --version >/dev/null || {
 		echo "python3 has no pip"
 		return 1
 	}
-	python3 -m pip install --quiet --no-deps --no-compile --only-binary :all: \
-		--target "$work/numpy" --implementation cp --python-version 3.14 \
-		--platform "$platform" "numpy==$numpy_version" &&
-		compile_modules "$cpython/bin/python3" "$work/numpy" "$numpy" &&
-		install_tree "$work/numpy" "$numpy" &&
-		mkdir -p "$site" && echo "../../../../${numpy##*/}" >"$work/pth" && mv "$work/pth" "$site/numpy.pth"
+	rm -rf "$tree"
+	python3 -m pip install --quiet --no-deps --no-compile --only-binary :all: --ignore-requires-python \
+		--target "$tree" --implementation cp --python-version "$2" \
+		"${platforms[@]/#/--platform=}" "numpy==$3" &&
+		compile_modules "$1" "$tree" "$4" &&
+		install_tree "$tree" "$4"
+}
+
+# provide_numpys unpacks what $numpys lists, each for the CPythons that are found.
+provide_numpys() {
+	local minor version python folder
+	while read -r minor version; do
+		[ -n "$minor" ] || continue
+		if ! python=$(find_cpython "$minor"); then
+			echo "left out numpy $version: there is no CPython $minor"
+			continue
+		fi
+		folder=$dest/numpy-$version-cp${minor/./}
+		if ! [ -d "$folder" ]; then
+			if ! { unpack_wheel "$python" "$minor" "$version" "$folder" &&
+				PYTHONPATH=$folder "$python" -c 'import numpy'; } >"$work/log" 2>&1; then
+				missing "numpy $version"
+				continue
+			fi
+		fi
+		echo "ready    numpy: $folder ($version, for $python)"
+	done <<<"$numpys"
+}
+
+# find_cpython X.Y prints a CPython of that version, where package compat looks too.
+find_cpython() {
+	local python
+	for python in $(type -ap "python$1") "${PYENV_ROOT:-$HOME/.pyenv}/versions/$1".*/bin/python3; do
+		if "$python" -c "import sys; sys.exit(sys.implementation.name != 'cpython' or '%d.%d' % sys.version_info[:2] != '$1')" 2>/dev/null; then
+			echo "$python"
+			return
+		fi
+	done
+	return 1
 }
 
 # unpack_cpython_unstable leaves the host's apt and dpkg as they are: apt works
