@@ -103,6 +103,7 @@ func TestDependencies(t *testing.T) {
 		links []string
 	}{
 		{"format", []string{module + "/internal/words"}},
+		{"format/npy", nil},
 		{"format/pickle", nil},
 		{"pyshm", []string{"golang.org/x/sys/unix"}},
 		{"pyshm/manager", []string{

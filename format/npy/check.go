@@ -1,0 +1,159 @@
+package npy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Check returns nil if elements of d can be seen as elements of g, which [DtypeOf]
+// made for a Go type, and else an error that says by field path why not:
+//
+//	Tick.price: '<f4' is not '<f8'
+//	Tick.qty is at 8, not 12: …
+//
+// The fields must have the same names in the same order, the same offsets, kinds,
+// sizes, units and shapes, and the records the same size as in Go, padding included.
+// That is what np.dtype(…, align=True) makes on 64-bit machines; numpy's
+// default, without padding, seldom is. Titles do not matter. Numbers in another byte
+// order are refused as [ErrByteOrder] if nothing else is wrong: a copy that
+// [Dtype.Swap] has turned can be seen as g. All else is [ErrMismatch].
+func (d Dtype) Check(g Dtype) error {
+	if d.kind == 0 || g.kind == 0 {
+		return failf("check", "", ErrDtype, "a dtype is missing")
+	}
+	path := ""
+	if g.kind == KindRecord {
+		path = g.parts.goType
+	}
+	if err := d.check(g, path); err != nil {
+		return err
+	}
+	return d.checkOrder(g, path)
+}
+
+// check compares everything but byte orders.
+func (d Dtype) check(g Dtype, path string) error {
+	if d.kind == KindRecord && g.kind == KindRecord {
+		return d.checkRecord(g, path)
+	}
+	same := d.kind == g.kind && d.size == g.size && d.unit == g.unit && d.multiple == g.multiple
+	if d.kind == KindSubarray && g.kind == KindSubarray {
+		if slices.Equal(d.parts.shape, g.parts.shape) {
+			return d.parts.elem.check(g.parts.elem, path)
+		}
+		same = false
+	}
+	if same {
+		return nil
+	}
+	return failf("check", path, ErrMismatch, "%s%s is not %s%s", prefix(path), show(d), show(g), d.tagHint(g))
+}
+
+// tagHint names the tag with which a field of g's Go type would be what d is.
+func (d Dtype) tagHint(g Dtype) string {
+	e, h := d.Elem(), g
+	for h.kind == KindSubarray && h.size != e.size {
+		h = h.Elem()
+	}
+	bits := h.Elem().kind == KindInt || h.Elem().kind == KindUint
+	tags := map[Kind]int{KindBool: 1, KindDatetime: 8, KindTimedelta: 8, KindBytes: 1, KindVoid: 1, KindText: 4}
+	if !bits || e.size != h.size || tags[e.kind] != h.Elem().size || e.kind == h.kind {
+		return ""
+	}
+	return fmt.Sprintf(": the tag `numpy:\"name,%s\"` makes it one", e.letter())
+}
+
+// prefix is what precedes a reason.
+func prefix(path string) string {
+	if path == "" {
+		return ""
+	}
+	return path + ": "
+}
+
+// show returns the spelling of a dtype, shortened.
+func show(d Dtype) string {
+	const limit = 100
+	s := d.descr()
+	if len(s) > limit {
+		return strings.ToValidUTF8(s[:limit], "") + "…"
+	}
+	return s
+}
+
+// printable returns a name for a path. It may be another process that has chosen it.
+func printable(name string) string {
+	const limit = 60
+	if len(name) > limit || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return excerpt(name)
+	}
+	return name
+}
+
+func join(path, field string) string {
+	if path == "" {
+		return field
+	}
+	return path + "." + field
+}
+
+func (d Dtype) checkRecord(g Dtype, path string) error {
+	have, want := d.parts.fields, g.parts.fields
+	for i, w := range want {
+		at := join(path, w.Name)
+		place := slices.IndexFunc(have, func(f Field) bool { return f.Name == w.Name })
+		switch {
+		case place < 0:
+			return failf("check", at, ErrMismatch, "%s is missing", at)
+		case place != i:
+			return failf("check", at, ErrMismatch, "%s is field %d, not %d", at, place, i)
+		case have[i].Offset != w.Offset:
+			return failf("check", at, ErrMismatch, "%s is at %d, not %d%s", at, have[i].Offset, w.Offset, d.packedHint())
+		}
+		if err := have[i].Dtype.check(w.Dtype, at); err != nil {
+			return err
+		}
+	}
+	if len(have) > len(want) {
+		at := join(path, printable(have[len(want)].Name))
+		return failf("check", at, ErrMismatch, "%s is not in Go's type", at)
+	}
+	if d.size != g.size {
+		return failf("check", path, ErrMismatch, "%s has %d bytes, not %d%s", subject(path), d.size, g.size, d.packedHint())
+	}
+	return nil
+}
+
+func subject(path string) string {
+	if path == "" {
+		return "the record"
+	}
+	return path
+}
+
+// packedHint is what to do about a record without gaps, which is numpy's default.
+func (d Dtype) packedHint() string {
+	if !d.packed() {
+		return ""
+	}
+	return ": make the dtype with align=True, which pads as Go does"
+}
+
+// checkOrder compares the byte orders of dtypes that are alike otherwise.
+func (d Dtype) checkOrder(g Dtype, path string) error {
+	switch {
+	case d.kind == KindSubarray:
+		return d.parts.elem.checkOrder(g.parts.elem, path)
+	case d.kind == KindRecord:
+		for i, f := range d.parts.fields {
+			if err := f.Dtype.checkOrder(g.parts.fields[i].Dtype, join(path, f.Name)); err != nil {
+				return err
+			}
+		}
+	case d.swapped != g.swapped:
+		return failf("check", path, ErrByteOrder, "%s%s has the other byte order than %s: copy the elements and turn them", prefix(path), show(d), show(g))
+	}
+	return nil
+}
