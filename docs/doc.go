@@ -1,4 +1,5 @@
-// Package docs holds no code. Its tests keep the documentation true: they run
-// the commands and snippets of the README, pin which package may import which,
-// and compare the exported API with the golden files in docs/api.
+// Package docs holds no code. Its tests keep the documents true: they run the commands
+// and snippets of the README, look whether architecture.md names what there is and
+// whether packages import what it allows, and compare the exported API with the golden
+// files in docs/api.
 package docs

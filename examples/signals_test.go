@@ -1,4 +1,4 @@
-package docs
+package examples
 
 import (
 	"bufio"

@@ -1,0 +1,3 @@
+// Package examples holds no code of its own: each folder is a program. The tests look
+// whether a signal that ends an example leaves anything behind.
+package examples
