@@ -70,8 +70,8 @@ func AttachCondition(name string) (*Condition, error) {
 	return c, wrap("attach condition", name, err)
 }
 
-// AttachConditionContext is [AttachCondition] for a condition that may not be there yet: it waits
-// until it exists, as [AttachContext] does.
+// AttachConditionContext is [AttachCondition] for a condition that may not be there
+// yet: it waits until it exists, as [AttachContext] does.
 func AttachConditionContext(ctx context.Context, name string) (*Condition, error) {
 	return await(ctx, func() (*Condition, error) { return AttachCondition(name) })
 }

@@ -170,7 +170,7 @@ func checkNewName(kind nameKind, name string) (newName, error) {
 func (n newName) checkLength() error {
 	length := len(n.name) + len(n.suffix)
 	if n.random {
-		length += len(randomDigits())
+		length += randomLength
 	}
 	if n.kind == segmentNames && length > longestSegmentName {
 		return &reason{
@@ -210,9 +210,11 @@ func (n newName) give(f func(name string) error) (name string, err error) {
 	}
 }
 
-// randomDigits returns 8 hexadecimal digits, as Python takes them.
+// randomLength is how many hexadecimal digits a random part has, as in Python.
+const randomLength = 8
+
 func randomDigits() string {
-	var b [4]byte
+	var b [randomLength / 2]byte
 	rand.Read(b[:])
 	return hex.EncodeToString(b[:])
 }

@@ -50,9 +50,10 @@
 // install it, or copy the file, which the command pyshm helper prints. Other
 // libraries, such as musl, have other semaphores, which are refused.
 //
-// [Lock.With] acquires a lock, calls a function and releases the lock. [OpenLock] is for processes of which any
-// may be the first: it creates the lock if there is none. The functions whose names
-// end in Context wait until another process has created what they attach to.
+// [Lock.With] acquires a lock, calls a function and releases the lock. [OpenLock] is
+// for processes of which any may be the first: it creates the lock if there is none.
+// The functions whose names end in Context wait until another process has created
+// what they attach to.
 //
 // Goroutines wait by the thousand in few threads, until their context is done or
 // the handle is closed. However many wait for one lock, one of them waits in the
