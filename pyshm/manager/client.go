@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/pyshm"
-	"github.com/pyshm-go/pyshm/pyshm/internal/connection"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
+	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
 // maxReply is the length of the longest reply that is read, in bytes: room for
@@ -176,7 +176,7 @@ func (c *Client) open(ctx context.Context) (*call, error) {
 	}
 	o := &call{ctx: ctx, conn: conn}
 	o.stop = context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(0, 1)) })
-	if err := connection.AuthenticateClient(conn, c.authkey); err != nil {
+	if err := wire.AuthenticateClient(conn, c.authkey); err != nil {
 		o.close()
 		return nil, o.explain(err)
 	}
@@ -244,10 +244,10 @@ func (o *call) close() {
 
 // do sends the request and returns the value of the reply.
 func (o *call) do(method string, args ...string) (any, error) {
-	if err := connection.WriteFrame(o.conn, encodeRequest(method, args...)); err != nil {
+	if err := wire.WriteFrame(o.conn, encodeRequest(method, args...)); err != nil {
 		return nil, o.explain(err)
 	}
-	reply, err := connection.ReadFrame(o.conn, maxReply)
+	reply, err := wire.ReadFrame(o.conn, maxReply)
 	if err != nil {
 		return nil, o.explain(err)
 	}

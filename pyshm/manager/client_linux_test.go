@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/internal/testkit"
-	"github.com/pyshm-go/pyshm/pyshm/internal/connection"
+	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
 // A fakeServer does to each client what a test wants.
@@ -48,9 +48,9 @@ func fakeServer(t *testing.T, serve func(conn net.Conn)) (address string) {
 // answering is a server that replies to every request with the same bytes.
 func answering(t *testing.T, reply []byte) *Client {
 	return NewClient(fakeServer(t, func(conn net.Conn) {
-		if connection.AuthenticateServer(conn, key) == nil {
-			connection.ReadFrame(conn, maxRequest)
-			connection.WriteFrame(conn, reply)
+		if wire.AuthenticateServer(conn, key) == nil {
+			wire.ReadFrame(conn, maxRequest)
+			wire.WriteFrame(conn, reply)
 		}
 	}), key)
 }
@@ -137,9 +137,9 @@ func TestFullServerIsWaitedFor(t *testing.T) {
 			if err != nil {
 				return
 			}
-			if connection.AuthenticateServer(conn, key) == nil {
-				connection.ReadFrame(conn, maxRequest)
-				connection.WriteFrame(conn, encodeReply(kindReturn, []string{"x"}))
+			if wire.AuthenticateServer(conn, key) == nil {
+				wire.ReadFrame(conn, maxRequest)
+				wire.WriteFrame(conn, encodeReply(kindReturn, []string{"x"}))
 			}
 			conn.Close()
 		}
@@ -151,27 +151,27 @@ func TestFullServerIsWaitedFor(t *testing.T) {
 
 func TestServerWithoutTheKey(t *testing.T) {
 	impostor := fakeServer(t, func(conn net.Conn) {
-		connection.AuthenticateServer(conn, []byte("another"))
+		wire.AuthenticateServer(conn, []byte("another"))
 	})
 	_, err := NewClient(impostor, key).Create(t.Context(), 1)
 	wantReason(t, "impostor", err, ErrAuth)
 	web := fakeServer(t, func(conn net.Conn) { io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n") })
 	_, err = NewClient(web, key).Segments(t.Context())
-	wantReason(t, "another protocol", err, connection.ErrProtocol)
+	wantReason(t, "another protocol", err, wire.ErrProtocol)
 }
 
 func TestServerGoneInTheMiddle(t *testing.T) {
 	for what, serve := range map[string]func(net.Conn){
 		"at once":             func(net.Conn) {},
 		"in the handshake":    func(conn net.Conn) { io.WriteString(conn, "\x00\x00\x00\x3b#CHAL") },
-		"after the handshake": func(conn net.Conn) { connection.AuthenticateServer(conn, key) },
+		"after the handshake": func(conn net.Conn) { wire.AuthenticateServer(conn, key) },
 		"before the reply": func(conn net.Conn) {
-			connection.AuthenticateServer(conn, key)
-			connection.ReadFrame(conn, maxRequest)
+			wire.AuthenticateServer(conn, key)
+			wire.ReadFrame(conn, maxRequest)
 		},
 		"in the reply": func(conn net.Conn) {
-			connection.AuthenticateServer(conn, key)
-			connection.ReadFrame(conn, maxRequest)
+			wire.AuthenticateServer(conn, key)
+			wire.ReadFrame(conn, maxRequest)
 			io.WriteString(conn, "\x00\x00\x00\x19\x80\x04")
 		},
 	} {
@@ -193,11 +193,11 @@ func TestReplyRefused(t *testing.T) {
 		}
 	}
 	_, err := NewClient(fakeServer(t, func(conn net.Conn) {
-		connection.AuthenticateServer(conn, key)
-		connection.ReadFrame(conn, maxRequest)
+		wire.AuthenticateServer(conn, key)
+		wire.ReadFrame(conn, maxRequest)
 		fmt.Fprint(conn, "\x7f\xff\xff\xff")
 	}), key).Segments(t.Context())
-	wantReason(t, "a reply of 2 GiB", err, connection.ErrProtocol)
+	wantReason(t, "a reply of 2 GiB", err, wire.ErrProtocol)
 }
 
 func TestRemoteError(t *testing.T) {
@@ -232,7 +232,7 @@ func TestContextEndsEveryStage(t *testing.T) {
 	for what, serve := range map[string]func(net.Conn){
 		"before the challenge": func(net.Conn) {},
 		"in the handshake":     func(conn net.Conn) { io.WriteString(conn, "\x00\x00\x00\x3b#CHAL") },
-		"before the reply":     func(conn net.Conn) { connection.AuthenticateServer(conn, key) },
+		"before the reply":     func(conn net.Conn) { wire.AuthenticateServer(conn, key) },
 	} {
 		c := NewClient(fakeServer(t, func(conn net.Conn) {
 			serve(conn)
@@ -260,10 +260,10 @@ func TestNothingLeftWhenTrackingFails(t *testing.T) {
 	} {
 		var names []string
 		address := fakeServer(t, func(conn net.Conn) {
-			if connection.AuthenticateServer(conn, key) != nil {
+			if wire.AuthenticateServer(conn, key) != nil {
 				return
 			}
-			payload, err := connection.ReadFrame(conn, maxRequest)
+			payload, err := wire.ReadFrame(conn, maxRequest)
 			if err != nil {
 				return
 			}
@@ -271,7 +271,7 @@ func TestNothingLeftWhenTrackingFails(t *testing.T) {
 				names = append(names, r.segment())
 			}
 			if answer != "" {
-				connection.WriteFrame(conn, []byte(answer))
+				wire.WriteFrame(conn, []byte(answer))
 			}
 		})
 		block, err := NewClient(address, key).Create(t.Context(), 100)
@@ -302,7 +302,7 @@ func TestNothingLeftWhenTheReplyIsLost(t *testing.T) {
 		defer server.Close()
 		go io.Copy(server, client)
 		for range 4 { // challenge, verdict, answer, reply
-			frame, err := connection.ReadFrame(server, maxReply)
+			frame, err := wire.ReadFrame(server, maxReply)
 			if err != nil {
 				t.Error(err)
 				return
@@ -310,7 +310,7 @@ func TestNothingLeftWhenTheReplyIsLost(t *testing.T) {
 			if string(frame) == returned(nil) && requests.Add(1) == 1 {
 				return // the reply to track_segment
 			}
-			connection.WriteFrame(client, frame)
+			wire.WriteFrame(client, frame)
 		}
 	})
 	_, err := NewClient(address, key).Create(t.Context(), 100)
@@ -325,19 +325,19 @@ func TestShutdownOfAServerThatMissesSegments(t *testing.T) {
 	missing := []string{"a", "b", "c"}
 	stuck := false
 	c := NewClient(fakeServer(t, func(conn net.Conn) {
-		connection.AuthenticateServer(conn, key)
-		payload, _ := connection.ReadFrame(conn, maxRequest)
+		wire.AuthenticateServer(conn, key)
+		payload, _ := wire.ReadFrame(conn, maxRequest)
 		r, _ := decodeRequest(payload)
 		switch {
 		case r.method == "list_segments":
-			connection.WriteFrame(conn, encodeReply(kindReturn, missing))
+			wire.WriteFrame(conn, encodeReply(kindReturn, missing))
 		case len(missing) > 0:
-			connection.WriteFrame(conn, []byte(raised("FileNotFoundError: [Errno 2] No such file or directory: '/"+missing[0]+"'")))
+			wire.WriteFrame(conn, []byte(raised("FileNotFoundError: [Errno 2] No such file or directory: '/"+missing[0]+"'")))
 			if !stuck {
 				missing = missing[1:]
 			}
 		default:
-			connection.WriteFrame(conn, encodeReply(kindReturn, nil))
+			wire.WriteFrame(conn, encodeReply(kindReturn, nil))
 		}
 	}), key)
 	if err := c.Shutdown(t.Context()); err != nil || len(missing) > 0 {

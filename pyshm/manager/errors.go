@@ -6,12 +6,12 @@ import (
 	"io/fs"
 	"strings"
 
-	"github.com/pyshm-go/pyshm/pyshm/internal/connection"
+	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
 // ErrAuth is the reason when the server has another authkey than the client, or
 // one of the two knows no digest that the other may use.
-var ErrAuth = connection.ErrAuth
+var ErrAuth = wire.ErrAuth
 
 // ErrNotTracked is the reason when a name is to be released that the manager
 // does not track.

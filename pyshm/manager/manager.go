@@ -10,7 +10,7 @@ import (
 	"sync"
 
 	"github.com/pyshm-go/pyshm/pyshm"
-	"github.com/pyshm-go/pyshm/pyshm/internal/connection"
+	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
 // A Manager owns segments of shared memory: it keeps their names from vanishing
@@ -69,7 +69,7 @@ func checkKey(authkey []byte) error {
 	if len(authkey) == 0 {
 		return invalid("the authkey is empty")
 	}
-	return connection.CheckKey(authkey)
+	return wire.CheckKey(authkey)
 }
 
 // Start makes a manager that serves clients at an address, which the package

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/format"
-	"github.com/pyshm-go/pyshm/pyshm/internal/connection"
+	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
 // maxRequest is the length of the longest request that is read, in bytes. Real
@@ -36,13 +36,13 @@ func (s *session) run() {
 		return
 	}
 	s.conn.SetDeadline(time.Now().Add(s.manager.options.requestTimeout))
-	payload, err := connection.ReadFrame(s.conn, maxRequest)
+	payload, err := wire.ReadFrame(s.conn, maxRequest)
 	if err == io.EOF {
 		return // it found nothing to ask for
 	}
 	reply := s.answer(payload, err)
 	s.conn.SetDeadline(time.Now().Add(s.manager.options.handshakeTimeout))
-	if err := connection.WriteFrame(s.conn, reply); err != nil {
+	if err := wire.WriteFrame(s.conn, reply); err != nil {
 		log.Debug("reply not delivered", "error", err)
 	}
 }
@@ -62,7 +62,7 @@ var hidesPanics = true
 
 func (s *session) authenticate() error {
 	s.conn.SetDeadline(time.Now().Add(s.manager.options.handshakeTimeout))
-	err := connection.AuthenticateServer(s.conn, s.manager.authkey)
+	err := wire.AuthenticateServer(s.conn, s.manager.authkey)
 	if err == nil {
 		s.manager.mu.Lock()
 		s.authenticated = true

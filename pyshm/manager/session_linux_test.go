@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/internal/testkit"
-	"github.com/pyshm-go/pyshm/pyshm/internal/connection"
+	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
 // dial connects to a manager, without a handshake.
@@ -35,7 +35,7 @@ func dial(t testing.TB, m *Manager) net.Conn {
 func authenticated(t testing.TB, m *Manager) net.Conn {
 	t.Helper()
 	conn := dial(t, m)
-	if err := connection.AuthenticateClient(conn, key); err != nil {
+	if err := wire.AuthenticateClient(conn, key); err != nil {
 		t.Fatal(err)
 	}
 	return conn
@@ -45,7 +45,7 @@ func authenticated(t testing.TB, m *Manager) net.Conn {
 func ask(t testing.TB, m *Manager, pickle []byte) []byte {
 	t.Helper()
 	conn := authenticated(t, m)
-	if err := connection.WriteFrame(conn, pickle); err != nil {
+	if err := wire.WriteFrame(conn, pickle); err != nil {
 		t.Fatal(err)
 	}
 	return replyTo(t, conn)
@@ -53,7 +53,7 @@ func ask(t testing.TB, m *Manager, pickle []byte) []byte {
 
 func replyTo(t testing.TB, conn io.Reader) []byte {
 	t.Helper()
-	reply, err := connection.ReadFrame(conn, maxReply)
+	reply, err := wire.ReadFrame(conn, maxReply)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestWrongKeyIsRefused(t *testing.T) {
 
 	conn := dial(t, m)
 	fmt.Fprintf(conn, "\x00\x00\x01\x01") // more than a handshake needs
-	if _, err := connection.ReadFrame(conn, 1000); err != nil {
+	if _, err := wire.ReadFrame(conn, 1000); err != nil {
 		t.Error(err)
 	}
 	wantEnd(t, conn)
@@ -218,7 +218,7 @@ func TestSlowStrangers(t *testing.T) {
 	}
 	wantPrompt(t, m)
 	for _, conn := range strangers {
-		if _, err := connection.ReadFrame(conn, 1000); err != nil {
+		if _, err := wire.ReadFrame(conn, 1000); err != nil {
 			t.Error(err)
 		}
 		wantEnd(t, conn)
@@ -249,7 +249,7 @@ func TestStrangersMakeRoom(t *testing.T) {
 	}
 	wantPrompt(t, m)
 	// The one that had proved to know the key was not among those sent away.
-	if err := connection.WriteFrame(client, encodeRequest("dummy")); err != nil {
+	if err := wire.WriteFrame(client, encodeRequest("dummy")); err != nil {
 		t.Fatal(err)
 	}
 	replyTo(t, client)
@@ -262,7 +262,7 @@ func TestOldestStrangerMakesRoom(t *testing.T) {
 	oldest, second := dial(t, m), dial(t, m)
 	challenge := func(conn net.Conn) {
 		t.Helper()
-		if _, err := connection.ReadFrame(conn, 1000); err != nil {
+		if _, err := wire.ReadFrame(conn, 1000); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -302,7 +302,7 @@ func TestClientsWaitForEachOther(t *testing.T) {
 func TestRequestTimeout(t *testing.T) {
 	m := startManager(t, "", RequestTimeout(50*time.Millisecond))
 	conn := authenticated(t, m)
-	if reply, err := connection.ReadFrame(conn, maxReply); err == nil && !bytes.Contains(reply, []byte("timeout")) {
+	if reply, err := wire.ReadFrame(conn, maxReply); err == nil && !bytes.Contains(reply, []byte("timeout")) {
 		t.Errorf("reply %q", reply)
 	}
 	wantEnd(t, conn)
@@ -313,7 +313,7 @@ func TestRequestMayTakeLong(t *testing.T) {
 	m := startManager(t, "", HandshakeTimeout(500*time.Millisecond))
 	conn := authenticated(t, m)
 	time.Sleep(700 * time.Millisecond)
-	if err := connection.WriteFrame(conn, encodeRequest("dummy")); err != nil {
+	if err := wire.WriteFrame(conn, encodeRequest("dummy")); err != nil {
 		t.Fatal(err)
 	}
 	if reply := replyTo(t, conn); string(reply) != returned(nil) {
@@ -331,7 +331,7 @@ func TestClientThatDoesNotReadItsReply(t *testing.T) {
 		}
 	}
 	conn := authenticated(t, m)
-	if err := connection.WriteFrame(conn, encodeRequest("list_segments")); err != nil {
+	if err := wire.WriteFrame(conn, encodeRequest("list_segments")); err != nil {
 		t.Fatal(err)
 	}
 	wantPrompt(t, m)
@@ -352,7 +352,7 @@ func TestShutdownEndsIdleSessions(t *testing.T) {
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("shutdown took %v", took)
 	}
-	connection.ReadFrame(stranger, 1000) // the challenge
+	wire.ReadFrame(stranger, 1000) // the challenge
 	wantEnd(t, stranger)
 	wantEnd(t, client)
 }
@@ -472,7 +472,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 	restore := allowNoMoreDescriptors(t)
 	for i, socket := range sockets[:strangers] {
 		connect(t, socket, m.Address())
-		if err := connection.AuthenticateClient(socket, key); err != nil {
+		if err := wire.AuthenticateClient(socket, key); err != nil {
 			t.Fatalf("a client among strangers: %v", err)
 		}
 		if i == 0 { // they have all been sent away at once
@@ -488,7 +488,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 		t.Errorf("%d log entries", n)
 	}
 	restore()
-	if err := connection.AuthenticateClient(last, key); err != nil {
+	if err := wire.AuthenticateClient(last, key); err != nil {
 		t.Fatalf("a client that had to wait: %v", err)
 	}
 	clients := []io.ReadWriter{first}
@@ -496,7 +496,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 		clients = append(clients, socket)
 	}
 	for _, client := range clients {
-		if err := connection.WriteFrame(client, encodeRequest("dummy")); err != nil {
+		if err := wire.WriteFrame(client, encodeRequest("dummy")); err != nil {
 			t.Fatal(err)
 		}
 		if reply := replyTo(t, client); string(reply) != returned(nil) {
