@@ -197,7 +197,7 @@ func TestReplyRefused(t *testing.T) {
 		wire.ReadFrame(conn, maxRequest)
 		fmt.Fprint(conn, "\x7f\xff\xff\xff")
 	}), key).Segments(t.Context())
-	wantReason(t, "a reply of 2 GiB", err, wire.ErrProtocol)
+	wantReason(t, "a reply of 2 GiB", err, wire.ErrTooLong)
 }
 
 func TestRemoteError(t *testing.T) {

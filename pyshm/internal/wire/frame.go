@@ -12,37 +12,137 @@ import (
 // multiprocessing.connection would never send.
 var ErrProtocol = errors.New("the peer does not speak multiprocessing.connection")
 
+// ErrTooLong is in the error when a frame is longer than its reader accepts.
+var ErrTooLong = errors.New("frame too long")
+
 // A frame is the length of its payload, big-endian, and the payload. CPython writes the
 // long form for a payload of more than 0x7fffffff bytes, and reads it for any payload:
 //
 //	00 00 00 05                          h e l l o
 //	ff ff ff ff  00 00 00 00 00 00 00 05 h e l l o
-const longForm = -1
+const (
+	longForm     = -1
+	shortLen     = 4 // of the header, in bytes
+	longLen      = 4 + 8
+	longestShort = math.MaxInt32 // payload in the short form, in bytes
+)
 
-// ReadFrame reads one frame and returns its payload. A payload longer than limit bytes
-// is ErrProtocol: ReadFrame allocates and reads none of it. The error is io.EOF only if
-// the stream ends before the frame begins.
-func ReadFrame(r io.Reader, limit int) ([]byte, error) {
-	var header [8]byte
-	if _, err := io.ReadFull(r, header[:4]); err != nil {
+// firstPiece is how much of a payload is allocated before any of it is there, in bytes.
+const firstPiece = 64 << 10
+
+// A Reader reads the frames of a stream. It reads no byte beyond the frame that it was
+// asked for. What it has read of a frame when the stream returns an error, such as a
+// deadline, is kept: the next call continues there.
+type Reader struct {
+	r      io.Reader
+	limit  int
+	header []byte // what has come of it
+	length int    // of the payload, once the header is complete
+	// payload is what has come of it. Its memory grows with what comes: a length alone
+	// costs the peer nothing.
+	payload []byte
+}
+
+// NewReader returns a reader of frames with payloads of at most limit bytes.
+func NewReader(r io.Reader, limit int) *Reader {
+	return &Reader{r: r, limit: limit, header: make([]byte, 0, longLen)}
+}
+
+// Next returns the payload of the next frame. A payload longer than the limit is
+// ErrTooLong: Next allocates and reads none of it, and the stream is of no use any more.
+// The error is io.EOF only if the stream ends before the frame begins.
+func (f *Reader) Next() ([]byte, error) {
+	if err := f.readHeader(); err != nil {
 		return nil, err
 	}
-	length := int64(int32(binary.BigEndian.Uint32(header[:])))
-	if length == longForm {
-		if _, err := io.ReadFull(r, header[:]); err != nil {
-			return nil, unexpectedEOF(err)
+	for len(f.payload) < f.length {
+		if err := f.readPayload(); err != nil {
+			return nil, err
 		}
-		length = int64(binary.BigEndian.Uint64(header[:]))
 	}
-	if length < 0 || length > int64(limit) {
-		return nil, fmt.Errorf("%w: a frame of %d bytes, at most %d are accepted", ErrProtocol, uint64(length), limit)
+	payload := f.payload
+	if payload == nil {
+		payload = []byte{}
 	}
-	payload := make([]byte, length)
-	if _, err := io.ReadFull(r, payload); err != nil {
-		return nil, unexpectedEOF(err)
-	}
+	f.header, f.payload = f.header[:0], nil
 	return payload, nil
 }
+
+// Peek returns when the first byte of a frame has come.
+func (f *Reader) Peek() error {
+	for len(f.header) == 0 {
+		if err := f.readInto(&f.header, shortLen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Begun reports whether a part of a frame has been read.
+func (f *Reader) Begun() bool { return len(f.header) > 0 }
+
+// readHeader reads what is missing of the header, and sets length.
+func (f *Reader) readHeader() error {
+	if err := f.readUpTo(shortLen); err != nil {
+		return err
+	}
+	length := int64(int32(binary.BigEndian.Uint32(f.header)))
+	if length == longForm {
+		if err := f.readUpTo(longLen); err != nil {
+			return err
+		}
+		length = int64(binary.BigEndian.Uint64(f.header[shortLen:]))
+		if length < 0 {
+			length = math.MaxInt64
+		}
+	}
+	switch {
+	case length < 0:
+		return fmt.Errorf("%w: a frame of %d bytes", ErrProtocol, length)
+	case length > int64(f.limit):
+		return fmt.Errorf("%w: %d bytes, at most %d are accepted", ErrTooLong, length, f.limit)
+	}
+	f.length = int(length)
+	return nil
+}
+
+// readUpTo reads until n bytes of the header are there.
+func (f *Reader) readUpTo(n int) error {
+	for len(f.header) < n {
+		if err := f.readInto(&f.header, n); err != nil {
+			if len(f.header) > 0 {
+				return unexpectedEOF(err)
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// readPayload reads a part of the payload.
+func (f *Reader) readPayload() error {
+	if have := len(f.payload); have == cap(f.payload) {
+		grown := make([]byte, have, min(f.length, max(2*have, firstPiece)))
+		copy(grown, f.payload)
+		f.payload = grown
+	}
+	return unexpectedEOF(f.readInto(&f.payload, cap(f.payload)))
+}
+
+// readInto appends to b once, until it has at most n bytes, which it has room for. An
+// error that comes together with bytes is left for the next call.
+func (f *Reader) readInto(b *[]byte, n int) error {
+	have := len(*b)
+	got, err := f.r.Read((*b)[have:n])
+	*b = (*b)[:have+got]
+	if got > 0 {
+		return nil
+	}
+	return err
+}
+
+// ReadFrame reads one frame, as a [Reader] does.
+func ReadFrame(r io.Reader, limit int) ([]byte, error) { return NewReader(r, limit).Next() }
 
 // unexpectedEOF returns err, for a place where the stream must not end: io.EOF becomes
 // io.ErrUnexpectedEOF.
@@ -53,13 +153,28 @@ func unexpectedEOF(err error) error {
 	return err
 }
 
-// WriteFrame writes one frame, in one call of Write. It refuses a payload that needs
-// the long form.
+// inOneWrite is the length of the longest payload that is written together with its
+// header, in bytes. It is the same in CPython.
+const inOneWrite = 16 << 10
+
+// WriteFrame writes one frame, in one call of Write if the payload has at most 16 KiB,
+// otherwise in two: the header and the payload.
 func WriteFrame(w io.Writer, payload []byte) error {
-	if len(payload) > math.MaxInt32 {
-		return fmt.Errorf("frame of %d bytes: too long", len(payload))
+	frame := appendHeader(make([]byte, 0, longLen+min(len(payload), inOneWrite)), uint64(len(payload)))
+	if len(payload) <= inOneWrite {
+		frame, payload = append(frame, payload...), nil
 	}
-	frame := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(payload)), uint32(len(payload)))
-	_, err := w.Write(append(frame, payload...))
+	if _, err := w.Write(frame); err != nil || len(payload) == 0 {
+		return err
+	}
+	_, err := w.Write(payload)
 	return err
+}
+
+func appendHeader(dst []byte, length uint64) []byte {
+	if length <= longestShort {
+		return binary.BigEndian.AppendUint32(dst, uint32(length))
+	}
+	dst = append(dst, 0xff, 0xff, 0xff, 0xff)
+	return binary.BigEndian.AppendUint64(dst, length)
 }

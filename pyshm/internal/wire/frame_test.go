@@ -19,12 +19,12 @@ func TestReadFrame(t *testing.T) {
 		{"long form", "\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x05hello", "hello", nil},
 		{"empty", "\x00\x00\x00\x00", "", nil},
 		{"longest accepted", "\x00\x00\x00\x08" + "12345678", "12345678", nil},
-		{"too long", "\x00\x00\x00\x09" + "123456789", "", ErrProtocol},
-		{"too long in the long form", "\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x09" + "123456789", "", ErrProtocol},
-		{"more than int64", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "", ErrProtocol},
+		{"too long", "\x00\x00\x00\x09" + "123456789", "", ErrTooLong},
+		{"too long in the long form", "\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x09" + "123456789", "", ErrTooLong},
+		{"more than int64", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "", ErrTooLong},
 		{"negative", "\xff\xff\xff\xfe", "", ErrProtocol},
 		{"smallest", "\x80\x00\x00\x00", "", ErrProtocol},
-		{"text", "GET / HTTP/1.1\r\n", "", ErrProtocol},
+		{"text", "GET / HTTP/1.1\r\n", "", ErrTooLong},
 		{"nothing", "", "", io.EOF},
 		{"cut in the length", "\x00\x00", "", io.ErrUnexpectedEOF},
 		{"cut after the mark of the long form", "\xff\xff\xff\xff", "", io.ErrUnexpectedEOF},
@@ -56,10 +56,90 @@ func TestWriteFrame(t *testing.T) {
 	}
 }
 
-func TestWriteFrameInOneWrite(t *testing.T) {
-	var w countingWriter
-	if err := WriteFrame(&w, make([]byte, 100_000)); err != nil || w != 1 {
-		t.Errorf("%d writes, %v", w, err)
+// As in CPython, whose peers may take a small frame to come in one piece.
+func TestWritesOfAFrame(t *testing.T) {
+	for length, want := range map[int]countingWriter{0: 1, 1: 1, 16384: 1, 16385: 2, 100_000: 2} {
+		var w countingWriter
+		if err := WriteFrame(&w, make([]byte, length)); err != nil || w != want {
+			t.Errorf("%d bytes: %d writes, %v", length, w, err)
+		}
+	}
+}
+
+// CPython writes the long form from 2 GiB on.
+func TestHeaders(t *testing.T) {
+	for length, want := range map[uint64]string{
+		0: "\x00\x00\x00\x00", 1<<31 - 1: "\x7f\xff\xff\xff",
+		1 << 31: "\xff\xff\xff\xff\x00\x00\x00\x00\x80\x00\x00\x00",
+	} {
+		if got := appendHeader(nil, length); string(got) != want {
+			t.Errorf("%d: %x", length, got)
+		}
+	}
+}
+
+// What has come of a frame is kept when the stream has no more for the moment, as after
+// a deadline, wherever that is.
+func TestReaderContinues(t *testing.T) {
+	stream := "\x00\x00\x00\x05hello\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x02hi\x00\x00\x00\x00rest"
+	source := strings.NewReader(stream)
+	frames := NewReader(iotest.OneByteReader(&hiccups{r: source}), 8)
+	for _, want := range []string{"hello", "hi", ""} {
+		var got []byte
+		err := iotest.ErrTimeout
+		for err == iotest.ErrTimeout {
+			got, err = frames.Next()
+		}
+		if string(got) != want || err != nil || got == nil {
+			t.Fatalf("%q, %v, want %q", got, err, want)
+		}
+	}
+	if source.Len() != len("rest") || frames.Begun() {
+		t.Errorf("%d bytes left, begun %v", source.Len(), frames.Begun())
+	}
+}
+
+// hiccups fails every other time, like a stream with a deadline.
+type hiccups struct {
+	r     io.Reader
+	calls int
+}
+
+func (h *hiccups) Read(p []byte) (int, error) {
+	if h.calls++; h.calls%2 == 1 {
+		return 0, iotest.ErrTimeout
+	}
+	return h.r.Read(p)
+}
+
+func TestPeek(t *testing.T) {
+	frames := NewReader(&hiccups{r: strings.NewReader("\x00\x00\x00\x02hi")}, 8)
+	if err := frames.Peek(); err != iotest.ErrTimeout || frames.Begun() {
+		t.Errorf("nothing there: %v", err)
+	}
+	if err := frames.Peek(); err != nil || !frames.Begun() {
+		t.Errorf("a frame there: %v", err)
+	}
+	frames = NewReader(strings.NewReader(""), 8)
+	if err := frames.Peek(); err != io.EOF {
+		t.Errorf("at the end: %v", err)
+	}
+}
+
+// A length costs a peer four bytes, and must not cost us what it says.
+func TestMemoryFollowsThePayload(t *testing.T) {
+	const length = 1 << 30
+	frames := NewReader(strings.NewReader("\x40\x00\x00\x00"+"a few bytes"), length)
+	if _, err := frames.Next(); err != io.ErrUnexpectedEOF || cap(frames.payload) > firstPiece {
+		t.Errorf("%d bytes allocated, %v", cap(frames.payload), err)
+	}
+	payload := make([]byte, 1<<20+1)
+	payload[1<<20] = 1
+	var stream bytes.Buffer
+	WriteFrame(&stream, payload)
+	got, err := ReadFrame(&stream, length)
+	if err != nil || string(got) != string(payload) || cap(got) != len(payload) {
+		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }
 

@@ -136,5 +136,8 @@ func answerTo(message, key []byte) ([]byte, error) {
 // readHandshake reads a frame of the handshake. The stream must not end before it.
 func readHandshake(r io.Reader) ([]byte, error) {
 	frame, err := ReadFrame(r, HandshakeLimit)
+	if errors.Is(err, ErrTooLong) {
+		return nil, fmt.Errorf("%w: in the handshake: %w", ErrProtocol, err)
+	}
 	return frame, unexpectedEOF(err)
 }
