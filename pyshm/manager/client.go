@@ -8,12 +8,12 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"math/rand/v2"
 	"net"
 	"syscall"
 	"time"
 
 	"github.com/pyshm-go/pyshm/pyshm"
+	"github.com/pyshm-go/pyshm/pyshm/internal/address"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
@@ -166,11 +166,11 @@ func (c *Client) request(ctx context.Context, method string, args ...string) (an
 
 // open connects to the server, each proving to the other that it knows the key.
 func (c *Client) open(ctx context.Context) (*call, error) {
-	a, err := parseAddress(c.address)
+	a, err := address.Parse(c.address)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := dialAddress(ctx, a)
+	conn, err := address.Dial(ctx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -181,53 +181,6 @@ func (c *Client) open(ctx context.Context) (*call, error) {
 		return nil, o.explain(err)
 	}
 	return o, nil
-}
-
-// The pauses between attempts to connect to a server whose queue is full.
-const (
-	firstPause   = time.Millisecond
-	longestPause = 50 * time.Millisecond
-)
-
-// dialAddress connects to a server, and waits while its queue of clients is full. A
-// blocking connect(2) waits for that by itself, as Python's clients do. Package
-// net's sockets do not block: connect fails with EAGAIN, and poll does not report
-// the end of it.
-func dialAddress(ctx context.Context, a address) (net.Conn, error) {
-	var dialer net.Dialer
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		conn, err := dialer.DialContext(ctx, a.network, a.name)
-		isFull := a.network == "unix" && errors.Is(err, syscall.EAGAIN)
-		switch {
-		case err == nil:
-			return conn, nil
-		case !isFull:
-			return nil, explainDial(ctx, err)
-		}
-		// Random, so that clients do not try again all at once.
-		wait := time.NewTimer(pause/2 + rand.N(pause))
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
-			return nil, fmt.Errorf("%w: the server's queue of clients is full", ctx.Err())
-		}
-	}
-}
-
-// errNoServer is the reason when nothing listens at the address.
-var errNoServer = fmt.Errorf("%w: no server listens there", syscall.ECONNREFUSED)
-
-// explainDial says what a refused connection means.
-func explainDial(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	// The errno of a missing socket is the one of a missing segment, too.
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-		return errNoServer
-	}
-	return err
 }
 
 // A call is a connection to a server, good for one request.

@@ -6,10 +6,11 @@ import (
 	"errors"
 	"io/fs"
 	"net"
-	"os"
 	"sync"
 
 	"github.com/pyshm-go/pyshm/pyshm"
+	"github.com/pyshm-go/pyshm/pyshm/internal/address"
+	"github.com/pyshm-go/pyshm/pyshm/internal/admission"
 	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
@@ -20,17 +21,13 @@ import (
 type Manager struct {
 	options options
 	keeper  *keeper
-	slots   chan struct{} // one element for each session
+	door    *admission.Door
 
 	mu       sync.Mutex
 	listener net.Listener
 	authkey  []byte // set with the listener, before there is a session
-	dir      string // that Start made for the socket, or ""
-	sessions map[*session]struct{}
 
-	closing  chan struct{} // closed when shutdown begins
-	done     chan struct{} // closed when it has ended
-	serving  sync.WaitGroup
+	done     chan struct{} // closed when shutdown has ended
 	shutOnce sync.Once
 	shutErr  error
 }
@@ -55,12 +52,10 @@ func newManager(o options) (*Manager, error) {
 		return nil, err
 	}
 	return &Manager{
-		options:  o,
-		keeper:   keeper,
-		slots:    make(chan struct{}, min(o.maxConnections, descriptorsForSessions())),
-		sessions: map[*session]struct{}{},
-		closing:  make(chan struct{}),
-		done:     make(chan struct{}),
+		options: o,
+		keeper:  keeper,
+		door:    admission.New(min(o.maxConnections, descriptorsForSessions()), o.log),
+		done:    make(chan struct{}),
 	}, nil
 }
 
@@ -94,7 +89,7 @@ func Start(address string, authkey []byte, opts ...Option) (*Manager, error) {
 	return m, nil
 }
 
-func start(address string, authkey []byte, o options) (*Manager, error) {
+func start(addr string, authkey []byte, o options) (*Manager, error) {
 	if err := checkKey(authkey); err != nil {
 		return nil, err
 	}
@@ -102,14 +97,13 @@ func start(address string, authkey []byte, o options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, dir, err := listen(address)
+	l, err := address.Listen(addr)
 	if err != nil {
 		return nil, errors.Join(err, m.shutdown(nil))
 	}
-	m.listener, m.authkey, m.dir = l, bytes.Clone(authkey), dir
-	m.serving.Add(1) // for accept
+	m.listener, m.authkey = l, bytes.Clone(authkey)
 	go func() {
-		if err := m.accept(l); err != nil {
+		if err := m.door.Serve(l, m.serve); err != nil {
 			o.log.Error("no more clients accepted", "error", err)
 		}
 	}()
@@ -129,45 +123,43 @@ func (m *Manager) Serve(l net.Listener, authkey []byte) error {
 		err = m.serveOn(l, authkey)
 	}
 	if err == nil {
-		err = m.accept(l)
+		err = m.door.Serve(l, m.serve)
 	}
 	l.Close()
 	return wrap("serve", "", err)
 }
 
-// serveOn makes l the manager's listener. The caller has to call accept.
+// serveOn makes l the manager's listener.
 func (m *Manager) serveOn(l net.Listener, authkey []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
-	case m.isClosing():
+	case m.door.IsClosed():
 		return ErrShutdown
 	case m.listener != nil:
 		return invalid("the manager is serving already")
 	}
 	m.listener, m.authkey = l, bytes.Clone(authkey)
-	m.serving.Add(1)
 	return nil
 }
 
 // Address returns where the manager listens, as [NewClient] takes it and with the
 // real port, or "" if it does not.
-func (m *Manager) Address() string { return m.address().name }
+func (m *Manager) Address() string { return m.address().Name }
 
 // PythonAddress returns where the manager listens as a Python literal, for the
 // address of Python's SharedMemoryManager: '/path', ('127.0.0.1', 5000) or
 // b'\x00name'. Python's ast.literal_eval makes the object of it. It is None if
 // the manager does not listen.
-func (m *Manager) PythonAddress() string { return m.address().python() }
+func (m *Manager) PythonAddress() string { return m.address().Python() }
 
-func (m *Manager) address() address {
+func (m *Manager) address() address.Address {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.listener == nil {
-		return address{}
+		return address.Address{}
 	}
-	a := m.listener.Addr()
-	return address{a.Network(), a.String()}
+	return address.Of(m.listener.Addr())
 }
 
 // Create makes a segment of size bytes under a name that it chooses, and tracks
@@ -293,19 +285,16 @@ func (m *Manager) shutdown(asking *session) error {
 		m.endSessions(asking)
 		m.shutErr = m.keeper.close()
 		go func() {
-			m.serving.Wait()
-			if err := os.RemoveAll(m.dir); err != nil {
-				m.options.log.Warn("folder left behind", "folder", m.dir, "error", err)
-			}
+			m.door.Wait()
 			close(m.done)
 		}()
 	})
 	return m.shutErr
 }
 
-func (m *Manager) endSessions(except *session) {
+func (m *Manager) endSessions(asking *session) {
 	m.mu.Lock()
-	close(m.closing)
+	m.door.Close()
 	l := m.listener
 	m.mu.Unlock()
 	if l != nil {
@@ -313,20 +302,9 @@ func (m *Manager) endSessions(except *session) {
 			m.options.log.Warn("listener not closed properly", "address", l.Addr().String(), "error", err)
 		}
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for s := range m.sessions {
-		if s != except {
-			s.conn.Close()
-		}
+	if asking == nil {
+		m.door.Dismiss(nil)
+		return
 	}
-}
-
-func (m *Manager) isClosing() bool {
-	select {
-	case <-m.closing:
-		return true
-	default:
-		return false
-	}
+	m.door.Dismiss(asking.guest)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm/internal/admission"
 	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
@@ -18,14 +19,20 @@ const maxRequest = 64 << 10
 
 // A session is a connection of a client: a handshake, a request, a reply.
 type session struct {
-	manager       *Manager
-	conn          net.Conn
-	since         time.Time
-	authenticated bool // guarded by the manager's mutex
+	manager *Manager
+	conn    net.Conn
+	guest   *admission.Guest
+}
+
+// serve runs the session of a client that has been let in.
+func (m *Manager) serve(guest *admission.Guest) {
+	defer guest.Leave()
+	defer guest.Conn.Close()
+	s := &session{manager: m, conn: guest.Conn, guest: guest}
+	s.run()
 }
 
 func (s *session) run() {
-	defer s.manager.leave(s)
 	log := s.manager.options.log.With("client", s.conn.RemoteAddr())
 	defer s.survive(log)
 	if err := s.authenticate(); errors.Is(err, ErrAuth) {
@@ -64,9 +71,7 @@ func (s *session) authenticate() error {
 	s.conn.SetDeadline(time.Now().Add(s.manager.options.handshakeTimeout))
 	err := wire.AuthenticateServer(s.conn, s.manager.authkey)
 	if err == nil {
-		s.manager.mu.Lock()
-		s.authenticated = true
-		s.manager.mu.Unlock()
+		s.guest.Welcome()
 	}
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/internal/testkit"
+	"github.com/pyshm-go/pyshm/pyshm/internal/admission"
 	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
@@ -22,7 +23,7 @@ import (
 func dial(t testing.TB, m *Manager) net.Conn {
 	t.Helper()
 	a := m.address()
-	conn, err := net.Dial(a.network, a.name)
+	conn, err := net.Dial(a.Network, a.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,14 +230,8 @@ func TestSlowStrangers(t *testing.T) {
 func waitAuthenticated(t *testing.T, m *Manager) {
 	t.Helper()
 	testkit.Eventually(t, "authenticated", func() bool {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		for s := range m.sessions {
-			if s.authenticated {
-				return true
-			}
-		}
-		return false
+		_, authenticated := m.door.Guests()
+		return authenticated > 0
 	})
 }
 
@@ -270,7 +265,7 @@ func TestOldestStrangerMakesRoom(t *testing.T) {
 	challenge(second)
 	challenge(dial(t, m))
 	wantEnd(t, oldest)
-	if age := time.Since(start); age < grace {
+	if age := time.Since(start); age < admission.Grace {
 		t.Errorf("the oldest had only %v for its handshake", age)
 	}
 	second.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
@@ -336,9 +331,8 @@ func TestClientThatDoesNotReadItsReply(t *testing.T) {
 	}
 	wantPrompt(t, m)
 	testkit.Eventually(t, "given up", func() bool {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		return len(m.sessions) == 0
+		sessions, _ := m.door.Guests()
+		return sessions == 0
 	})
 }
 
@@ -432,22 +426,6 @@ func TestPanicEndsOneSession(t *testing.T) {
 	}
 }
 
-func TestErrorsOfAccept(t *testing.T) {
-	for _, errno := range []syscall.Errno{
-		syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS, syscall.ECONNABORTED,
-		syscall.EPERM, syscall.EPROTO, syscall.ENETDOWN, syscall.EHOSTUNREACH,
-	} {
-		if !isTemporary(&net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", errno)}) {
-			t.Errorf("%v ends the server", errno)
-		}
-	}
-	for _, err := range []error{nil, net.ErrClosed, io.EOF, syscall.EINVAL, syscall.EBADF, syscall.ENOTSOCK} {
-		if isTemporary(err) {
-			t.Errorf("%v is waited for", err)
-		}
-	}
-}
-
 // Where there are no descriptors left, strangers make room, too.
 func TestDescriptorsRunOut(t *testing.T) {
 	const strangers = 20
@@ -459,16 +437,15 @@ func TestDescriptorsRunOut(t *testing.T) {
 		dial(t, m)
 	}
 	sessions := func() int {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		return len(m.sessions)
+		all, _ := m.door.Guests()
+		return all
 	}
 	testkit.Eventually(t, "strangers in", func() bool { return sessions() == strangers+1 })
 	sockets := make([]*os.File, strangers+1)
 	for i := range sockets {
 		sockets[i] = unconnected(t)
 	}
-	time.Sleep(grace)
+	time.Sleep(admission.Grace)
 	restore := allowNoMoreDescriptors(t)
 	for i, socket := range sockets[:strangers] {
 		connect(t, socket, m.Address())
@@ -517,7 +494,7 @@ func TestDescriptorsForSessions(t *testing.T) {
 	}
 	for given, want := range map[int]int{4096: 300, 301: 300, 299: 299, 1: 1} {
 		m := startManager(t, "", MaxConnections(given))
-		if got := cap(m.slots); got != want {
+		if got := m.door.Room(); got != want {
 			t.Errorf("MaxConnections(%d) with 400 descriptors: %d", given, got)
 		}
 	}

@@ -1,0 +1,99 @@
+// Package address reads the addresses at which servers of multiprocessing listen,
+// connects to them, and listens at them. An address is written in one of three ways:
+// /a/path, or any other path with a slash; host:port; @name, an abstract socket of
+// Linux.
+package address
+
+import (
+	"fmt"
+	"io/fs"
+	"net"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/pyshm-go/pyshm/format"
+)
+
+// An Address is where a server listens, in the terms of package net, where the name of
+// an abstract socket begins with @. The zero value is no address.
+type Address struct {
+	Network string // "unix" or "tcp"
+	Name    string
+}
+
+// Of returns the address of a listener or of the end of a connection.
+func Of(a net.Addr) Address { return Address{a.Network(), a.String()} }
+
+// maxSocketPath is the length of sockaddr_un's path without its NUL, in bytes.
+const maxSocketPath = 107
+
+// Parse reads an address. The error is [fs.ErrInvalid].
+func Parse(s string) (Address, error) {
+	isPath, isAbstract := strings.Contains(s, "/"), strings.HasPrefix(s, "@")
+	switch {
+	case strings.Contains(s, "\x00"):
+		return Address{}, invalid("the address contains a NUL (an abstract socket is written @name)")
+	case !isPath && !isAbstract:
+		return parseTCP(s)
+	case len(s) > maxSocketPath:
+		return Address{}, invalid("the path of a unix socket has at most %d bytes, this one %d", maxSocketPath, len(s))
+	}
+	return Address{"unix", s}, nil
+}
+
+func parseTCP(s string) (Address, error) {
+	host, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return Address{}, invalid("address %q is neither host:port, nor a path with a slash, nor @name", s)
+	}
+	return Address{"tcp", net.JoinHostPort(host, port)}, nil
+}
+
+// Python returns the address as a Python literal, in the form that multiprocessing
+// expects. The literal of no address is None.
+func (a Address) Python() string {
+	if a == (Address{}) {
+		return "None"
+	}
+	if host, port, err := net.SplitHostPort(a.Name); a.Network == "tcp" && err == nil {
+		if host == "::" {
+			host = "" // of all interfaces, the one that is reached by IPv4, too
+		}
+		return fmt.Sprintf("(%s, %s)", format.Repr(host), port)
+	}
+	if name, ok := strings.CutPrefix(a.Name, "@"); ok && a.Network == "unix" {
+		return format.Repr([]byte("\x00" + name))
+	}
+	return pathRepr(a.Name)
+}
+
+// pathRepr returns Python's repr of a path. For each byte that is no UTF-8 Python
+// has a lone surrogate (PEP 383), which no string of Go can hold.
+func pathRepr(path string) string {
+	quote := format.Repr(strings.ToValidUTF8(path, ""))[:1]
+	var b strings.Builder
+	b.WriteString(quote)
+	for i, r := range path {
+		_, size := utf8.DecodeRuneInString(path[i:])
+		switch char := path[i : i+size]; {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\udc%02x`, path[i])
+		case char == quote:
+			b.WriteString(`\` + quote)
+		default:
+			literal := format.Repr(char)
+			b.WriteString(literal[1 : len(literal)-1])
+		}
+	}
+	b.WriteString(quote)
+	return b.String()
+}
+
+// invalid is the error about an address that is refused.
+func invalid(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", fs.ErrInvalid, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,61 @@
+package address
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"syscall"
+	"time"
+)
+
+// The pauses between attempts to connect to a server whose queue is full.
+const (
+	firstPause   = time.Millisecond
+	longestPause = 50 * time.Millisecond
+)
+
+// Dial connects to a server. It waits while the server's queue of clients is full. A
+// blocking connect(2) waits by itself, which is what Python's clients do. The sockets of
+// package net do not block: connect fails with EAGAIN, and poll does not report when
+// there is room.
+//
+// The error is ECONNREFUSED if no server listens there.
+func Dial(ctx context.Context, a Address) (net.Conn, error) {
+	var dialer net.Dialer
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		conn, err := dialer.DialContext(ctx, a.Network, a.Name)
+		isFull := a.Network == "unix" && errors.Is(err, syscall.EAGAIN)
+		switch {
+		case err == nil:
+			return conn, nil
+		case !isFull:
+			return nil, explain(ctx, err)
+		}
+		// Random, so that clients do not try again all at once.
+		wait := time.NewTimer(pause/2 + rand.N(pause))
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+			return nil, fmt.Errorf("%w: the server's queue of clients is full", ctx.Err())
+		}
+	}
+}
+
+// errNoServer is the reason when no server listens at the address.
+var errNoServer = fmt.Errorf("%w: no server listens there", syscall.ECONNREFUSED)
+
+// explain returns the meaning of a failed connect.
+func explain(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	// The errno of a missing socket is the errno of a missing segment, too.
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return errNoServer
+	}
+	return err
+}
