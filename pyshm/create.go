@@ -29,15 +29,15 @@ func newCreateOptions[O ListOption](opts []O) createOptions {
 	return o
 }
 
-// A content is what a new segment holds. All is done before another process can
-// see it, so that nothing that fails leaves a name.
+// A content is the content of a new segment. Both functions are called before another
+// process can see the segment, so if one fails no name is left.
 type content struct {
 	size int
-	fill func(io.WriterAt) error     // writes it, all but zeros; may be nil
-	open func(m *SharedMemory) error // makes the handle to it; may be nil
+	fill func(io.WriterAt) error     // writes the content into zeros; may be nil
+	open func(m *SharedMemory) error // makes the handle to the content; may be nil
 }
 
-// create makes a segment and the handle to it.
+// create makes a segment and a handle to it.
 func create(kind nameKind, pattern string, c content, o createOptions) (*SharedMemory, error) {
 	n, err := parsePattern(kind, pattern)
 	if err != nil {
@@ -46,12 +46,12 @@ func create(kind nameKind, pattern string, c content, o createOptions) (*SharedM
 	return n.create(c, o)
 }
 
-// create makes a segment of the name: an unnamed file, its content, its mapping,
-// and in one last step the name.
+// create makes a segment with this name: first an unnamed file, then its content, then
+// its mapping, and in one last step the name.
 func (n newName) create(c content, o createOptions) (*SharedMemory, error) {
 	switch {
 	case o.mode&^fs.ModePerm != 0:
-		return nil, invalid("mode %v is more than permissions", o.mode)
+		return nil, invalid("mode %v has more bits than the permissions", o.mode)
 	case c.size < 1:
 		return nil, invalid("size %d is not positive", c.size)
 	}
@@ -94,16 +94,16 @@ func (n newName) create(c content, o createOptions) (*SharedMemory, error) {
 	return m, nil
 }
 
-// A nameKind is the rule by which segments of one kind are named.
+// A nameKind is the rule for the names of one kind of segment.
 type nameKind struct {
 	prefix string // of the file's name, in front of the segment's
-	random string // begins a name that is chosen here, as in Python; "" if none is
+	random string // begins a name that create chooses, as in Python; "" if it chooses none
 }
 
 var (
 	segmentNames   = nameKind{"", "psm_"}
 	semaphoreNames = nameKind{semaphorePrefix, "mp-"}
-	memberNames    = nameKind{semaphorePrefix, ""} // of what consists of semaphores
+	memberNames    = nameKind{semaphorePrefix, ""} // of conditions, events and their semaphores
 )
 
 // semaphorePrefix begins the file names of glibc's semaphores.
@@ -113,18 +113,18 @@ const semaphorePrefix = "sem."
 type newName struct {
 	kind   nameKind
 	name   string
-	random bool   // random digits follow name, such that no segment has the whole
-	suffix string // follows these
+	random bool   // random digits follow name, such that no segment has the whole name
+	suffix string // follows the digits
 }
 
-// longestSegmentName is how many bytes the name of a new segment may have. The
-// file may have one more, but the resource tracker of CPython 3.15 counts the
+// longestSegmentName is how many bytes the name of a new segment may have. A file
+// name may have one more, but the resource tracker of CPython 3.15 counts the
 // slash in front too, and takes 255 bytes ("shared memory name too long"). Names
-// of semaphores never come near: their file begins with sem.
+// of semaphores cannot be as long: their file name begins with sem.
 const longestSegmentName = 254
 
-// parsePattern checks a name that is to be created, in which the last star stands
-// for random digits. An empty name is one to be chosen.
+// parsePattern checks a new name, in which the last star stands for random digits. For
+// an empty name create chooses one.
 func parsePattern(kind nameKind, pattern string) (newName, error) {
 	if pattern == "" && kind.random != "" {
 		return newName{kind: kind, name: kind.random, random: true}, nil
@@ -139,11 +139,11 @@ func parsePattern(kind nameKind, pattern string) (newName, error) {
 	return n, n.checkLength()
 }
 
-// checkNewName checks a name that is to be created as it stands: by the rules for
-// all names, and for what Python's resource tracker cannot digest. Up to CPython
-// 3.14 the tracker encodes names in ASCII and reads them from lines of fields that
-// colons separate. This package's own hidden names, which may be swept away, are
-// refused too.
+// checkNewName checks a new name as it stands, without a pattern. It applies the rules
+// for all names, and refuses names that Python's resource tracker cannot handle: up to
+// CPython 3.14 the tracker encodes names in ASCII and reads them from lines of fields
+// that colons separate. checkNewName also refuses names like the hidden ones of this
+// package, because these may be removed.
 func checkNewName(kind nameKind, name string) (newName, error) {
 	name, err := shmfile.FileName(name)
 	if err != nil {
@@ -151,8 +151,8 @@ func checkNewName(kind nameKind, name string) (newName, error) {
 	}
 	switch {
 	case strings.HasPrefix(name, shmfile.HiddenPrefix):
-		return newName{}, invalid("names that begin with %q are for what pyshm hides and removes", shmfile.HiddenPrefix)
-	case kind.prefix != "" && strings.HasPrefix(name, kind.prefix): // or it would be another than the one that is meant
+		return newName{}, invalid("names that begin with %q are for segments that pyshm hides and removes", shmfile.HiddenPrefix)
+	case kind.prefix != "" && strings.HasPrefix(name, kind.prefix): // a file name: the prefix would come twice
 		return newName{}, errPrefix(name)
 	}
 	for i := range len(name) {
@@ -181,8 +181,8 @@ func (n newName) checkLength() error {
 	return nil
 }
 
-// checkFree finds out before the work what would come out after it: whether the
-// name can be given.
+// checkFree returns the error that giving the name would return in the end, before the
+// work of creating the segment.
 func (n newName) checkFree(replace bool) error {
 	if n.random {
 		return nil
@@ -196,8 +196,8 @@ func (n newName) checkFree(replace bool) error {
 	return nil
 }
 
-// give calls f with the name, or with random ones until one was not in use, and
-// returns the name.
+// give calls f with the name, and returns it. For a random name it calls f with new
+// names until one is not in use.
 func (n newName) give(f func(name string) error) (name string, err error) {
 	if !n.random {
 		return n.name, f(n.name)
@@ -210,7 +210,7 @@ func (n newName) give(f func(name string) error) (name string, err error) {
 	}
 }
 
-// randomLength is how many hexadecimal digits a random part has, as in Python.
+// randomLength is the number of hexadecimal digits of a random part, as in Python.
 const randomLength = 8
 
 func randomDigits() string {

@@ -19,39 +19,39 @@ import (
 // segment was written to.
 var ErrFault = errors.New("memory fault (segment truncated, out of memory, or read-only)")
 
-// ErrNotSemaphore is the reason when the file of a lock or semaphore is none
-// that this machine's glibc could have made: it has another size, or is not
-// marked as shared between processes. It may belong to another libc, or to a
-// 64-bit one where this program is 32-bit.
+// ErrNotSemaphore is the reason when this machine's glibc cannot have made the file
+// of a lock or semaphore: the file has another size, or is not marked as shared
+// between processes. It may belong to another libc, or to a 64-bit one where this
+// program is 32-bit.
 var ErrNotSemaphore = sem.ErrNotSemaphore
 
-// ErrNotAcquired is the reason when a lock is released that nobody holds, or a
-// semaphore whose value has reached its bound: what Python calls "semaphore or
-// lock released too many times".
-var ErrNotAcquired = errors.New("released too many times: nobody has acquired it")
+// ErrNotAcquired is the reason when a caller releases a lock that no process holds, or
+// a semaphore whose value has reached its bound. Python's error is "semaphore or lock
+// released too many times".
+var ErrNotAcquired = errors.New("released too many times: it is not acquired")
 
-// An Error tells what failed, on which segment, and why. It is the type of
-// every error of this package, except the bare [io.EOF] of
-// [SharedMemory.ReadAt] and what the caller's own functions return.
+// An Error has the operation that failed, the segment and the reason. It is the type
+// of every error of this package, except the bare [io.EOF] of [SharedMemory.ReadAt]
+// and the errors that the caller's own functions return.
 //
 // errors.Is finds the reason: [fs.ErrExist], [fs.ErrNotExist],
 // [fs.ErrPermission], [fs.ErrInvalid] (an argument is refused),
 // [fs.ErrClosed], [errors.ErrUnsupported], [ErrFault], an errno, or a sentinel
 // of package format.
 //
-// Where /dev/shm itself is to blame, the error says so, and is never
+// If /dev/shm itself is the cause, the error names it, and is never
 // [fs.ErrNotExist]: it is [errors.ErrUnsupported] if there is no such folder,
-// syscall.EROFS if it is mounted read-only, and [fs.ErrPermission] if it is
-// closed to this user.
+// syscall.EROFS if the folder is mounted read-only, and [fs.ErrPermission] if this
+// user may not use it.
 type Error struct {
 	Op   string // "create", "attach", "read", ...
-	Name string // of the segment, without a slash; "" when it has none
+	Name string // the segment's, without a slash; "" if it has none
 	Err  error  // the reason
 }
 
 func (e *Error) Error() string {
 	what, of, why := e.Op, "", e.Err
-	// What package format says of itself and the operation stands here already.
+	// The text of a format.Error would repeat the operation and the package.
 	if inner, ok := e.Err.(*format.Error); ok {
 		why = inner.Err
 		if inner.Index >= 0 {
@@ -68,7 +68,7 @@ func (e *Error) Error() string {
 // Unwrap returns the reason.
 func (e *Error) Unwrap() error { return e.Err }
 
-// A reason is an error of a known kind in words of its own.
+// A reason is an error of a known kind with its own text.
 type reason struct {
 	text string
 	kind error
@@ -86,11 +86,11 @@ var (
 	errReadOnly = &reason{"the segment is attached read-only", fs.ErrPermission}
 	errNoSize   = &reason{"the segment has no size yet: its creator is at work, or gave up", format.ErrIncomplete}
 	errRenamed  = &reason{"the name belongs to another segment now", fs.ErrNotExist}
-	errInUse    = &reason{"a process that could not be found has it open or mapped", syscall.EBUSY}
+	errInUse    = &reason{"a process that could not be found has the segment open or mapped", syscall.EBUSY}
 	errUnlisted = &reason{"not a segment that Segments listed", fs.ErrInvalid}
 )
 
-// wrap makes err an *Error, which it may be already.
+// wrap returns err as an *Error, and unchanged if it is one.
 func wrap(op, name string, err error) error {
 	if err == nil {
 		return nil
@@ -106,7 +106,7 @@ func wrap(op, name string, err error) error {
 	return &Error{Op: op, Name: strings.TrimPrefix(name, "/"), Err: remedied(op, err)}
 }
 
-// remedied adds to a bare errno what can be done about it.
+// remedied adds a remedy or an explanation to a bare errno.
 func remedied(op string, err error) error {
 	if err == errors.ErrUnsupported {
 		return &reason{"shared memory is not supported on " + runtime.GOOS, err}
@@ -118,9 +118,9 @@ func remedied(op string, err error) error {
 	remedy := ""
 	switch {
 	case errno == syscall.ENOSPC:
-		remedy = "unlink segments that nobody uses, or enlarge /dev/shm"
+		remedy = "unlink segments that no process uses, or enlarge /dev/shm"
 	case errno == syscall.EEXIST && (strings.HasSuffix(op, " condition") || strings.HasSuffix(op, " event")):
-		remedy = "attach to what it is a part of, or unlink that"
+		remedy = "attach to the condition or event that it belongs to, or unlink that"
 	case errno == syscall.EEXIST && (op == "create" || op == "create list"):
 		remedy = "attach to it, unlink it, or use Replace; a Python that has the old segment removes the name when it ends, except under WorkerEnv"
 	case errno == syscall.EEXIST:
@@ -147,8 +147,8 @@ func remedied(op string, err error) error {
 	return &reason{errno.Error() + " (" + remedy + ")", errno}
 }
 
-// refused returns why a segment could not be opened for want of permission, and
-// what would help with these options.
+// refused returns the error for a segment that this process may not open, with its
+// mode and with remedies that fit the options.
 func refused(file string, o attachOptions) error {
 	info, err := shmfile.Lookup(file)
 	if err != nil {

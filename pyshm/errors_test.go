@@ -17,14 +17,14 @@ func TestErrorText(t *testing.T) {
 		is   error
 	}{
 		{wrap("create", "/x", syscall.EEXIST), `pyshm: create "x": file exists (attach to it, unlink it, or use Replace; a Python that has the old segment removes the name when it ends, except under WorkerEnv)`, fs.ErrExist},
-		{wrap("create", "", syscall.ENOSPC), `pyshm: create: no space left on device (unlink segments that nobody uses, or enlarge /dev/shm)`, syscall.ENOSPC},
+		{wrap("create", "", syscall.ENOSPC), `pyshm: create: no space left on device (unlink segments that no process uses, or enlarge /dev/shm)`, syscall.ENOSPC},
 		{wrap("attach", "x", syscall.ENOENT), `pyshm: attach "x": no such file or directory (not created yet, or unlinked)`, fs.ErrNotExist},
 		{wrap("create", "x", syscall.ENOENT), `pyshm: create "x": no such file or directory (another process has removed its temporary name)`, fs.ErrNotExist},
 		{wrap("attach", "x", syscall.EMFILE), `pyshm: attach "x": too many open files (this process has as many descriptors open as ulimit -n allows)`, syscall.EMFILE},
 		{wrap("attach", "x", syscall.ENFILE), `pyshm: attach "x": too many open files in system (all processes together have as many files open as fs.file-max allows)`, syscall.ENFILE},
 		{wrap("attach", "x", syscall.EAGAIN), `pyshm: attach "x": resource temporarily unavailable (another process has a lease on it, or is looking whether it is in use)`, syscall.EAGAIN},
 		{wrap("create lock", "x", syscall.EEXIST), `pyshm: create lock "x": file exists (attach to it, unlink it, or use Replace)`, fs.ErrExist},
-		{wrap("create event", "x.flag", syscall.EEXIST), `pyshm: create event "x.flag": file exists (attach to what it is a part of, or unlink that)`, fs.ErrExist},
+		{wrap("create event", "x.flag", syscall.EEXIST), `pyshm: create event "x.flag": file exists (attach to the condition or event that it belongs to, or unlink that)`, fs.ErrExist},
 		{wrap("create", "x", syscall.EACCES), `pyshm: create "x": permission denied`, fs.ErrPermission},
 		{wrap("unlink", "x", syscall.EPERM), `pyshm: unlink "x": operation not permitted (only the owner of a segment may do this)`, fs.ErrPermission},
 		{wrap("write", "x", errReadOnly), `pyshm: write "x": the segment is attached read-only`, fs.ErrPermission},

@@ -13,17 +13,17 @@ import (
 // cleared and waited for. It consists of a [Condition] and a semaphore, the
 // flag, which is 1 when the event is set.
 //
-// Every method acquires the condition's lock, which others hold for moments
+// Every method acquires the condition's lock, which other processes hold for moments
 // only. A process that is killed in such a moment, or while it waits for the
-// event, blocks the others: in Python without an end, here until their context
-// is done. Reset is the remedy. With a context that is done, a method tries once.
+// event, blocks the others: in Python without an end, in Go until their context
+// is done. Reset is the remedy. A method whose context is done tries once.
 type Event struct {
 	cond Condition
 	flag Semaphore
 }
 
-// EventParts are the names of the semaphores of an [Event]. In JSON they are
-// what pyshm_attach.parts returns in Python.
+// EventParts are the names of the semaphores of an [Event]. Their JSON is the dict that
+// pyshm_attach.parts returns in Python.
 type EventParts struct {
 	ConditionParts
 	Flag string `json:"flag"`
@@ -33,8 +33,8 @@ func eventParts(name string) EventParts {
 	return EventParts{conditionParts(name), name + ".flag"}
 }
 
-// CreateEvent makes an event that is not set. Its semaphores are those of
-// [CreateCondition], which says more about them, and NAME.flag.
+// CreateEvent makes an event that is not set. It has the semaphores that
+// [CreateCondition] describes, and NAME.flag.
 func CreateEvent(name string, opts ...ModeOption) (*Event, error) {
 	e, err := createComposite[Event](name, newCreateOptions(opts))
 	return e, wrap("create event", name, err)
@@ -46,14 +46,14 @@ func AttachEvent(name string) (*Event, error) {
 	return e, wrap("attach event", name, err)
 }
 
-// AttachEventContext is [AttachEvent] for an event that may not be there yet: it waits
-// until it exists, as [AttachContext] does.
+// AttachEventContext is [AttachEvent] for an event that may not exist yet: it waits
+// until the event exists, as [AttachContext] does.
 func AttachEventContext(ctx context.Context, name string) (*Event, error) {
 	return await(ctx, func() (*Event, error) { return AttachEvent(name) })
 }
 
-// AttachEventParts attaches to an event by the names of its semaphores, which
-// are unrelated in one that Python has made.
+// AttachEventParts attaches to an event by the names of its semaphores. In an event
+// that Python has made, these names are unrelated.
 func AttachEventParts(names EventParts) (*Event, error) {
 	e := new(Event)
 	e.cond.init(names.Lock)
@@ -72,8 +72,8 @@ func (e *Event) members(names EventParts) []member {
 
 func (e *Event) semaphores() []*Semaphore { return append(e.cond.semaphores(), &e.flag) }
 
-// Name returns the name that the event was created with or attached to by, or
-// the name of its lock.
+// Name returns the name by which the event was created or attached, or the name of its
+// lock after [AttachEventParts].
 func (e *Event) Name() string { return e.cond.Name() }
 
 // String returns, for example, Event('frames.done').
@@ -91,11 +91,11 @@ func (e *Event) call(op string, ctx context.Context, f func(ctx context.Context)
 }
 
 // Set sets the event, wakes all waiters, and waits until they have woken up. If
-// ctx is done while it waits for the lock, it has not set the event. If ctx is
-// done while it waits for the waiters, it returns ctx.Err() as well, but the event
-// is set and stays so: the waiters that have not woken up by then sleep on until
-// it is set again. Their processes have died, or have stopped: to wake these,
-// call Set when they have been continued.
+// ctx is done while Set waits for the lock, Set returns ctx.Err() and has not set the
+// event. If ctx is done while Set waits for the waiters, it returns ctx.Err() too, but
+// the event is set and stays so. The waiters that have not woken up by then sleep on
+// until the event is set again. Their processes have died or are stopped. To wake a
+// stopped one, call Set when it has been continued.
 func (e *Event) Set(ctx context.Context) error {
 	return e.call("set", ctx, func(ctx context.Context) error {
 		if _, err := e.flag.TryAcquire(); err != nil {
@@ -108,7 +108,7 @@ func (e *Event) Set(ctx context.Context) error {
 	})
 }
 
-// Clear makes the event one that is not set.
+// Clear clears the event: it is not set afterwards.
 func (e *Event) Clear(ctx context.Context) error {
 	return e.call("clear", ctx, func(context.Context) error {
 		_, err := e.flag.TryAcquire()
@@ -125,8 +125,8 @@ func (e *Event) IsSet(ctx context.Context) (set bool, err error) {
 	return set, err
 }
 
-// look looks at the flag. Python, and Set, take it for a moment while they hold
-// the lock: without the lock, look can miss that the event is set.
+// look reports whether the flag is 1. Python, and Set, take the flag for a moment while
+// they hold the lock: without the lock, look can miss that the event is set.
 func (e *Event) look() (set bool, err error) {
 	value, err := e.flag.Value()
 	if value == 0 {
@@ -136,9 +136,9 @@ func (e *Event) look() (set bool, err error) {
 	return true, nil
 }
 
-// Wait waits until the event is set, or until ctx is done: then it looks once
-// more, and returns ctx.Err() if the event is not set. It returns nil also if the
-// event was set and has been cleared since, where Python's wait returns False.
+// Wait waits until the event is set. When ctx is done, Wait looks once more, and
+// returns ctx.Err() if the event is not set. It also returns nil if the event was set
+// and has been cleared since. Python's wait returns False then.
 func (e *Event) Wait(ctx context.Context) error {
 	return e.cond.call("wait", ctx, func(ctx context.Context) error {
 		if err := e.cond.lock.Acquire(ctx); err != nil {
@@ -159,8 +159,8 @@ func (e *Event) Wait(ctx context.Context) error {
 }
 
 // unlessSet returns the error with which Wait ends, or nil if the event has been
-// set all the same. It looks without the lock, which may be taken for longer than
-// the caller has time.
+// set all the same. It does not acquire the lock, which another process may hold for
+// longer than the caller has time.
 func (e *Event) unlessSet(err error) error {
 	set, lookErr := e.look()
 	if set {
@@ -170,11 +170,11 @@ func (e *Event) unlessSet(err error) error {
 }
 
 // Reset makes an event usable again after a process has died that held its lock
-// or waited for it. Whether the event is set stays as it is.
+// or waited for it. It does not change whether the event is set.
 //
-// Reset cannot know who lives: processes that wait for the event at this time
-// are not woken any more, and one that is in a method of its own is disturbed.
-// Call it only when all other users of the event are known to be gone.
+// Reset cannot know which processes live: it leaves processes that wait for the event
+// without a wake, and disturbs a process that is in a method of the event. Only call
+// it when all other users of the event are known to be gone.
 func (e *Event) Reset() error {
 	return e.cond.call("reset", context.Background(), func(context.Context) error {
 		if _, err := e.cond.lock.TryAcquire(); err != nil {
@@ -185,13 +185,13 @@ func (e *Event) Reset() error {
 }
 
 // Current reports whether all of the names still lead to the semaphores of this
-// event. [SharedMemory.Current] says more.
+// event. [SharedMemory.Current] has the details.
 func (e *Event) Current() (bool, error) { return e.cond.current(e.semaphores()) }
 
-// Unlink removes the names of the semaphores, before or after Close.
-// [SharedMemory.Unlink] says what it refuses.
+// Unlink removes the names of the semaphores, before or after Close. It fails as
+// [SharedMemory.Unlink] does.
 func (e *Event) Unlink() error { return each(e.semaphores(), (*Semaphore).Unlink) }
 
-// Close detaches from the event. Those who wait return [fs.ErrClosed], as does
-// every method from then on. Calling Close again does nothing.
+// Close detaches from the event. Goroutines that wait get [fs.ErrClosed], as does every
+// later call. Calling Close again does nothing.
 func (e *Event) Close() error { return e.cond.closeAll(e.semaphores()) }

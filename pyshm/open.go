@@ -10,14 +10,14 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
 
-// Open attaches to the segment that has the name, or creates it with size bytes,
-// all zero, if there is none. Processes that open one name at the same time get one
-// segment: the first creates it, in one step.
+// Open attaches to the segment that has the name. If there is none, Open creates one of
+// size bytes, all zero. Processes that open one name at the same time get the same
+// segment: the first process creates it, in one step.
 //
 // A segment that exists stays as it is, and options do not apply to it. It may be
-// larger than size. One that is smaller is [fs.ErrExist]; one of size 0 is
-// [format.ErrIncomplete], as for [Attach]. The name is taken as it stands, a star
-// included. [Create] says more about names, errors and lifetimes.
+// larger than size. A smaller one is [fs.ErrExist]; one of size 0 is
+// [format.ErrIncomplete], as for [Attach]. A star in the name is an ordinary character.
+// The documentation of [Create] has more about names, errors and lifetimes.
 func Open(name string, size int, opts ...OpenOption) (*SharedMemory, error) {
 	m, err := openBlock(name, size, newCreateOptions(opts))
 	return m, wrap("open", name, err)
@@ -41,9 +41,9 @@ func openBlock(name string, size int, o createOptions) (m *SharedMemory, err err
 	return opened(m, err)
 }
 
-// OpenList attaches to the list that has the name, whatever its items are, or
-// creates it with the values if there is no segment of that name. Otherwise it is
-// like [Open]. A segment that holds no list is [format.ErrCorrupt].
+// OpenList attaches to the list that has the name, whatever its items are. If there is
+// no segment of that name, OpenList creates a list of the values. Otherwise it is like
+// [Open]. A segment that holds no list is [format.ErrCorrupt].
 func OpenList(name string, values []any, opts ...OpenListOption) (*ShareableList, error) {
 	const op = "open list"
 	o := newCreateOptions(opts)
@@ -64,10 +64,10 @@ func OpenList(name string, values []any, opts ...OpenListOption) (*ShareableList
 }
 
 // OpenLock attaches to the lock that has the name, or creates it if there is none.
-// Processes that open one name at the same time get one lock: the first creates it,
-// in one step. A lock that exists stays as it is: it may be held, and the option does
-// not apply to it. The name is taken as it stands, a star included. [AttachLock] and
-// [CreateLock] say more about names, errors and lifetimes.
+// Processes that open one name at the same time get the same lock: the first process
+// creates it, in one step. A lock that exists stays as it is: it may be held, and the
+// option does not apply to it. A star in the name is an ordinary character.
+// [AttachLock] and [CreateLock] describe names, errors and lifetimes.
 func OpenLock(name string, opts ...ModeOption) (*Lock, error) {
 	l := new(Lock)
 	err := l.s.openOrCreate(name, 1, 1, newCreateOptions(opts))
@@ -82,7 +82,7 @@ func OpenSemaphore(name string, value int, opts ...ModeOption) (*Semaphore, erro
 }
 
 // OpenBoundedSemaphore is [OpenLock] for a semaphore of [CreateBoundedSemaphore].
-// The value is the bound of the handle also where the semaphore exists.
+// The value is the bound of the handle also if the semaphore already exists.
 func OpenBoundedSemaphore(name string, value int, opts ...ModeOption) (*Semaphore, error) {
 	s := new(Semaphore)
 	err := s.openOrCreate(name, value, value, newCreateOptions(opts))
@@ -90,8 +90,8 @@ func OpenBoundedSemaphore(name string, value int, opts ...ModeOption) (*Semaphor
 }
 
 // OpenCondition is [OpenLock] for a condition of [CreateCondition]. While another
-// process creates the condition, OpenCondition waits for it, up to a second. What
-// that process leaves if it dies is [fs.ErrExist].
+// process creates the condition, OpenCondition waits for it, up to a second. If that
+// process has died and left an incomplete condition, the error is [fs.ErrExist].
 func OpenCondition(name string, opts ...ModeOption) (*Condition, error) {
 	c, err := openComposite[Condition](name, newCreateOptions(opts))
 	return c, wrap("open condition", name, err)
@@ -104,8 +104,8 @@ func OpenEvent(name string, opts ...ModeOption) (*Event, error) {
 }
 
 // openOrCreate calls attach, and create if there is nothing to attach to. Between
-// the two another process may create or remove the name, several times, so that it
-// begins anew for up to a second.
+// the two another process may create or remove the name, several times, so
+// openOrCreate tries again for up to a second.
 func openOrCreate(attach, create func() error) error {
 	for end := time.Now().Add(openPatience); ; time.Sleep(time.Millisecond) {
 		if err := attach(); !errors.Is(err, fs.ErrNotExist) {
@@ -117,11 +117,12 @@ func openOrCreate(attach, create func() error) error {
 	}
 }
 
-// openPatience is how long openOrCreate goes on. To create an event takes a process
-// that is not stopped in between less than a millisecond.
+// openPatience is how long openOrCreate tries. A process that is not stopped in between
+// creates an event in less than a millisecond.
 const openPatience = time.Second
 
-// openOrCreate opens s on the semaphore that has the name.
+// openOrCreate makes s a handle to the semaphore that has the name, which it creates if
+// there is none.
 func (s *Semaphore) openOrCreate(name string, value, bound int, o createOptions) error {
 	if err := checkTokens(value, bound); err != nil {
 		return err
@@ -137,7 +138,7 @@ func (s *Semaphore) openOrCreate(name string, value, bound int, o createOptions)
 	})
 }
 
-// createNamed is create for a name that is taken as it stands.
+// createNamed is create for a name in which a star is an ordinary character.
 func createNamed(name string, c content, o createOptions) (*SharedMemory, error) {
 	n, err := checkNewName(segmentNames, name)
 	if err != nil {

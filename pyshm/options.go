@@ -6,7 +6,7 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// The types of options say what an option applies to, so that one which cannot
+// The type of an option determines which functions accept it, so an option that cannot
 // apply does not compile. An option that applies to more has more methods.
 type (
 	// A ListOption changes what [CreateList] makes: [Mode], [Replace], [Sparse]
@@ -40,9 +40,9 @@ type (
 		toOpen()
 	}
 
-	// A ModeOption is [Mode]. It alone changes what [CreateCondition] and
-	// [CreateEvent] make, whose several names cannot be replaced in one step, and
-	// what [OpenLock] and the like make if there is none.
+	// A ModeOption is [Mode]. It is the only option of [CreateCondition] and
+	// [CreateEvent], because several names cannot be replaced in one step. It is also
+	// the only option of [OpenLock] and the like, for the case that they create.
 	ModeOption interface {
 		LockOption
 		toOpen()
@@ -70,16 +70,14 @@ func (sparseOption) forBlocks()  {}
 func (sparseOption) toOpen()     {}
 func (layoutOption) toOpen()     {}
 
-// Mode sets the permissions of the new segment, whatever the umask. The
-// default is 0600: the segment is its owner's alone. Python attaches only to
-// what it may read and write. Bits other than the nine permission bits are
-// refused.
+// Mode sets the permissions of the new segment, whatever the umask is. The
+// default is 0600: only the owner has access. Python attaches only to segments that it
+// may read and write. Bits other than the nine permission bits are refused.
 func Mode(mode fs.FileMode) ModeOption { return modeOption{mode} }
 
-// Sparse leaves out the reservation of memory: the segment takes memory page
-// by page as it is first touched, as one created by Python does. If /dev/shm
-// is full at that time, methods answer [ErrFault], and a Python process dies
-// of SIGBUS.
+// Sparse reserves no memory: the segment takes memory page by page when a process first
+// touches a page, like a segment that Python creates. If /dev/shm is full at that time,
+// methods return [ErrFault], and a Python process dies of SIGBUS.
 func Sparse() OpenOption { return sparseOption{} }
 
 // Layout sets the byte layout of a new list. The default is [format.Offsets],
@@ -87,15 +85,15 @@ func Sparse() OpenOption { return sparseOption{} }
 func Layout(layout format.Layout) OpenListOption { return layoutOption{layout} }
 
 // Replace lets the new segment take a name that is in use. The name passes
-// from one complete segment to the other in one step: who is attached to the
-// old segment keeps it, who attaches from then on gets the new one. What a
-// process leaves that is killed just before that step, under a hidden name, the
-// next Replace removes.
+// from one complete segment to the other in one step. Processes that are attached to
+// the old segment keep it. Processes that attach from then on get the new one. A
+// process that is killed right before that step leaves a segment under a hidden name,
+// which the next Replace removes.
 //
 // Python's resource tracker goes by names. A Python process that has created the
-// old segment, or attached to it, removes the name when it ends, and so the new
-// segment; its unlink does the same. A Python that [WorkerEnv] has prepared, and
-// one that has attached with pyshm_attach.py, leave the new segment alone.
+// old segment, or attached to it, removes the name when it ends, and with it the new
+// segment. Its unlink does the same. A Python that [WorkerEnv] has prepared leaves the
+// new segment alone, and so does one that has attached with pyshm_attach.py.
 func Replace() LockOption { return replaceOption{} }
 
 // An AttachOption changes how [Attach] and [AttachList] attach.
@@ -103,7 +101,7 @@ type AttachOption func(*attachOptions)
 
 type attachOptions struct {
 	readOnly bool
-	lock     bool // for a semaphore, which ReadOnly is not for
+	lock     bool // the segment is a semaphore, to which ReadOnly does not apply
 }
 
 func newAttachOptions(opts []AttachOption) attachOptions {
@@ -114,8 +112,8 @@ func newAttachOptions(opts []AttachOption) attachOptions {
 	return o
 }
 
-// ReadOnly attaches without the right to write, which a mode of 0444 is enough
-// for. Methods that write then answer [fs.ErrPermission]; a write through
+// ReadOnly attaches without the right to write. A mode of 0444 is enough for that.
+// Methods that write then fail with [fs.ErrPermission]; a write through
 // [SharedMemory.Bytes] or [View] faults.
 func ReadOnly() AttachOption {
 	return func(o *attachOptions) { o.readOnly = true }

@@ -18,10 +18,10 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
-// A Segment is one entry of [Segments]: what the system knows about a name,
-// at the time when the iteration came to it.
+// A Segment is one entry of [Segments]. It has what the system knew about the name
+// when the iteration came to it.
 type Segment struct {
-	Name      string      // without a slash; a semaphore's begins with "sem."
+	Name      string      // without a slash; with "sem." in front if it is a semaphore
 	Size      int64       // bytes
 	Allocated int64       // bytes of memory in use, less than Size in a sparse segment
 	Mode      fs.FileMode // permissions
@@ -29,17 +29,17 @@ type Segment struct {
 	Links     int         // names that the segment has, Name included
 	Changed   time.Time   // when its mode, owner or number of names last changed
 	// Modified is when the segment last got its size or was written by a
-	// system call. Writes to mapped memory do not count, so that it is the time
-	// of creation of all that Go or Python makes.
+	// system call. Writes to mapped memory do not count: for segments that Go or
+	// Python makes, Modified is the time of creation.
 	Modified time.Time
 
 	id      shmfile.ID
 	mappers func() (mappers.Snapshot, error)
 }
 
-// Segments lists what there is of shared memory on the machine, in the order
-// of the names: the segments of all programs, with semaphores among them. What
-// is not a regular file is left out. An error ends the iteration.
+// Segments lists the shared memory of the machine in the order of the names: the
+// segments of all programs, semaphores included. It leaves out files that are not
+// regular. An error ends the iteration.
 func Segments() iter.Seq2[Segment, error] {
 	return func(yield func(Segment, error) bool) {
 		names, err := shmfile.Names()
@@ -82,23 +82,27 @@ func newSegment(name string, info shmfile.Info, snapshot func() (mappers.Snapsho
 }
 
 // Pids returns the IDs of the processes that map the segment, in ascending
-// order. With an error there may be others. The error is [fs.ErrPermission] if
-// some processes are hidden from this one: those of other users, and those
-// outside its PID namespace, which is a container's as a rule. It is
-// [errors.ErrUnsupported] if /dev/shm is no tmpfs, where mappings are hard to
-// recognise, or there is no /proc. It is [syscall.EBUSY] if no process was found,
-// but the kernel knows of one that has the segment open or mapped.
+// order. If it also returns an error, other processes may map the segment too. The
+// error is
 //
-// If no process was found, the kernel is asked: from Linux 5.3 on it grants the
-// owner of a file, and the privileged, a lease (F_SETLEASE of fcntl(2)) on what
-// nothing else has open or mapped. With a lease there is no error, even where
-// processes are hidden. The lease lasts some microseconds, in which any process
-// that opens the segment waits. Should this process be stopped just then, as by
-// SIGSTOP, they wait until it continues, but no longer than
+//   - [fs.ErrPermission] if some processes are hidden from this one: processes of
+//     other users, and processes outside its PID namespace, which usually is a
+//     container's
+//   - [errors.ErrUnsupported] if there is no /proc, or /dev/shm is not a tmpfs, where
+//     mappings are hard to recognise
+//   - [syscall.EBUSY] if Pids has found no process, but the kernel knows of one that
+//     has the segment open or mapped
+//
+// If Pids finds no process, it asks the kernel for a lease (F_SETLEASE of fcntl(2)).
+// From Linux 5.3 on, the kernel grants the owner of a file, and privileged processes,
+// a lease on a file that nothing else has open or mapped. With a lease there is no
+// error, even where processes are hidden. The lease lasts some microseconds, in which
+// any process that opens the segment waits. If this process is stopped just then, as
+// by SIGSTOP, such a process waits until this one continues, but no longer than
 // /proc/sys/fs/lease-break-time, 45 s by default.
 //
-// All segments of one iteration share one look at the processes, which the
-// first call takes.
+// The first call looks at all processes. All segments of one iteration share the
+// result.
 func (s Segment) Pids() ([]int, error) {
 	pids, err := s.pids()
 	return pids, wrap("pids", s.Name, err)
@@ -123,17 +127,17 @@ func (s Segment) pids() ([]int, error) {
 	return nil, err
 }
 
-// A segmentUse is what the kernel says of a segment.
+// A segmentUse is what the kernel reports about the use of a segment.
 type segmentUse int
 
 const (
-	useUnknown segmentUse = iota // nothing
+	useUnknown segmentUse = iota // the kernel reports nothing
 	useNone                      // no process has it open or mapped
 	useSome                      // another process does, or this one
 )
 
-// lease asks the kernel for the use of the segment. If it is unused, every process
-// that tries to open it waits until the file is closed.
+// lease asks the kernel about the use of the segment. If the segment is unused, every
+// process that tries to open it waits until the returned file is closed.
 func (s Segment) lease() (*shmfile.File, segmentUse) {
 	f, err := s.open()
 	if err == nil {
@@ -152,8 +156,8 @@ func (s Segment) lease() (*shmfile.File, segmentUse) {
 }
 
 // open opens the segment for reading, if the name still belongs to it. It does not
-// wait for the end of a lease, which is for those to do that want this segment
-// and no other.
+// wait for the end of a lease: only callers that want this segment and no other have
+// a reason to wait.
 func (s Segment) open() (*shmfile.File, error) {
 	f, err := shmfile.Open(s.Name, true)
 	if err != nil {
@@ -170,18 +174,18 @@ func (s Segment) open() (*shmfile.File, error) {
 	return f, nil
 }
 
-// UnlinkUnused removes the name, provided that no process uses the segment and
-// that the name has not passed to another one, both looked at anew. The error is
-// [syscall.EBUSY] if a process maps it, or the kernel knows of one that has it
-// open; [fs.ErrNotExist] if the name is gone or another's; and that of
-// [Segment.Pids] if nobody can tell.
+// UnlinkUnused removes the name if no process uses the segment and the name still
+// belongs to it. It checks both once more, right before removing. The error is
+// [syscall.EBUSY] if a process maps the segment, or the kernel knows of one that has
+// it open. It is [fs.ErrNotExist] if the name is gone or belongs to another segment. It
+// is the error of [Segment.Pids] if the use cannot be found out.
 //
-// The system offers no way to look and remove in one step. A process that
-// attaches between the two keeps the memory, but the name is gone. That takes a
-// few microseconds where the kernel grants a lease, and otherwise as many
-// milliseconds as it takes to look at all processes; then a process is
-// overlooked, too, that has the segment open and does not map it, as Go and Python
-// do only while they attach.
+// The system offers no way to check and remove in one step. A process that
+// attaches between the two keeps the memory, but the name is gone. The time between
+// them is a few microseconds if the kernel grants a lease. Without a lease it is as many
+// milliseconds as it takes to look at all processes. UnlinkUnused then also overlooks a
+// process that has the segment open and does not map it. Go and Python do so only while
+// they attach.
 func (s Segment) UnlinkUnused() error {
 	return wrap("unlink unused", s.Name, s.unlinkUnused(mappers.Take))
 }
@@ -197,11 +201,11 @@ func (s Segment) unlinkUnused(census func() (mappers.Snapshot, error)) error {
 	if use == useNone {
 		defer f.Close()
 	} else {
-		// Processes can hide from a census, but none from the kernel.
+		// Processes can be hidden from a census, but not from the kernel.
 		snapshot, err := census()
 		switch pids := snapshot[s.id]; {
 		case len(pids) > 0:
-			return &reason{fmt.Sprintf("process %d maps it", pids[0]), syscall.EBUSY}
+			return &reason{fmt.Sprintf("process %d maps the segment", pids[0]), syscall.EBUSY}
 		case use == useSome:
 			return errInUse
 		case err != nil:
@@ -214,21 +218,21 @@ func (s Segment) unlinkUnused(census func() (mappers.Snapshot, error)) error {
 	return shmfile.Unlink(s.Name)
 }
 
-// A ContentKind is what a segment appears to be.
+// A ContentKind is the kind of content that a segment appears to have.
 type ContentKind string
 
-// The kinds. There is no mark on a list: a block is one if every word of its
-// header could be that of a list.
+// The kinds. A list has no mark: a segment counts as a list if its header could be the
+// header of a list, in every word.
 const (
 	KindList       ContentKind = "list"       // a ShareableList
 	KindBlock      ContentKind = "block"      // any other memory
-	KindSemaphore  ContentKind = "semaphore"  // what is behind a multiprocessing.Lock and its like
+	KindSemaphore  ContentKind = "semaphore"  // a semaphore: a multiprocessing.Lock or a part of a Condition, say
 	KindForeign    ContentKind = "foreign"    // a semaphore of another libc, which [AttachSemaphore] refuses
-	KindIncomplete ContentKind = "incomplete" // of size 0: being created, or given up
-	KindUnreadable ContentKind = "unreadable" // could not be looked at
+	KindIncomplete ContentKind = "incomplete" // a segment of size 0: a process is creating it, or has given up
+	KindUnreadable ContentKind = "unreadable" // the segment cannot be read
 )
 
-// A Content says what is in a segment.
+// A Content describes the content of a segment.
 type Content struct {
 	Kind    ContentKind
 	Layout  format.Layout // of a list
@@ -237,10 +241,10 @@ type Content struct {
 	Waiters int           // of a semaphore, see [Semaphore.Waiters]
 }
 
-// Inspect looks into the segment, without changing it, and tells what it
-// appears to be. With an error the kind is [KindUnreadable]. The error is
-// [syscall.EAGAIN] while another process has a lease on the segment: Inspect does
-// not wait, as [Attach] does.
+// Inspect reads the segment, without changing it, and returns what it appears to
+// contain. With an error the kind is [KindUnreadable]. The error is
+// [syscall.EAGAIN] while another process has a lease on the segment: unlike [Attach],
+// Inspect does not wait for the end of the lease.
 func (s Segment) Inspect() (Content, error) {
 	m, err := s.mapListed()
 	if errors.Is(err, format.ErrIncomplete) {
@@ -254,7 +258,7 @@ func (s Segment) Inspect() (Content, error) {
 	return c, wrap("inspect", s.Name, err)
 }
 
-// mapListed makes the handle to the segment that was listed.
+// mapListed returns a handle to the segment that was listed.
 func (s Segment) mapListed() (*SharedMemory, error) {
 	f, err := s.open()
 	if err != nil {
@@ -270,7 +274,7 @@ func (s Segment) mapListed() (*SharedMemory, error) {
 
 // inspect finds out what is in a segment that may be of any kind.
 func (m *SharedMemory) inspect() (c Content, err error) {
-	c.Kind = KindUnreadable // if what follows faults
+	c.Kind = KindUnreadable // for the case of a fault
 	err = m.touch(func() error {
 		c = contentOf(m.file, m.mem.Bytes())
 		return nil
@@ -286,17 +290,17 @@ func contentOf(file string, mem []byte) Content {
 	if err == nil {
 		err = list.Check()
 	}
-	// A list that another process keeps writing to is a list nevertheless.
+	// A list that another process keeps writing to is a list, too.
 	if err == nil || list != nil && errors.Is(err, format.ErrBusy) {
 		return Content{Kind: KindList, Layout: list.Layout(), Len: list.Len()}
 	}
 	return Content{Kind: KindBlock}
 }
 
-// isSemaphore reports whether this is the name and size of a semaphore: of
-// glibc, which has them in 32 bytes or, in 32-bit processes, in 16; or of a
-// Python with musl, whose semaphores have no prefix. From other programs musl's
-// cannot be told from blocks.
+// isSemaphore reports whether a segment with this name and size is a semaphore.
+// Semaphores of glibc have 32 bytes, or 16 in 32-bit processes. Semaphores of musl have
+// no prefix. isSemaphore recognises those that Python makes with musl: the ones of other
+// programs look like blocks.
 func isSemaphore(name string, size int) bool {
 	if strings.HasPrefix(name, semaphorePrefix) {
 		return size == 32 || size == 16

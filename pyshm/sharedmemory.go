@@ -19,13 +19,13 @@ import (
 // Python's multiprocessing.shared_memory.SharedMemory. Its methods may be
 // called by several goroutines at once, Close included.
 //
-// The handle does not hold a descriptor. A handle that is dropped without
-// Close gives its memory back some time after the garbage collector has found
-// out, unless [SharedMemory.Bytes] or [View] gave out raw memory: then the
-// memory stays mapped for the life of the process.
+// The handle does not hold a descriptor. The memory of a handle that becomes
+// unreachable without Close is unmapped some time after the garbage collector has
+// noticed. If [SharedMemory.Bytes] or [View] was called, the memory stays mapped for the
+// life of the process.
 type SharedMemory struct {
-	name     string // what users and Python call it
-	file     string // what /dev/shm calls it
+	name     string // for users and Python
+	file     string // the file's name in /dev/shm
 	id       shmfile.ID
 	mem      *mapping.Mapping // nil in the zero value
 	readOnly bool
@@ -39,35 +39,35 @@ var (
 	_ io.Closer   = (*SharedMemory)(nil)
 )
 
-// Create makes a segment of size bytes, all zero, and attaches to it. With an
-// empty name it chooses one, as Python does. A name with a star, such as
+// Create makes a segment of size bytes, all zero, and attaches to it. If the name is
+// empty, Create chooses a name, as Python does. A name with a star, such as
 // "frames-*", is a pattern: 8 random hexadecimal digits take the place of the last
 // star, such that no segment has the name, and [SharedMemory.Name] returns it.
 //
-// The name appears when the segment is complete, and nothing is left when
-// Create fails. A name that is taken is [fs.ErrExist]. The memory is reserved:
-// a full /dev/shm is syscall.ENOSPC here and nowhere later, unless [Sparse] is
-// given. Where /dev/shm has no limit, so is a size beyond the memory and swap
-// that the machine has to spare.
+// The name appears when the segment is complete. Create leaves nothing behind when it
+// fails. A name that is taken is [fs.ErrExist]. Create reserves the memory, unless
+// [Sparse] is given: a full /dev/shm is syscall.ENOSPC here, and not a fault later. If
+// /dev/shm has no limit, a size beyond the memory and swap that the machine can spare
+// is syscall.ENOSPC too.
 //
 // The segment lives until its name is unlinked and the last process detaches
-// from it, whatever becomes of this one.
+// from it, even if the process that created it has ended.
 func Create(name string, size int, opts ...CreateOption) (*SharedMemory, error) {
 	m, err := create(segmentNames, name, content{size: size}, newCreateOptions(opts))
 	return m, wrap("create", name, err)
 }
 
-// Attach attaches to an existing segment, whoever made it. It changes nothing:
-// not the segment's size, content or mode, nor the name, also when it fails.
+// Attach attaches to an existing segment, no matter which process made it. It never
+// changes the segment's size, content, mode or name, also when it fails.
 //
-// A missing segment is [fs.ErrNotExist]. One of size 0 is
-// [format.ErrIncomplete]: its creator has yet to give it its size.
+// A missing segment is [fs.ErrNotExist]. A segment of size 0 is
+// [format.ErrIncomplete]: its creator has not given it its size yet.
 func Attach(name string, opts ...AttachOption) (*SharedMemory, error) {
 	m, err := mapName(segmentNames, name, newAttachOptions(opts))
 	return m, wrap("attach", name, err)
 }
 
-// mapName makes the handle to the segment that has the name.
+// mapName returns a handle to the segment that has the name.
 func mapName(kind nameKind, name string, o attachOptions) (*SharedMemory, error) {
 	name, err := shmfile.FileName(name)
 	if err != nil {
@@ -90,7 +90,7 @@ func mapName(kind nameKind, name string, o attachOptions) (*SharedMemory, error)
 	return m, nil
 }
 
-// mapFile makes the handle to a segment, without a name as yet.
+// mapFile returns a handle to an open segment. The handle has no name yet.
 func mapFile(f *shmfile.File, readOnly bool) (*SharedMemory, error) {
 	info, err := f.Stat()
 	switch {
@@ -110,26 +110,26 @@ func mapFile(f *shmfile.File, readOnly bool) (*SharedMemory, error) {
 	return m, nil
 }
 
-// discard takes the place of Close for a handle that nobody else has seen. Its
-// addresses are free at once, and not when the garbage collector has found out:
-// until then, a few looks at a sparse file of terabytes would use them all up.
+// discard replaces Close for a handle that no other goroutine has seen. It frees the
+// addresses at once. Close leaves that to the garbage collector, and until a
+// collection a few calls for a sparse file of terabytes would use up all addresses.
 func (m *SharedMemory) discard() {
 	m.closed.Store(true)
 	m.cleanup.Stop()
-	runtime.KeepAlive(m) // until here the cleanup may run
+	runtime.KeepAlive(m) // until here the cleanup could run
 	m.mem.Release()
 }
 
-// Unlink removes a name. Those who are attached keep the segment; its memory
-// is free when the last of them is gone and no other name is left.
+// Unlink removes a name, no matter which segment has it. [SharedMemory.Unlink] checks
+// first that the name still belongs to the segment of the handle.
 //
-// It is [SharedMemory.Unlink], not this function, that removes a name only if
-// it still belongs to the segment one knows.
+// Processes that are attached keep the segment. Its memory becomes free when the last
+// of them has detached and no other name is left.
 //
-// Leave the names of what Python has made to Python's own unlink: its resource
-// tracker warns at the end of what is gone by then.
+// Names that Python has made are for Python's own unlink to remove: at the end of the
+// program, Python's resource tracker warns about names that are gone by then.
 //
-// Locks and semaphores have the names of their files here: "sem." and the name.
+// For a lock or a semaphore, Unlink takes the name of the file: "sem." and the name.
 func Unlink(name string) error {
 	file, err := shmfile.FileName(name)
 	if err == nil {
@@ -137,14 +137,14 @@ func Unlink(name string) error {
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, errLock := shmfile.Lookup(semaphorePrefix + file); errLock == nil {
-			err = &reason{fmt.Sprintf("there is a lock of that name, which here is %q", semaphorePrefix+file), fs.ErrNotExist}
+			err = &reason{fmt.Sprintf("there is a lock of that name: to unlink it, use its file name %q", semaphorePrefix+file), fs.ErrNotExist}
 		}
 	}
 	return wrap("unlink", name, err)
 }
 
-// Name returns the name of the segment, without a slash: what Python's name
-// attribute shows, and what Python takes.
+// Name returns the name of the segment, without a slash. Python's name attribute has
+// the same value, and Python attaches by this name.
 func (m *SharedMemory) Name() string {
 	if m == nil {
 		return ""
@@ -157,8 +157,8 @@ func (m *SharedMemory) String() string {
 	return fmt.Sprintf("SharedMemory(%s, size=%d)", format.Repr(m.Name()), m.Size())
 }
 
-// Size returns the size in bytes, which the segment had when the handle was
-// made. On Linux it is the size its creator asked for.
+// Size returns the size in bytes that the segment had when the handle was made. On
+// Linux it is the size that its creator asked for.
 func (m *SharedMemory) Size() int {
 	if m == nil || m.mem == nil {
 		return 0
@@ -174,15 +174,16 @@ func (m *SharedMemory) errClosed(op string) error {
 	return &Error{Op: op, Name: m.Name(), Err: errClosed}
 }
 
-// Close detaches from the segment. The memory is given back at once, whoever
-// is using it: methods that are under way or called later answer
-// [fs.ErrClosed], and slices from [SharedMemory.Bytes] and [View] fault when
-// they are touched. They never show memory that belongs to somebody else,
-// because their addresses stay reserved; that costs address space but no
-// memory. Without such slices, the addresses are used again when the garbage
-// collector has found that no method is under way any more. Close starts a
-// collection when many addresses have been attached to or closed since the last, and
-// may then wait for it.
+// Close detaches from the segment. It gives the memory back at once, even if other
+// goroutines are using it. Methods that are under way or called later return
+// [fs.ErrClosed]. Slices from [SharedMemory.Bytes] and [View] fault when they are
+// touched. They never show other memory, because their addresses stay reserved, which
+// costs address space but no memory.
+//
+// If there are no such slices, the addresses are used again when the garbage collector
+// has found that no method is under way any more. Close starts a collection, and may
+// wait for it, when many addresses have been attached to or closed since the last
+// collection.
 //
 // Close does not unlink. Calling it again does nothing, unless it has failed: a
 // process that has as many mappings as the kernel allows gets syscall.ENOMEM, and
@@ -199,11 +200,10 @@ func (m *SharedMemory) Close() error {
 	return wrap("close", m.name, err)
 }
 
-// Unlink removes the name of the segment, before or after Close. It refuses,
-// with an error that is [fs.ErrNotExist], when the name has passed to another
-// segment. The system offers no way to compare and remove in one step: a
-// segment that takes the name within the microseconds between the two is
-// removed in error.
+// Unlink removes the name of the segment, before or after Close. It fails with
+// [fs.ErrNotExist] when the name has passed to another segment. The system offers no
+// way to compare and remove in one step: if another segment takes the name within the
+// microseconds between the two, Unlink removes that segment's name by mistake.
 func (m *SharedMemory) Unlink() error {
 	if m == nil || m.mem == nil {
 		return m.errClosed("unlink")
@@ -218,10 +218,10 @@ func (m *SharedMemory) Unlink() error {
 // Current reports whether the name still leads to this segment, by device and inode.
 // It does not if the name was removed, or has passed to another segment: a process
 // that created the segment was restarted, say, and made a new one, which Attach
-// would find. What is true when Current looks may have changed when it returns.
+// would find. The result may be out of date when Current returns.
 //
-// After Close, Current is [fs.ErrClosed]: the number of the inode may be another
-// segment's by then.
+// After Close, Current fails with [fs.ErrClosed]: another segment may have the same
+// inode by then.
 func (m *SharedMemory) Current() (bool, error) {
 	const op = "current"
 	if m.isClosed() {
@@ -237,7 +237,7 @@ func (m *SharedMemory) Current() (bool, error) {
 	return err == nil, wrap(op, m.name, err)
 }
 
-// checkName returns an error unless a file is the segment's.
+// checkName returns an error unless the file is the segment's.
 func (m *SharedMemory) checkName(file string) error { return checkName(file, m.id) }
 
 func checkName(file string, id shmfile.ID) error {
@@ -248,9 +248,9 @@ func checkName(file string, id shmfile.ID) error {
 	return err
 }
 
-// ReadAt implements [io.ReaderAt]. It copies plain memory: what other
-// processes or goroutines write at the same time may arrive in part. After a
-// fault n is 0, and the content of p is undefined.
+// ReadAt implements [io.ReaderAt]. It copies plain memory: the copy may have a part of
+// what other processes or goroutines write at the same time. After a fault n is 0, and
+// the content of p is undefined.
 func (m *SharedMemory) ReadAt(p []byte, off int64) (n int, err error) {
 	switch {
 	case m.isClosed():
@@ -267,9 +267,9 @@ func (m *SharedMemory) ReadAt(p []byte, off int64) (n int, err error) {
 	return n, err
 }
 
-// WriteAt implements [io.WriterAt]. A segment does not grow: if p does not fit
-// nothing is written. Others may see p in part while it is being written.
-// After a fault n is 0, and any part of p may have been written.
+// WriteAt implements [io.WriterAt]. A segment does not grow: if p does not fit,
+// WriteAt writes nothing. Other processes may see a part of p in the meantime. After a
+// fault n is 0, and any part of p may have been written.
 func (m *SharedMemory) WriteAt(p []byte, off int64) (n int, err error) {
 	size := int64(m.Size())
 	switch {
@@ -291,17 +291,19 @@ func (m *SharedMemory) guardedCopy(op string, dst, src []byte) (n int, err error
 }
 
 // Bytes returns the memory of the segment itself, or nil after Close. Nothing
-// guards its use: reads and writes race with those of other processes, a
-// fault ends the process unless [SharedMemory.Guard] is around it, and a
-// [ReadOnly] segment faults on writing. The slice does not keep the handle
-// alive, nor does it need it: once Bytes has been called, the memory stays
-// mapped until Close, and its addresses stay reserved for the life of the
-// process. [SharedMemory.WithBytes] is for programs that attach again and again.
+// guards the slice: reads and writes race with other processes, a fault ends the
+// process unless [SharedMemory.Guard] is around it, and writing to a [ReadOnly] segment
+// faults.
+//
+// The slice does not keep the handle alive, and does not need it: once Bytes has been
+// called, the memory stays mapped until Close, and its addresses stay reserved for the
+// life of the process. Programs that attach again and again use
+// [SharedMemory.WithBytes].
 func (m *SharedMemory) Bytes() []byte {
 	if m.isClosed() {
 		return nil
 	}
-	m.mem.Pin() // before the slice is out
+	m.mem.Pin() // before the caller has the slice
 	b := m.mem.Bytes()
 	runtime.KeepAlive(m)
 	return b
@@ -311,20 +313,20 @@ func (m *SharedMemory) Bytes() []byte {
 // [SharedMemory.Guard], and returns what f returns. Writing to a [ReadOnly]
 // segment is [ErrFault].
 //
-// f must not keep the slice: after Close its addresses are used again, for
-// whatever memory, as they are not after [SharedMemory.Bytes].
+// f must not keep the slice. Its addresses are used again for other memory after
+// Close, unlike the addresses of slices from [SharedMemory.Bytes].
 func (m *SharedMemory) WithBytes(f func(b []byte) error) error {
 	return m.guard("with bytes", func() error { return f(m.mem.Bytes()) })
 }
 
 // Alias gives the segment a second name and returns it. The name is a hard
-// link: a worker that is given it, and whose resource tracker unlinks it in
-// the end, leaves the segment's own name alone. Who makes an alias has to see
-// to it that it is unlinked, if nobody else does.
+// link. It is for a worker whose resource tracker unlinks the name that the worker has
+// attached to: the segment's own name stays. The caller of Alias has to unlink the
+// alias if no worker does.
 //
-// Alias needs the segment's name to be in place. On the segment of another user it
-// is [fs.ErrPermission], unless this process may remove the names of others: in
-// /dev/shm, which is sticky, the alias could not be removed again.
+// Alias fails if the segment's name is gone. For the segment of another user it fails
+// with [fs.ErrPermission], unless this process may remove the names of other users:
+// /dev/shm is sticky, so the alias could not be removed again.
 func (m *SharedMemory) Alias() (string, error) {
 	if m.isClosed() {
 		return "", m.errClosed("alias")
@@ -337,7 +339,7 @@ func (m *SharedMemory) Alias() (string, error) {
 	if err != nil {
 		return "", wrap("alias", m.name, err)
 	}
-	// The name may have passed to another segment between look and link.
+	// The name may have passed to another segment between the check and the link.
 	if err := m.checkName(alias); err != nil {
 		shmfile.Unlink(alias)
 		return "", wrap("alias", m.name, err)
