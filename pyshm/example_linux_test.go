@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"time"
 
+	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -137,6 +140,132 @@ func ExampleSharedMemory_Alias() {
 	// <nil>
 }
 
+func ExampleCreateList() {
+	list, err := pyshm.CreateList("fruit-*", []any{"apples", 3, 0.5, nil})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer list.Unlink()
+	defer list.Close()
+
+	// Python: sl = ShareableList(name="fruit-5f0c21e9"); sl[1] += 1
+	if err := list.Set(3, true); err != nil { // of any kind
+		fmt.Println(err)
+	}
+	if _, err := list.AddInt(1, 1); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(list.Values())
+
+	// Output:
+	// [apples 4 0.5 true] <nil>
+}
+
+func ExampleAttachList() {
+	made, err := pyshm.CreateList("", []any{"apples", 3, 0.5, nil}) // or made by Python
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer made.Unlink()
+	defer made.Close()
+
+	// In another process.
+	list, err := pyshm.AttachList(made.Name())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer list.Close()
+	for item, err := range list.All() {
+		if err != nil {
+			fmt.Println(err)
+			break
+		}
+		fmt.Printf("%T %v\n", item, item)
+	}
+	_, err = list.Int(0)
+	fmt.Println(errors.Is(err, format.ErrKind)) // item 0 is a str
+
+	// Output:
+	// string apples
+	// int64 3
+	// float64 0.5
+	// <nil> <nil>
+	// true
+}
+
+func ExampleShareableList_Batch() {
+	prices, err := pyshm.CreateListOf("", []float64{0.5, 1.5, 2})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer prices.Unlink()
+	defer prices.Close()
+
+	var sum float64
+	err = prices.Batch(func(list *format.List) error {
+		for i := range list.Len() {
+			price, err := list.Float(i)
+			if err != nil {
+				return err
+			}
+			sum += price
+		}
+		return nil
+	})
+	fmt.Println(sum, err)
+
+	// Output:
+	// 4 <nil>
+}
+
+// The worker attaches to a block and ends. Python removes the name then, unless
+// WorkerEnv prepared the worker.
+func ExampleWorkerEnv() {
+	block, err := pyshm.Create("", 5)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer block.Unlink()
+	defer block.Close()
+
+	const program = `
+import sys
+from multiprocessing.shared_memory import SharedMemory
+
+shm = SharedMemory(sys.argv[1])
+shm.buf[:5] = b"hello"
+shm.close()
+`
+	python, err := compat.First(context.Background()) // where "python3" would do on most machines
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	worker := exec.Command(python.Path, "-c", program, block.Name())
+	if err := pyshm.WorkerEnv(worker); err != nil {
+		fmt.Println(err)
+		return
+	}
+	// The output ends when Python's resource tracker has ended, too.
+	if out, err := worker.CombinedOutput(); err != nil {
+		fmt.Println(err, string(out))
+		return
+	}
+	greeting := make([]byte, 5)
+	_, err = block.ReadAt(greeting, 0)
+	fmt.Println(string(greeting), err)
+	fmt.Println(block.Current()) // the name is still there
+
+	// Output:
+	// hello <nil>
+	// true <nil>
+}
+
 func ExampleCreateLock() {
 	lock, err := pyshm.CreateLock("") // "counter.lock", say
 	if err != nil {
@@ -158,6 +287,128 @@ func ExampleCreateLock() {
 
 	// Output:
 	// false <nil>
+	// <nil>
+}
+
+// Go and Python count in one item of a list: each adds 1 under the same lock.
+func ExampleLock_With() {
+	counter, err := pyshm.CreateList("", []any{0})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer counter.Unlink()
+	defer counter.Close()
+	lock, err := pyshm.CreateLock("")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer lock.Unlink()
+	defer lock.Close()
+
+	// Python: with pyshm_attach.attach_lock(name): sl[0] += 1
+	err = lock.With(context.Background(), func() error {
+		n, err := counter.Int(0)
+		if err != nil {
+			return err
+		}
+		return counter.SetInt(0, n+1)
+	})
+	fmt.Println(err)
+	fmt.Println(counter.Int(0))
+
+	// Output:
+	// <nil>
+	// 1 <nil>
+}
+
+// At most two processes print at a time.
+func ExampleCreateSemaphore() {
+	printers, err := pyshm.CreateSemaphore("", 2)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer printers.Unlink()
+	defer printers.Close()
+
+	for range 3 { // each of them in another process, say
+		fmt.Println(printers.TryAcquire())
+	}
+	fmt.Println(printers.Release()) // Python: attach_semaphore(name).release()
+	fmt.Println(printers.Acquire(context.Background()))
+
+	// Output:
+	// true <nil>
+	// true <nil>
+	// false <nil>
+	// <nil>
+	// <nil>
+}
+
+func ExampleCreateBoundedSemaphore() {
+	printers, err := pyshm.CreateBoundedSemaphore("", 2)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer printers.Unlink()
+	defer printers.Close()
+
+	err = printers.Release() // without Acquire
+	fmt.Println(errors.Is(err, pyshm.ErrNotAcquired))
+
+	// Output:
+	// true
+}
+
+// A consumer waits until a producer has put something into a list.
+func ExampleCondition() {
+	ctx := context.Background()
+	list, err := pyshm.CreateList("", []any{0})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer list.Unlink()
+	defer list.Close()
+	changed, err := pyshm.CreateCondition("pyshm-example-*")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer changed.Unlink()
+	defer changed.Close()
+
+	// The producer is another process. In Python:
+	//	changed = pyshm_attach.attach_condition(name)
+	//	with changed:
+	//		sl[0] = 42
+	//		changed.notify()
+	go changed.With(ctx, func() error {
+		return errors.Join(list.SetInt(0, 42), changed.Notify(ctx, 1))
+	})
+
+	err = changed.With(ctx, func() error {
+		for {
+			n, err := list.Int(0)
+			if err != nil {
+				return err
+			}
+			if n != 0 {
+				fmt.Println("the consumer has", n)
+				return nil
+			}
+			if err := changed.Wait(ctx); err != nil { // without the lock, which it acquires again
+				return err
+			}
+		}
+	})
+	fmt.Println(err)
+
+	// Output:
+	// the consumer has 42
 	// <nil>
 }
 
