@@ -17,7 +17,7 @@ var (
 )
 
 // TestArchitecture looks whether what the map names exists: every path, the function
-// of every hop in its file, and every test.
+// of every hop in its file, and every test; and whether it names every package.
 func TestArchitecture(t *testing.T) {
 	text, err := os.ReadFile("architecture.md")
 	if err != nil {
@@ -45,6 +45,12 @@ func TestArchitecture(t *testing.T) {
 			if !tests[name] {
 				t.Errorf("architecture.md:%d: there is no %s", i+1, name)
 			}
+		}
+	}
+	for _, pkg := range goList(t, "./...") {
+		name := strings.TrimPrefix(pkg.ImportPath, module+"/")
+		if !strings.HasPrefix(name, "examples") && name != "docs" && !strings.Contains(string(text), "`"+name+"`") {
+			t.Errorf("architecture.md does not name the package %s", name)
 		}
 	}
 	if paths < 60 || hops < 30 || promises < 30 {
