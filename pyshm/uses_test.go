@@ -356,6 +356,7 @@ var listUses = []listUse{
 	{"Len", func(u *user, l *pyshm.ShareableList, _ int) error { _ = l.Len(); return nil }},
 	{"Layout", func(u *user, l *pyshm.ShareableList, _ int) error { _ = l.Layout(); return nil }},
 	{"Name", func(u *user, l *pyshm.ShareableList, _ int) error { _ = l.Name(); return nil }},
+	{"Current", func(u *user, l *pyshm.ShareableList, _ int) error { _, err := l.Current(); return err }},
 	{"SharedMemory", func(u *user, l *pyshm.ShareableList, _ int) error {
 		m := l.SharedMemory()
 		p := make([]byte, 16)
