@@ -10,16 +10,16 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// AttachContext is [Attach] for a segment that may not be there yet: it waits
-// until the segment exists and has its size. It tries at least once, and then,
-// at intervals from 1 ms up to 50 ms, until ctx is done; the error is then
-// ctx.Err() together with what was missing.
+// AttachContext is [Attach] for a segment that may not exist yet: it waits until the
+// segment exists and has its size. It tries at least once, and then at intervals from
+// 1 ms up to 50 ms until ctx is done. Then the error is ctx.Err() together with the
+// last error of Attach.
 func AttachContext(ctx context.Context, name string, opts ...AttachOption) (*SharedMemory, error) {
 	return await(ctx, func() (*SharedMemory, error) { return Attach(name, opts...) })
 }
 
-// await calls attach until its error is another than that the segment is
-// missing or incomplete.
+// await calls attach until it succeeds, fails for another reason than a missing or
+// incomplete segment, or ctx is done.
 func await[H any](ctx context.Context, attach func() (H, error)) (H, error) {
 	const longest = 50 * time.Millisecond
 	for pause := time.Millisecond; ; pause = min(2*pause, longest) {

@@ -16,17 +16,17 @@ import (
 // the counterpart of Python's multiprocessing.Condition. It consists of a lock
 // and three semaphores that count, by CPython's rules:
 //
-//	sleeping  those who have begun to wait, until a notifier knows better
+//	sleeping  waiters that have begun to wait, until a notifier has counted them out
 //	wait      notifications that no waiter has taken yet
-//	woken     those who have stopped waiting, until a notifier knows
+//	woken     waiters that have stopped waiting, until a notifier has counted them
 //
 // A waiter enters sleeping, releases the lock, takes a notification from wait
-// or gives up, enters woken, and acquires the lock. A notifier, who holds the
-// lock, takes out of sleeping those who gave up; moves those whom it notifies
-// from sleeping to wait; and waits until as many have entered woken.
+// or gives up, enters woken, and acquires the lock. A notifier, which holds the
+// lock, takes the waiters that gave up out of sleeping; moves the waiters that it
+// notifies from sleeping to wait; and waits until as many have entered woken.
 //
 // A process that dies in between leaves the counts wrong. If it was waiting,
-// notifiers wait for it: in Python without an end, here until their context is
+// notifiers wait for it: in Python without an end, in Go until their context is
 // done. Reset is the remedy.
 type Condition struct {
 	name                        string
@@ -34,11 +34,11 @@ type Condition struct {
 
 	closing context.Context         // done when Close begins, because of errClosed; nil in the zero value
 	close   context.CancelCauseFunc // closing's
-	calls   sync.RWMutex            // held for reading by calls that Close must not tear
+	calls   sync.RWMutex            // held for reading by calls that Close must not interrupt half-way
 }
 
-// ConditionParts are the names of the semaphores of a [Condition]. In JSON they
-// are what pyshm_attach.parts returns in Python.
+// ConditionParts are the names of the semaphores of a [Condition]. Their JSON is the
+// dict that pyshm_attach.parts returns in Python.
 type ConditionParts struct {
 	Lock     string `json:"lock"`
 	Sleeping string `json:"sleeping"`
@@ -46,18 +46,18 @@ type ConditionParts struct {
 	Wait     string `json:"wait"`
 }
 
-// conditionParts are those of a condition that Go has made.
+// conditionParts returns the parts of a condition that Go has made.
 func conditionParts(name string) ConditionParts {
 	return ConditionParts{name + ".lock", name + ".sleeping", name + ".woken", name + ".wait"}
 }
 
-// CreateCondition makes a condition whose lock nobody holds. Its semaphores are
-// NAME.lock, NAME.sleeping, NAME.woken and NAME.wait, of which the first
-// appears last. NAME may be a pattern, as for [Create], but not empty. [CreateLock]
-// says more about names. There is no [Replace]: several names do not pass from one
-// condition to another in one step.
+// CreateCondition makes a condition whose lock no process holds. Its semaphores are
+// NAME.lock, NAME.sleeping, NAME.woken and NAME.wait. NAME.lock appears last. NAME may
+// be a pattern, as for [Create], but not empty. [CreateLock] has more about names.
+// There is no [Replace]: several names do not pass from one condition to another in one
+// step.
 //
-// A process that dies in the middle of it leaves some of the names, which
+// A process that dies half-way leaves some of the names, which
 // Unlink("sem.NAME.wait") and so on remove.
 func CreateCondition(name string, opts ...ModeOption) (*Condition, error) {
 	c, err := createComposite[Condition](name, newCreateOptions(opts))
@@ -70,14 +70,14 @@ func AttachCondition(name string) (*Condition, error) {
 	return c, wrap("attach condition", name, err)
 }
 
-// AttachConditionContext is [AttachCondition] for a condition that may not be there
-// yet: it waits until it exists, as [AttachContext] does.
+// AttachConditionContext is [AttachCondition] for a condition that may not exist yet: it
+// waits until the condition exists, as [AttachContext] does.
 func AttachConditionContext(ctx context.Context, name string) (*Condition, error) {
 	return await(ctx, func() (*Condition, error) { return AttachCondition(name) })
 }
 
-// AttachConditionParts attaches to a condition by the names of its semaphores,
-// which are unrelated in one that Python has made.
+// AttachConditionParts attaches to a condition by the names of its semaphores. In a
+// condition that Python has made, these names are unrelated.
 func AttachConditionParts(names ConditionParts) (*Condition, error) {
 	c := new(Condition)
 	c.init(names.Lock)
@@ -104,21 +104,21 @@ func (c *Condition) members(names ConditionParts) []member {
 	}
 }
 
-// counters are the semaphores beside the lock.
+// counters returns the semaphores other than the lock.
 func (c *Condition) counters() []*Semaphore {
 	return []*Semaphore{&c.sleeping, &c.woken, &c.wait}
 }
 
 func (c *Condition) semaphores() []*Semaphore { return append(c.counters(), &c.lock) }
 
-// Name returns the name that the condition was created with or attached to by,
-// or the name of its lock.
+// Name returns the name by which the condition was created or attached, or the name of
+// its lock after [AttachConditionParts].
 func (c *Condition) Name() string { return c.name }
 
 // String returns, for example, Condition('frames.ready').
 func (c *Condition) String() string { return "Condition(" + format.Repr(c.Name()) + ")" }
 
-// Acquire acquires the lock. [Lock.Acquire] says more.
+// Acquire acquires the lock. [Lock.Acquire] has the details.
 func (c *Condition) Acquire(ctx context.Context) error {
 	const op = "acquire"
 	if c.isClosed() {
@@ -127,7 +127,8 @@ func (c *Condition) Acquire(ctx context.Context) error {
 	return c.err(op, c.lock.Acquire(ctx))
 }
 
-// TryAcquire acquires the lock if nobody holds it, and reports whether it has.
+// TryAcquire acquires the lock if no process holds it, and reports whether it has
+// acquired it.
 func (c *Condition) TryAcquire() (bool, error) {
 	const op = "acquire"
 	if c.isClosed() {
@@ -140,21 +141,21 @@ func (c *Condition) TryAcquire() (bool, error) {
 // Release releases the lock.
 func (c *Condition) Release() error {
 	const op = "release"
-	// The lock stays open for a moment when Close has begun. Those who wait
-	// have lost it by then, and may not release what is another's.
+	// The lock stays open for a moment when Close has begun. Waiters that Close has
+	// ended do not hold it, and must not release what another goroutine holds.
 	if c.isClosed() {
 		return c.err(op, errClosed)
 	}
 	return c.err(op, c.lock.Release())
 }
 
-// Locker returns a [sync.Locker] of the lock, which panics where Acquire and
-// Release return an error.
+// Locker returns a [sync.Locker] of the lock. It panics if Acquire or Release returns
+// an error.
 func (c *Condition) Locker() sync.Locker { return locker{c} }
 
 func (c *Condition) isClosed() bool { return c.closing == nil || c.closing.Err() != nil }
 
-// call calls f, which Close does not tear, and makes its error that of op.
+// call calls f, and Close waits until f has returned. call names op in the error of f.
 func (c *Condition) call(op string, ctx context.Context, f func(ctx context.Context) error) error {
 	c.calls.RLock()
 	defer c.calls.RUnlock()
@@ -171,7 +172,7 @@ func (c *Condition) call(op string, ctx context.Context, f func(ctx context.Cont
 	return c.err(op, err)
 }
 
-// err makes the error of one of the semaphores that of the call op.
+// err turns the error of a semaphore into an error of the operation on the condition.
 func (c *Condition) err(op string, err error) error {
 	if err == nil {
 		return nil
@@ -183,7 +184,7 @@ func (c *Condition) err(op string, err error) error {
 	return wrap(op, c.name, err)
 }
 
-// held returns an error if nobody holds the lock.
+// held returns an error if no process holds the lock.
 func (c *Condition) held() error {
 	value, err := c.lock.Value()
 	if err == nil && value > 0 {
@@ -192,16 +193,16 @@ func (c *Condition) held() error {
 	return err
 }
 
-var errNotHeld error = &reason{"nobody holds the lock", ErrNotAcquired}
+var errNotHeld error = &reason{"no process holds the lock", ErrNotAcquired}
 
 // Wait releases the lock, waits for a notification and acquires the lock again.
-// The caller has to hold the lock, and to look at what it waits for in a loop:
-// another may have been faster.
+// The caller has to hold the lock. It has to check in a loop for the state that it
+// waits for: another process may have been faster.
 //
 // When ctx is done Wait returns ctx.Err(), but not before it has the lock again,
-// however long that takes. The caller holds the lock after every error except
-// [fs.ErrClosed] and [ErrFault], which tell nothing of it, and [ErrNotAcquired]:
-// nobody held it before.
+// however long that takes. The caller holds the lock after every error, with three
+// exceptions. After [fs.ErrClosed] and [ErrFault] it may hold the lock or not. After
+// [ErrNotAcquired] it does not: no process held the lock before.
 func (c *Condition) Wait(ctx context.Context) error {
 	return c.call("wait", ctx, func(ctx context.Context) error {
 		held, err := c.sleep(ctx)
@@ -219,7 +220,7 @@ func (c *Condition) Wait(ctx context.Context) error {
 }
 
 // sleep releases the lock and waits for a notification, or until ctx is done. It
-// reports whether the caller still holds the lock: it has not slept then.
+// reports whether the caller still holds the lock, because it has not slept.
 func (c *Condition) sleep(ctx context.Context) (held bool, err error) {
 	if err := c.held(); err != nil {
 		return true, err
@@ -238,9 +239,9 @@ func (c *Condition) sleep(ctx context.Context) (held bool, err error) {
 // Notify wakes up to n of the waiters, and waits until they have woken up. The
 // caller has to hold the lock.
 //
-// When ctx is done Notify returns ctx.Err(), and the waiters that have not woken
-// up by then are as if they had not been notified: their processes have stopped,
-// or died. With a context that is done before, no waiter has the time to wake up.
+// When ctx is done Notify returns ctx.Err(), and takes its notifications back from the
+// waiters that have not woken up by then: their processes are stopped or have died. If
+// ctx was done before the call, no waiter has the time to wake up.
 func (c *Condition) Notify(ctx context.Context, n int) error {
 	return c.call("notify", ctx, func(ctx context.Context) error {
 		return c.notifyHeld(ctx, n)
@@ -257,7 +258,7 @@ func (c *Condition) notifyHeld(ctx context.Context, n int) error {
 	if err := c.settle(); err != nil {
 		return err
 	}
-	// The count may have become absurd since settle has looked at it.
+	// Another process may have made the count absurd since settle checked it.
 	sleepers, err := c.sleeping.takeUpTo(uint32(min(max(n, 0), maxSleepers)))
 	if err != nil || sleepers == 0 {
 		return err
@@ -268,21 +269,21 @@ func (c *Condition) notifyHeld(ctx context.Context, n int) error {
 	if late, err := c.awaitWoken(ctx, sleepers); err != nil {
 		return cmp.Or(c.withdraw(late), err)
 	}
-	// Notifications for those who gave up in the meantime.
+	// Take back the notifications of waiters that gave up in the meantime.
 	_, err = c.wait.takeUpTo(math.MaxUint32)
 	return err
 }
 
 // awaitWoken waits until n waiters have entered woken, and returns how many have
-// not.
+// not entered it.
 func (c *Condition) awaitWoken(ctx context.Context, n uint32) (late uint32, err error) {
 	for {
 		taken, err := c.woken.takeUpTo(n)
 		if n -= taken; n == 0 || err != nil {
 			return n, err
 		}
-		// Acquire looks at ctx only where the count is 0, and another process
-		// can keep it from that.
+		// Acquire checks ctx only when the count is 0, and another process can keep
+		// the count from becoming 0.
 		if err := ctx.Err(); err != nil {
 			return n, err
 		}
@@ -293,7 +294,7 @@ func (c *Condition) awaitWoken(ctx context.Context, n uint32) (late uint32, err 
 	}
 }
 
-// add adds n to a count. Only a count that cannot be leaves no room for them.
+// add adds n to a count. Only an impossible count has no room for them.
 func add(s *Semaphore, n uint32) error {
 	err := s.release(n)
 	if errors.Is(err, ErrNotAcquired) {
@@ -302,8 +303,8 @@ func add(s *Semaphore, n uint32) error {
 	return err
 }
 
-// settle takes out of the counts what has happened since the last notification:
-// those who gave up, and notifications left by a notifier that has died.
+// settle brings the counts up to date since the last notification: it removes waiters
+// that gave up, and notifications that a dead notifier has left.
 func (c *Condition) settle() error {
 	for _, s := range c.counters() {
 		if n, err := s.Value(); err != nil || n > maxSleepers {
@@ -321,15 +322,15 @@ func (c *Condition) settle() error {
 	return err
 }
 
-// maxSleepers is more than there can be: Linux has no more threads.
+// maxSleepers is more than the possible number of sleepers: Linux has no more threads.
 const maxSleepers = 1 << 22
 
 var errCounts error = &reason{fmt.Sprintf("its counts exceed %d, the number of threads there can be", maxSleepers), format.ErrCorrupt}
 
-// withdraw makes n who were notified, and did not wake up in time, sleepers
-// again. If one of them has taken its notification after all, it will enter
-// woken, and thereby leave the sleepers for good. There may be more than n
-// notifications to take back: others have given up and left theirs.
+// withdraw turns n waiters that were notified, but did not wake up in time, into
+// sleepers again. If one of them has taken its notification after all, it will enter
+// woken, and the next notifier takes it out of sleeping. There may be more than n
+// notifications to take back, because waiters that gave up have left theirs.
 func (c *Condition) withdraw(n uint32) error {
 	if _, err := c.wait.takeUpTo(math.MaxUint32); err != nil {
 		return err
@@ -337,13 +338,14 @@ func (c *Condition) withdraw(n uint32) error {
 	return add(&c.sleeping, n)
 }
 
-// Reset makes a condition as it was in the beginning, with its lock free and
-// nobody waiting, after a process has died that held the lock or waited. It
-// refuses, with an error that is [fs.ErrInvalid], if the lock is free: if it is
-// not a dead process that holds it, acquire it first.
+// Reset brings a condition back to its initial state, with the lock free and no
+// waiters, after a process has died that held the lock or waited. It fails with
+// [fs.ErrInvalid] if the lock is free. So if the dead process did not hold the lock,
+// acquire it first.
 //
-// Reset cannot know who lives. Those who wait are not notified any more; all
-// other users of the condition should be gone. [Lock.Reset] says more.
+// Reset cannot know which processes live. It leaves processes that still wait without
+// a notification, so all other users of the condition should be gone. [Lock.Reset] has
+// the details.
 func (c *Condition) Reset() error {
 	return c.call("reset", context.Background(), func(context.Context) error { return c.reset() })
 }
@@ -360,12 +362,12 @@ func (c *Condition) reset() error {
 	return c.lock.Reset()
 }
 
-// With acquires the lock, calls f, and releases the lock. [Lock.With] says more. f may
-// call [Condition.Wait] and the methods that notify.
+// With acquires the lock, calls f, and releases the lock. [Lock.With] has the details.
+// f may call [Condition.Wait] and the methods that notify.
 func (c *Condition) With(ctx context.Context, f func() error) error { return with(ctx, c, f) }
 
 // Current reports whether all of the names still lead to the semaphores of this
-// condition. [SharedMemory.Current] says more.
+// condition. [SharedMemory.Current] has the details.
 func (c *Condition) Current() (bool, error) { return c.current(c.semaphores()) }
 
 func (c *Condition) current(semaphores []*Semaphore) (bool, error) {
@@ -381,13 +383,14 @@ func (c *Condition) current(semaphores []*Semaphore) (bool, error) {
 	return true, nil
 }
 
-// Unlink removes the names of the semaphores, before or after Close: all that it
-// can, also where it fails. [SharedMemory.Unlink] says what it refuses.
+// Unlink removes the names of the semaphores, before or after Close. If it cannot
+// remove one of them, it removes the others and returns the error of
+// [SharedMemory.Unlink].
 func (c *Condition) Unlink() error { return each(c.semaphores(), (*Semaphore).Unlink) }
 
-// Close detaches from the condition. Those who wait return [fs.ErrClosed],
-// without the lock, as does every method from then on. What has been acquired
-// stays acquired. Calling Close again does nothing.
+// Close detaches from the condition. Goroutines that wait get [fs.ErrClosed], without
+// the lock, as does every later call. A lock that is held stays held. Calling Close
+// again does nothing.
 func (c *Condition) Close() error { return c.closeAll(c.semaphores()) }
 
 // closeAll closes the semaphores when the calls that use them have ended.

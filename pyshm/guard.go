@@ -5,30 +5,28 @@ import (
 	"runtime/debug"
 )
 
-// Every access to the memory of a segment may fault: other processes may
-// truncate the file at any time (SIGBUS), and Close takes the memory away from
-// under those who are still at work (SIGSEGV). Go code has to expect that by
-// debug.SetPanicOnFault, whose panic enter and leave turn into an error. A
-// method that touches the memory begins with
+// Every access to the memory of a segment may fault. Other processes may truncate the
+// file at any time (SIGBUS). Close takes the memory away while other goroutines are
+// still at work (SIGSEGV). With debug.SetPanicOnFault a fault is a panic, which enter
+// and leave turn into an error. A method that touches the memory begins with
 //
 //	if m.isClosed() {
 //		return m.errClosed(op)
 //	}
 //	defer m.leave(op, m.enter(), &err)
 //
-// A system call that is given such memory answers EFAULT and needs none of
-// this.
+// A system call that is given such memory fails with EFAULT and needs none of this.
 //
-// In race builds this holds for plain loads, stores and copies, which the race
-// detector only takes note of, but not for sync/atomic: the detector probes
-// the word and then changes it in C code, and a fault there (the page has gone
-// since, or may only be read) ends the process.
+// In race builds the guard works for plain loads, stores and copies, which the race
+// detector only records. It does not work for sync/atomic: the detector probes the word
+// and then changes it in C code, and a fault there (because the page has gone since, or
+// may only be read) ends the process.
 
-// enter prepares the goroutine for a fault, and returns what leave has to
+// enter prepares the goroutine for a fault, and returns the setting that leave has to
 // restore.
 func (m *SharedMemory) enter() bool { return debug.SetPanicOnFault(true) }
 
-// leave has to be deferred itself: recover works in no other place.
+// leave has to be deferred itself, because recover works only in a deferred function.
 func (m *SharedMemory) leave(op string, old bool, err *error) {
 	debug.SetPanicOnFault(old)
 	if r := recover(); r != nil {
@@ -37,7 +35,7 @@ func (m *SharedMemory) leave(op string, old bool, err *error) {
 	if *err != nil {
 		*err = wrap(op, m.name, *err)
 	}
-	runtime.KeepAlive(m) // until here the range may not be unmapped
+	runtime.KeepAlive(m) // until here the range must stay mapped
 }
 
 // touch calls f, which touches the memory before the handle is complete. It returns
@@ -54,8 +52,8 @@ func (m *SharedMemory) touch(f func() error) (err error) {
 	return f()
 }
 
-// faultError tells why memory of this segment could not be touched, and panics
-// again if r is not about memory of this segment.
+// faultError returns the reason for a fault in the memory of this segment. It panics
+// again if r is not such a fault.
 func (m *SharedMemory) faultError(r any) error {
 	fault, ok := r.(interface {
 		runtime.Error
@@ -64,24 +62,24 @@ func (m *SharedMemory) faultError(r any) error {
 	if !ok || !m.mem.Contains(fault.Addr()) {
 		panic(r)
 	}
-	// Not looked at before the access: a check in advance proves nothing.
+	// A check before the access would prove nothing.
 	if m.closed.Load() {
 		return errClosed
 	}
 	return ErrFault
 }
 
-// Guard calls f, which may touch what [SharedMemory.Bytes] or [View] gave out.
-// If that faults, Guard returns an error with the reason [ErrFault], or
-// [fs.ErrClosed] when the segment was closed meanwhile; what f would have done
-// after the fault has not happened. Otherwise Guard returns what f returns.
+// Guard calls f, which may touch slices from [SharedMemory.Bytes] or [View]. If f
+// faults, Guard returns an error with the reason [ErrFault], or [fs.ErrClosed] if the
+// segment was closed meanwhile. f ends at the fault. Otherwise Guard returns what f
+// returns.
 //
-// Guard sees faults in this segment, on this goroutine. Every other panic goes
-// on, and a fault on a goroutine that f starts is that of a Go program without
-// a guard: the process ends. [iter.Pull] starts one for its iterator.
+// Guard sees faults in this segment, on this goroutine. Other panics go on. A fault on
+// a goroutine that f starts ends the process, as without a guard. [iter.Pull] starts a
+// goroutine for its iterator.
 func (m *SharedMemory) Guard(f func() error) error { return m.guard("guard", f) }
 
-// guard is Guard for an operation of any name.
+// guard is Guard with the name of an operation for the error.
 func (m *SharedMemory) guard(op string, f func() error) error {
 	if m.isClosed() {
 		return m.errClosed(op)
@@ -91,8 +89,8 @@ func (m *SharedMemory) guard(op string, f func() error) error {
 	case fault != nil:
 		return fault
 	case !returned:
-		// With GODEBUG=panicnil=1 f has called panic(nil), which recover does not
-		// tell from no panic.
+		// f has called panic(nil) under GODEBUG=panicnil=1, and recover has returned
+		// nil, as without a panic.
 		panic(nil)
 	}
 	return result

@@ -14,25 +14,25 @@ import (
 // Python's multiprocessing.shared_memory.ShareableList. It reads and writes the
 // segment in place and keeps no copy of any item.
 //
-// Its methods are those of [format.List], whose documentation tells what they
-// do, their errors, and what several goroutines and processes may do at once; here
-// a truncated segment is [ErrFault] and a closed one [fs.ErrClosed], instead of a
-// crash. Where many items are read or written at a time, [ShareableList.Batch]
-// saves most of a call's cost.
+// It has the methods of [format.List], which documents them, their errors, and what
+// several goroutines and processes may do at once. Here a truncated segment is
+// [ErrFault] and a closed one [fs.ErrClosed], instead of a crash. For many items at a
+// time, [ShareableList.Batch] saves most of the cost of a call.
 type ShareableList struct {
 	m    *SharedMemory
 	list *format.List
 }
 
 // CreateList makes a segment that holds a list of the values and attaches to
-// it. What an item may be is in the table of package format; a [format.Sized]
-// has room to grow. With an empty name it chooses one, as Python does.
+// it. The table of package format has the types that an item may have; a
+// [format.Sized] has room to grow. If the name is empty, CreateList chooses a name, as
+// Python does.
 //
-// CPython 3.9 and later read it, and PyPy; for CPython 3.8, which has another
-// layout, give [Layout]([format.Sizes]).
+// CPython 3.9 and later read the list, and so does PyPy. CPython 3.8 has another
+// layout: it needs [Layout]([format.Sizes]).
 //
-// The name appears when the list is complete: who attaches sees all of it.
-// [Create] says more about names, errors and lifetimes.
+// The name appears when the list is complete, so no process sees a part of it.
+// The documentation of [Create] has more about names, errors and lifetimes.
 func CreateList(name string, values []any, opts ...ListOption) (*ShareableList, error) {
 	o := newCreateOptions(opts)
 	e, err := format.NewEncoder(values, &format.Options{Layout: o.layout})
@@ -43,8 +43,8 @@ func CreateList(name string, values []any, opts ...ListOption) (*ShareableList, 
 	return l, wrap(opCreateList, name, err)
 }
 
-// CreateListOf is [CreateList] for values of one type, which it does not have
-// to put into interfaces one by one.
+// CreateListOf is [CreateList] for values of one type, without the cost of putting each
+// value into an interface.
 func CreateListOf[T int64 | float64 | bool | string | []byte](name string, values []T, opts ...ListOption) (*ShareableList, error) {
 	o := newCreateOptions(opts)
 	e, err := format.NewEncoderOf(values, &format.Options{Layout: o.layout})
@@ -63,7 +63,7 @@ func createList(name string, e *format.Encoder, o createOptions) (*ShareableList
 	return opened(l, err)
 }
 
-// content is what e encodes. It opens l.
+// content returns the content that e encodes. Its open makes l the handle to the list.
 func (l *ShareableList) content(e *format.Encoder) content {
 	return content{
 		size: e.Size(),
@@ -75,12 +75,12 @@ func (l *ShareableList) content(e *format.Encoder) content {
 	}
 }
 
-// AttachList attaches to an existing list, in whichever layout it is. It reads
-// the header alone: [ShareableList.Check] validates the rest.
+// AttachList attaches to an existing list, in either layout. It reads the header alone:
+// [ShareableList.Check] validates the rest.
 //
-// A missing segment is [fs.ErrNotExist], one that is still being created
-// [format.ErrIncomplete], and one that is no list [format.ErrCorrupt]. Whatever
-// the outcome, the segment is as it was.
+// A missing segment is [fs.ErrNotExist]. A segment that Python is still creating is
+// [format.ErrIncomplete]. A segment that holds no list is [format.ErrCorrupt].
+// AttachList never changes the segment.
 func AttachList(name string, opts ...AttachOption) (*ShareableList, error) {
 	l, err := attachList(name, newAttachOptions(opts))
 	return l, wrap("attach list", name, err)
@@ -99,10 +99,10 @@ func attachList(name string, o attachOptions) (*ShareableList, error) {
 	return l, nil
 }
 
-// AttachListContext is [AttachList] for a list that may not be there yet: it
-// waits until the list exists and is complete, as [AttachContext] does. An item
-// in the middle of a write counts as not complete for a second; what takes longer
-// was left so by a writer that died, and does not keep the list from being used.
+// AttachListContext is [AttachList] for a list that may not exist yet: it waits until
+// the list exists and is complete, as [AttachContext] does. For a second it also waits
+// for items that are half written. A writer that died has left an item that takes
+// longer, and AttachListContext then attaches nevertheless.
 func AttachListContext(ctx context.Context, name string, opts ...AttachOption) (*ShareableList, error) {
 	const patience = time.Second
 	var busySince time.Time
@@ -142,8 +142,7 @@ func (l *ShareableList) open(m *SharedMemory) error {
 // list.
 func (l *ShareableList) SharedMemory() *SharedMemory { return l.m }
 
-// Name returns the name of the segment, without a slash: what Python's
-// sl.shm.name shows.
+// Name returns the name of the segment, without a slash, as Python's sl.shm.name does.
 func (l *ShareableList) Name() string { return l.m.Name() }
 
 // Current is [SharedMemory.Current] for the segment that holds the list.
@@ -159,8 +158,7 @@ func (l *ShareableList) Unlink() error { return l.m.Unlink() }
 //
 //	ShareableList([1, 'a', None], name='psm_0a1b2c3d')
 //
-// or, where Python would raise an exception, the error in the place of the
-// items.
+// If Python would raise an exception, the error is in the place of the items.
 func (l *ShareableList) String() string {
 	items := ""
 	if values, err := l.Values(); err != nil {
@@ -171,19 +169,18 @@ func (l *ShareableList) String() string {
 	return fmt.Sprintf("ShareableList(%s, name=%s)", items, format.Repr(l.Name()))
 }
 
-// Batch calls f with the list itself: many operations share the cost of one
-// [SharedMemory.Guard], which also says what happens on a fault. f must not
-// keep the list. The iterator that its All returns is guarded as well where
-// [iter.Pull] runs it.
+// Batch calls f with the list itself, so that many operations share the cost of one
+// [SharedMemory.Guard], which describes what happens on a fault. f must not keep the
+// list. The iterator of the list's All is guarded even on the goroutine of [iter.Pull].
 func (l *ShareableList) Batch(f func(*format.List) error) error {
 	return l.m.Guard(func() error { return f(l.list) })
 }
 
-// ViewInts returns the items as a slice of the memory itself, which must all be
-// ints: [format.ErrKind] tells the first that is not. What [View] says of its
-// slice holds for this one. A later change of an item's kind does not show.
-// Programs that attach again and again use [ShareableList.Batch] instead, or
-// [WithView] on the list's [SharedMemory].
+// ViewInts returns the items as a slice of the memory itself. All items must be ints:
+// an [format.ErrKind] names the first item that is not an int. The slice has the same
+// lifetime and the same dangers as the slice that [View] returns. It does not show
+// a later change of an item's kind. Programs that attach again and again use
+// [ShareableList.Batch] instead, or [WithView] on the list's [SharedMemory].
 func (l *ShareableList) ViewInts() ([]int64, error) {
 	return viewItems[int64](l, "view ints", format.Int)
 }
@@ -204,8 +201,8 @@ func viewItems[T int64 | float64](l *ShareableList, op string, kind format.Kind)
 	return View[T](l.m, start, l.list.Len())
 }
 
-// uniform checks that all items are of one kind in slots that follow each other
-// without a gap, and returns where the first begins.
+// uniform checks that all items are of one kind, in slots that follow each other
+// without a gap, and returns the offset of the first slot.
 func (l *ShareableList) uniform(op string, kind format.Kind) (start int, err error) {
 	defer l.m.leave(op, l.m.enter(), &err)
 	next := 0

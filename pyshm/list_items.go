@@ -8,10 +8,10 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// Every method here is the one of the same name in format.List behind a guard.
-// They are written out, one like the other: an embedded List would be reachable
-// without the guard, and a guard that takes a function costs more than most of
-// these methods do.
+// Every method in this file calls the method of the same name of format.List behind a
+// guard. The methods are written out, although they are alike: an embedded List could
+// be reached without the guard, and a guard that takes a function costs more than most
+// of these methods.
 
 // Len returns the number of items, which never changes; 0 for a zero
 // ShareableList.
@@ -41,8 +41,8 @@ func (l *ShareableList) Format() (formats string) {
 	return l.list.Format()
 }
 
-// All yields the items in order, each read when its turn comes. An item that
-// cannot be read is yielded as its error. Close ends the iteration with an error.
+// All yields the items in order, and reads each when its turn comes. For an item that
+// cannot be read, it yields the error. Close ends the iteration with an error.
 // See [format.List.All].
 func (l *ShareableList) All() iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
@@ -50,7 +50,7 @@ func (l *ShareableList) All() iter.Seq2[any, error] {
 			yield(nil, l.m.errClosed("get"))
 			return
 		}
-		// Not around the whole loop: the guard is not for the caller's code.
+		// The guard is not around the whole loop, because it is not for the caller's code.
 		for c := format.NewCursor(l.list); c.More(); {
 			v, err := l.next(c)
 			if !yield(v, err) || errors.Is(err, fs.ErrClosed) {
@@ -60,8 +60,8 @@ func (l *ShareableList) All() iter.Seq2[any, error] {
 	}
 }
 
-// next leaves it to the guard to find out that the list is closed: the cursor has to
-// move on.
+// next does not check whether the list is closed, because the cursor has to move on:
+// the guard finds that out.
 func (l *ShareableList) next(c *format.Cursor) (v any, err error) {
 	defer l.m.leave("get", l.m.enter(), &err)
 	return c.Next()
@@ -126,7 +126,7 @@ func (l *ShareableList) AppendStr(dst []byte, i int) (out []byte, err error) {
 	if l.m.isClosed() {
 		return dst, l.m.errClosed("get")
 	}
-	out = dst // what a fault leaves it
+	out = dst // the result after a fault
 	defer l.m.leave("get", l.m.enter(), &err)
 	return l.list.AppendStr(dst, i)
 }

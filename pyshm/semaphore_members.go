@@ -5,8 +5,8 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
-// A member is one of the semaphores that a [Condition] or an [Event] consists of,
-// and what there is to know to open it.
+// A member is one of the semaphores that a [Condition] or an [Event] consists of, with
+// its name, its value and its bound.
 type member struct {
 	s     *Semaphore
 	name  string
@@ -17,7 +17,8 @@ type member struct {
 func lockMember(s *Semaphore, name string) member    { return member{s, name, 1, 1} }
 func counterMember(s *Semaphore, name string) member { return member{s, name, 0, sem.MaxValue} }
 
-// A memberError is the reason why one of several semaphores could not be opened.
+// A memberError has the name of the semaphore, one of several, that could not be made
+// or opened.
 type memberError struct {
 	name string
 	err  error
@@ -26,8 +27,8 @@ type memberError struct {
 func (e *memberError) Error() string { return e.err.Error() }
 func (e *memberError) Unwrap() error { return e.err }
 
-// A composite is a handle H to several semaphores. Its method begin gives a new
-// handle its name, and returns the members that Go makes under that name.
+// A composite is a handle H to several semaphores. Its method begin sets the name of a
+// new handle, and returns the members that Go makes under that name.
 type composite[H any] interface {
 	*H
 	begin(name string) []member
@@ -56,7 +57,7 @@ func attachComposite[H any, C composite[H]](name string) (*H, error) {
 	return opened(h, openMembers(C(h).begin(name)))
 }
 
-// openComposite is attachComposite, or createComposite if there are none.
+// openComposite opens all the semaphores of a handle, and makes them if there are none.
 func openComposite[H any, C composite[H]](name string, o createOptions) (h *H, err error) {
 	err = openOrCreate(func() error {
 		h, err = attachComposite[H, C](name)
@@ -72,9 +73,9 @@ func openComposite[H any, C composite[H]](name string, o createOptions) (h *H, e
 	return opened(h, err)
 }
 
-// createMembers makes all the semaphores, the first one last, or none: a process
-// that attaches to them in their order and finds the first finds the others. The
-// names are checked.
+// createMembers makes all the semaphores or none. It makes the first one last: a process
+// attaches to them in their order, and if it finds the first it finds the others. The
+// caller has checked the names.
 func createMembers(members []member, o createOptions) error {
 	for i := len(members) - 1; i >= 0; i-- {
 		m := members[i]

@@ -7,9 +7,9 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// An Element is a type that any bytes are a valid value of, with the same size
-// in every Go program and in numpy. Bool is none: another process may store a
-// byte that is neither 0 nor 1, which Go code does not expect in a bool.
+// An Element is a type for which any bytes are a valid value, and which has the same
+// size in every Go program and in numpy. Bool is not one: another process may store a
+// byte other than 0 and 1, which Go code does not expect in a bool.
 type Element interface {
 	~int8 | ~int16 | ~int32 | ~int64 |
 		~uint8 | ~uint16 | ~uint32 | ~uint64 |
@@ -21,12 +21,12 @@ type Element interface {
 // of the alignment of T, else the reason is [format.ErrUnaligned].
 //
 // In Python, numpy.frombuffer(shm.buf, dtype, n, offset) is the same memory as an
-// array. It holds the buffer, so that shm.close() raises BufferError while the array
-// lives; an array made by numpy.ndarray(..., buffer=shm.buf) does not, and crashes
-// Python when it is touched after the block is closed or collected.
+// array. This array holds the buffer, so shm.close() raises BufferError while the array
+// lives. An array made by numpy.ndarray(..., buffer=shm.buf) does not hold the buffer:
+// it crashes Python when it is touched after the segment is closed or collected.
 //
-// What is said of the slice that [SharedMemory.Bytes] returns is true of this
-// one. [WithView] is for programs that attach again and again.
+// The slice has the same lifetime and the same dangers as the slice that
+// [SharedMemory.Bytes] returns. Programs that attach again and again use [WithView].
 func View[T Element](m *SharedMemory, offset, n int) ([]T, error) {
 	const op = "view"
 	if err := checkView[T](m, offset, n); err != nil {
@@ -39,8 +39,8 @@ func View[T Element](m *SharedMemory, offset, n int) ([]T, error) {
 	return elements[T](memory, offset, n), nil
 }
 
-// WithView calls f with the slice that [View] would return. What
-// [SharedMemory.WithBytes] says of its slice is true of this one.
+// WithView calls f with the slice that [View] would return, as [SharedMemory.WithBytes]
+// calls f with the whole memory. f must not keep the slice.
 func WithView[T Element](m *SharedMemory, offset, n int, f func(v []T) error) error {
 	const op = "with view"
 	if err := checkView[T](m, offset, n); err != nil {
@@ -49,7 +49,7 @@ func WithView[T Element](m *SharedMemory, offset, n int, f func(v []T) error) er
 	return m.guard(op, func() error { return f(elements[T](m.mem.Bytes(), offset, n)) })
 }
 
-// checkView returns what keeps n elements at an offset from being viewed.
+// checkView returns an error if a view cannot have n elements at the offset.
 func checkView[T Element](m *SharedMemory, offset, n int) error {
 	size := int(unsafe.Sizeof(*new(T)))
 	align := int(unsafe.Alignof(*new(T)))
@@ -67,8 +67,8 @@ func checkView[T Element](m *SharedMemory, offset, n int) error {
 	return nil
 }
 
-// elements returns what checkView allows. Mappings begin at a page, so what the
-// offset is aligned to, the address is.
+// elements returns the slice that checkView allows. Mappings begin at a page, so the
+// address is aligned if the offset is.
 func elements[T Element](memory []byte, offset, n int) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(memory[offset:]))), n)
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/pyshm-go/pyshm/scripts"
 )
 
-// runDir is where root keeps what is gone after a reboot: root alone writes to it,
-// every user can read it, and systemd-tmpfiles removes nothing there for its age.
+// runDir is root's directory for files that last until a reboot: root alone writes to
+// it, every user can read it, and systemd-tmpfiles removes nothing there for its age.
 var runDir = "/run"
 
 // A siteFile is a file in the directory that [WorkerEnv] puts on PYTHONPATH.
@@ -26,8 +26,8 @@ var siteFiles = []siteFile{
 
 var siteHash = fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%q", siteFiles)))[:12]
 
-// siteDir returns a directory that holds siteFiles, and makes it if need be.
-// [WorkerEnv] says where.
+// siteDir returns a directory that holds siteFiles, and makes it if there is none.
+// [WorkerEnv] documents the places.
 func siteDir() (dir string, err error) {
 	places := []func() (string, error){cacheSite, tempSite}
 	if os.Geteuid() == 0 {
@@ -52,7 +52,7 @@ func cacheSite() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// Only the cache itself: a home that is not there is not made.
+	// This makes the cache itself, but not a missing home.
 	if err := os.Mkdir(cache, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
@@ -69,7 +69,8 @@ func cacheSite() (string, error) {
 
 func runSite() (string, error) { return siteIn(filepath.Join(runDir, "pyshm")) }
 
-// siteIn makes the directory in a parent that is this user's alone, and makes that.
+// siteIn makes the directory in a parent directory of this user alone, which it makes
+// too.
 func siteIn(parent string) (string, error) {
 	if err := checkParents(parent); err != nil {
 		return "", err
@@ -81,7 +82,7 @@ func siteIn(parent string) (string, error) {
 	return dir, fillSite(dir)
 }
 
-// tempSite makes the directory in the temporary directory, where any user can have
+// tempSite makes the directory in the temporary directory, where any user may have
 // taken its name.
 func tempSite() (string, error) {
 	temp, err := filepath.Abs(os.TempDir())
@@ -112,7 +113,7 @@ func tempSite() (string, error) {
 	return dir, fillSite(dir)
 }
 
-// fillSite makes the directory complete.
+// fillSite makes the directory and everything in it that is missing.
 func fillSite(dir string) error {
 	if strings.ContainsRune(dir, filepath.ListSeparator) {
 		return invalid("%s cannot be an entry of PYTHONPATH", dir)
@@ -132,7 +133,7 @@ func fillSite(dir string) error {
 	return nil
 }
 
-// checkReadable returns an error if another user cannot get to what is in dir.
+// checkReadable returns an error if another user cannot get to the files in dir.
 func checkReadable(dir string) error {
 	for ; ; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
@@ -140,7 +141,7 @@ func checkReadable(dir string) error {
 			return err
 		}
 		if info.Mode().Perm()&0o001 == 0 {
-			return fmt.Errorf("%s (%v) is closed to a worker that runs as another user: %w", dir, info.Mode(), fs.ErrPermission)
+			return fmt.Errorf("a worker that runs as another user cannot enter %s (%v): %w", dir, info.Mode(), fs.ErrPermission)
 		}
 		if dir == filepath.Dir(dir) {
 			return nil
@@ -148,8 +149,8 @@ func checkReadable(dir string) error {
 	}
 }
 
-// checkParents returns an error if another user could rename or remove dir or a
-// directory that it lies in.
+// checkParents returns an error if another user could rename or remove dir or one of
+// its parents.
 func checkParents(dir string) (unsafe error) {
 	for parent := filepath.Dir(dir); ; parent = filepath.Dir(parent) {
 		info, err := os.Stat(parent)
@@ -157,13 +158,13 @@ func checkParents(dir string) (unsafe error) {
 			return err
 		}
 		switch mode := info.Mode(); {
-		case !ownedByUser(info) && !ownedByRoot(info): // whom no mode stops
-			return fmt.Errorf("%s belongs to another user, who can replace what is in it: %w; set XDG_CACHE_HOME or TMPDIR to another directory",
+		case !ownedByUser(info) && !ownedByRoot(info): // root can replace files anywhere
+			return fmt.Errorf("%s belongs to another user, which can replace the files in it: %w; set XDG_CACHE_HOME or TMPDIR to another directory",
 				parent, fs.ErrPermission)
-		case mode.Perm()&0o011 == 0: // others do not get any further down
+		case mode.Perm()&0o011 == 0: // other users cannot get further down
 			unsafe = nil
 		case mode.Perm()&0o022 != 0 && mode&fs.ModeSticky == 0:
-			unsafe = fmt.Errorf("%s (%v) lets other users replace what is in it: %w; set XDG_CACHE_HOME or TMPDIR to another directory",
+			unsafe = fmt.Errorf("%s (%v) lets other users replace the files in it: %w; set XDG_CACHE_HOME or TMPDIR to another directory",
 				parent, mode, fs.ErrPermission)
 		}
 		if parent == filepath.Dir(parent) {
@@ -172,8 +173,8 @@ func checkParents(dir string) (unsafe error) {
 	}
 }
 
-// makeOwnDir makes a directory that every user can read, since the worker may run
-// as another one, and this user alone can write to.
+// makeOwnDir makes a directory that this user alone can write to. Every user can read
+// it, because the worker may run as another user.
 func makeOwnDir(dir string) error {
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -189,7 +190,7 @@ func makeOwnDir(dir string) error {
 	return os.Chmod(dir, 0o755) // whatever the umask is
 }
 
-// provideFile puts content into the file, atomically, unless it is there.
+// provideFile writes the content into the file, atomically, unless the file has it.
 func provideFile(file, content string) error {
 	if have, err := os.ReadFile(file); err == nil && string(have) == content {
 		return nil

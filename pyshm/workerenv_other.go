@@ -4,6 +4,6 @@ package pyshm
 
 import "io/fs"
 
-// Nobody can tell here.
+// The owner cannot be found out on these systems.
 func ownedByUser(fs.FileInfo) bool { return false }
 func ownedByRoot(fs.FileInfo) bool { return false }

@@ -13,26 +13,26 @@ import (
 // goroutines. Each goroutine waits for a channel.
 //
 //	goroutine: come into a crowd, ring its bell, wait
-//	thread:    admit those who have come, sleep, dismiss those who are done; again
+//	thread:    admit the waiters that have come, sleep, dismiss the waiters that are done; again
 //
 // No wake is lost. A process changes the word before it wakes. While the thread
 // sleeps, the wake is counted for the crowd. The kernel names only one of the
 // words that were woken, so the thread looks at all of them afterwards. While the
 // thread is awake, the wake goes to another process or to none; then the thread
-// sees the new value when it looks, or the kernel does when the thread goes to
-// sleep again. A word that has its old value again needs no look of its
-// goroutine, which would only go back to sleep.
+// sees the new value when it loads the word, or the kernel does when the thread goes to
+// sleep again. If a word has its old value again, its goroutine need not wake up: it
+// would only go back to sleep.
 //
 // A goroutine leaves only while the thread is awake. So no wake is counted for a
 // goroutine that has left, and the kernel never looks at a word after its waiter
 // has left and its memory may be gone.
 type crowd struct {
-	bell uint32 // a private futex, in front of the words: another value for every ring
+	bell uint32 // a private futex, in front of the words; each ring changes its value
 
 	size   int       // waiters that are present or coming; crowds protects it
 	coming []*waiter // waiters that the thread does not know yet; crowds protects them
 
-	present  []*waiter // used by the thread alone, as is all that follows
+	present  []*waiter // only the thread uses present and the fields after it
 	vector   [maxWaitv]waitv
 	restless int // how many times in a row the thread was denied its sleep
 }
@@ -65,7 +65,7 @@ func waitInCrowd(word *uint32, old uint32, timeout time.Duration) (slept bool, e
 }
 
 // come brings w into a crowd that has room for it, and reports whether w is the
-// first to come since its thread has looked.
+// first to come since the thread last admitted waiters.
 func (w *waiter) come() (c *crowd, first bool) {
 	crowds.Lock()
 	defer crowds.Unlock()
@@ -84,7 +84,7 @@ func (w *waiter) come() (c *crowd, first bool) {
 // ring wakes the thread, or keeps it from going to sleep.
 func (c *crowd) ring() {
 	atomic.AddUint32(&c.bell, 1)
-	_, _ = wake(&c.bell, opWake|private, 1) // of memory that is always there
+	_, _ = wake(&c.bell, opWake|private, 1) // cannot fail: the bell is always mapped
 }
 
 // run is the crowd's goroutine. It ends when the last waiter has left.
@@ -109,8 +109,8 @@ func (c *crowd) run() {
 	}
 }
 
-// admit takes in the waiters that have come. It returns false if there are none;
-// then the crowd has ended and no other will come.
+// admit takes in the waiters that have come. It returns false if there are none: then
+// the crowd has ended and no more waiters will come.
 func (c *crowd) admit() bool {
 	crowds.Lock()
 	defer crowds.Unlock()
@@ -140,7 +140,7 @@ func (c *crowd) sleep(bell uint32) (woken int, errno unix.Errno) {
 	return woken - 1, errno
 }
 
-// dismiss sends away the waiters that are done: the one that was woken, and those
+// dismiss sends away the waiters that are done: the waiter that was woken, and waiters
 // whose word has changed, whose word is gone or whose time is over. It reports
 // whether there were any.
 func (c *crowd) dismiss(woken int, slept bool) (dismissed bool) {
@@ -161,12 +161,12 @@ func (c *crowd) dismiss(woken int, slept bool) (dismissed bool) {
 	return dismissed
 }
 
-// A process that changes a word to and fro can keep a thread from sleeping
-// without a look ever finding another value. So the thread pauses after a round
-// in vain. After some rounds without sleep it dismisses all waiters, because they
-// may have another reason to stop, such as a context that is done: they cannot be
-// woken for that while the thread does not sleep. Both serve as well if the system
-// call fails for a reason that no word shows.
+// A process that changes a word to and fro can keep a thread from sleeping, although
+// the thread always loads the old value. So the thread pauses after a round in vain.
+// After some rounds without sleep it dismisses all waiters, because they may have
+// another reason to stop, such as a context that is done: no wake can reach them while
+// the thread does not sleep. Both measures also help if the system call fails for a
+// reason that no word shows.
 const (
 	vainPause   = 50 * time.Microsecond
 	maxRestless = 128

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The operations of linux/futex.h. Without the flag private the kernel knows a
-// word by its file and offset: processes that map it anywhere meet on it.
+// The operations of linux/futex.h. Without the flag private the kernel identifies a
+// word by its file and offset, so processes may map it at different addresses.
 const (
 	opWait  = 0
 	opWake  = 1
@@ -17,24 +17,24 @@ const (
 )
 
 // MaxAlone is how many threads of this process wait for one word each, which is
-// the fastest way to wait. Waiters beyond them share threads, because a Go
-// program that has 10,000 threads ends.
+// the fastest way to wait. More waiters share threads, because the Go runtime ends a
+// program that has 10,000 threads.
 const MaxAlone = 16
 
 var alone atomic.Int32
 
 // Wait blocks the goroutine while the word is old, until another process or
-// goroutine wakes it or the timeout has passed. It may return earlier for no
-// reason; the caller has to look at the word again in any case. slept is false
-// if the word was not old to begin with.
+// goroutine wakes it or the timeout has passed. It may return earlier without a reason,
+// so the caller has to load the word again in any case. slept is false if the word was
+// not old at the start.
 //
-// A wake that finds the word as it was may leave the goroutine asleep. To wake
-// it for another reason than a new value, wake it until it returns.
+// A wake may leave the goroutine asleep if the word has not changed. To wake the
+// goroutine for another reason than a new value, call Wake until Wait returns.
 //
-// The first 16 waits of a process occupy a thread each. Further ones share
-// threads, 127 in each, if the kernel has futex_waitv(2): since Linux 5.16, and
-// unless a filter forbids it. Without it they occupy none: they look at the
-// word now and then, with pauses of up to 16 ms, and no wake is counted for them.
+// The first 16 waits of a process occupy a thread each. Further waits share threads,
+// 127 waits in each, if the kernel has futex_waitv(2): from Linux 5.16 on, unless a
+// filter forbids it. Without futex_waitv further waits occupy no thread: they load the
+// word with pauses of up to 16 ms, and Wake does not count them.
 func Wait(word *uint32, old uint32, timeout time.Duration) (slept bool, err error) {
 	switch {
 	case alone.Add(1) <= MaxAlone:
@@ -51,7 +51,7 @@ func Wait(word *uint32, old uint32, timeout time.Duration) (slept bool, err erro
 
 // waitAlone blocks the thread.
 func waitAlone(word *uint32, old uint32, timeout time.Duration) (slept bool, err error) {
-	// Relative timeouts are counted by the monotonic clock.
+	// The monotonic clock counts relative timeouts.
 	ts := unix.NsecToTimespec(int64(timeout))
 	_, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), opWait, uintptr(old), uintptr(unsafe.Pointer(&ts)), 0, 0)
 	switch errno {
@@ -63,8 +63,8 @@ func waitAlone(word *uint32, old uint32, timeout time.Duration) (slept bool, err
 	return false, errno
 }
 
-// Wake wakes up to n of those who wait on the word, the longest waiting first,
-// and returns how many it has woken.
+// Wake wakes up to n waiters of the word, the longest waiting first, and returns how
+// many it has woken.
 func Wake(word *uint32, n int) (woken int, err error) { return wake(word, opWake, n) }
 
 func wake(word *uint32, op uintptr, n int) (woken int, err error) {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Wait answers errors.ErrUnsupported.
+// Wait returns errors.ErrUnsupported.
 func Wait(*uint32, uint32, time.Duration) (bool, error) { return false, errors.ErrUnsupported }
 
-// Wake answers errors.ErrUnsupported.
+// Wake returns errors.ErrUnsupported.
 func Wake(*uint32, int) (int, error) { return 0, errors.ErrUnsupported }

@@ -9,11 +9,11 @@ import (
 	"github.com/pyshm-go/pyshm/internal/words"
 )
 
-// longestPoll is how long poll keeps its caller from looking for itself whether
-// it has another reason to stop: the pauses before it are 1, 2, 4, 8 and 16 ms.
+// longestPoll is how long poll keeps its caller from checking for another reason to
+// stop. The pauses up to then are 1, 2, 4, 8 and 16 ms.
 const longestPoll = 31 * time.Millisecond
 
-// poll waits without a thread: it looks at the word now and then.
+// poll waits without a thread: it loads the word, with pauses in between.
 func poll(word *uint32, old uint32, timeout time.Duration) (slept bool, err error) {
 	end := time.Now().Add(min(timeout, longestPoll))
 	for pause := time.Millisecond; ; pause *= 2 {
@@ -27,8 +27,8 @@ func poll(word *uint32, old uint32, timeout time.Duration) (slept bool, err erro
 	}
 }
 
-// load reads a word that may have been truncated away, and then returns the
-// error that the kernel has for it.
+// load reads a word. If the word has been truncated away, load fails with the error
+// that the kernel has for it.
 func load(word *uint32) (v uint32, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

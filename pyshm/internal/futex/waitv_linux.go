@@ -12,7 +12,7 @@ import (
 // architecture.
 type waitv struct {
 	old      uint64
-	word     uint64 // its address, which the garbage collector does not see
+	word     uint64 // the address of the word; the garbage collector does not see it
 	flags    uint32
 	reserved uint32
 }
@@ -28,9 +28,9 @@ func waitvFor(word *uint32, old, flags uint32) waitv {
 }
 
 // waitAny blocks the thread until one of the words is woken or the timeout has
-// passed (ETIMEDOUT), and returns the index of the last one that was woken.
-// Others may have been woken too. If a word is not old it fails with EAGAIN, and
-// if one cannot be read with EFAULT; in both cases no word was woken.
+// passed (ETIMEDOUT), and returns the index of the last word that was woken.
+// Others may have been woken too. waitAny fails with EAGAIN if a word is not old, and
+// with EFAULT if a word cannot be read. In both cases no word was woken.
 func waitAny(words []waitv, timeout time.Duration) (woken int, errno unix.Errno) {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
@@ -47,9 +47,9 @@ func waitAny(words []waitv, timeout time.Duration) (woken int, errno unix.Errno)
 }
 
 // hasWaitv reports whether this process can call futex_waitv. A kernel without
-// it fails with ENOSYS, a filter with what it likes.
+// it fails with ENOSYS, a filter with any error.
 var hasWaitv = sync.OnceValue(func() bool {
 	word := new(uint32)
 	_, errno := waitAny([]waitv{waitvFor(word, 1, private)}, 0)
-	return errno == unix.EAGAIN // as it should, because the word is 0
+	return errno == unix.EAGAIN // the right error, because the word is 0 and not 1
 })

@@ -12,22 +12,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The kernel allows a process so many entries in the map of its address space. The
-// Go runtime needs some now and then, for the heap or a thread, and ends the process
-// when it gets none. So Map leaves it the last sixteenth.
+// The kernel limits the number of entries in the map of a process's address space. The
+// Go runtime needs new entries now and then, for the heap or a thread, and ends the
+// process when it gets none. So Map leaves the last sixteenth to the runtime.
 
-// entries has how many may be added.
+// entries has how many entries Map may add.
 var entries entryBudget
 
-// An entryBudget is the number of entries that can be added before the map has to be
-// looked at again. A count is not kept: neighbours merge and part, and other code of
-// the process maps memory too.
+// An entryBudget is the number of entries that Map can add before it has to count them
+// again. It cannot keep an exact count: the kernel merges and splits neighbours, and
+// other code of the process maps memory too.
 type entryBudget struct {
 	mu   sync.Mutex
 	left int
 }
 
-// take takes an entry for a mapping, or returns an error that is ENOMEM.
+// take takes an entry for a mapping, or fails with ENOMEM.
 func (b *entryBudget) take() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -37,28 +37,29 @@ func (b *entryBudget) take() error {
 	}
 	used, err := countEntries()
 	if err != nil {
-		return nil // no /proc or no descriptor: then the kernel alone limits
+		return nil // without /proc, or without a descriptor, only the kernel limits Map
 	}
 	limit := maxEntries() - maxEntries()/16
 	if used >= limit {
 		return fmt.Errorf("%w: too many mappings: %d of the %d that vm.max_map_count allows, the rest is left to the Go runtime",
 			unix.ENOMEM, used, maxEntries())
 	}
-	// Not all at once, because others take some too; but not one by one near the limit.
+	// Take a part of the rest, because other code takes entries too, but many near the
+	// limit, because counting is slow.
 	b.left = max(min(limit-used, limit/8), 64) - 1
 	return nil
 }
 
-// part notes that a range in the middle of an entry was unmapped, which may have made
-// two of it.
+// part notes that a range in the middle of an entry was unmapped, which may have split
+// the entry in two.
 func (b *entryBudget) part() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.left--
 }
 
-// countEntries counts the entries of the process's map. That takes some 20 ms when
-// there are as many as are allowed by default.
+// countEntries counts the entries of the process's map. That takes some 20 ms for the
+// number of entries that is the default limit.
 func countEntries() (n int, err error) {
 	// Not /proc/self/maps, which is empty when the main thread has ended.
 	f, err := os.Open("/proc/thread-self/maps")
@@ -66,7 +67,7 @@ func countEntries() (n int, err error) {
 		return 0, err
 	}
 	defer f.Close()
-	buf := make([]byte, 4096) // more than that the kernel does not return at a time
+	buf := make([]byte, 4096) // the kernel does not return more at a time
 	for {
 		read, err := f.Read(buf)
 		n += bytes.Count(buf[:read], []byte("\n"))

@@ -1,6 +1,6 @@
-// Package mapping maps files into memory in a way that survives late users: a
-// mapping can be taken away from under them, and its addresses are not used
-// for anything else as long as somebody may still hold them.
+// Package mapping maps files into memory. A mapping can be taken away while goroutines
+// still use it: its addresses are not used for anything else as long as a goroutine may
+// hold them.
 package mapping
 
 import (
@@ -8,18 +8,18 @@ import (
 	"unsafe"
 )
 
-// A Mapping is a range of addresses, first backed by a file, after Revoke by
-// nothing.
+// A Mapping is a range of addresses. A file is behind it at first, and nothing after
+// Revoke.
 type Mapping struct {
 	addr   unsafe.Pointer // page aligned
 	size   int            // bytes of the file that are mapped
-	length uintptr        // bytes of the range: size in whole pages
+	length uintptr        // bytes of the range: size rounded up to whole pages
 	pinned atomic.Bool
 	empty  atomic.Bool // Revoke has succeeded
-	place  place       // the reservation's
+	place  place       // belongs to the reservation
 }
 
-// Bytes returns the memory. Its addresses are valid until Release; touching
+// Bytes returns the memory. Its addresses are valid until Release. Touching
 // them faults after Revoke, or when the file has been cut short.
 func (m *Mapping) Bytes() []byte { return unsafe.Slice((*byte)(m.addr), m.size) }
 

@@ -7,12 +7,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Map maps the first size bytes (at least 1) of a file, shared with all who
-// map it. The descriptor is not needed afterwards.
+// Map maps the first size bytes (at least 1) of a file, shared with all processes that
+// map the file. The descriptor is not needed afterwards.
 //
-// Without room in the address space, or when the process has nearly as many
-// mappings as it may have, the error is ENOMEM. Before, and when much has been mapped
-// since the last time, Map has the garbage collector release what is not used any more.
+// The error is ENOMEM if the address space has no room, or the process has nearly as
+// many mappings as it may have. Before it fails, and when much has been mapped since
+// the last collection, Map has the garbage collector release mappings that are not used
+// any more.
 func Map(fd, size int, readOnly bool) (*Mapping, error) {
 	prot := unix.PROT_READ | unix.PROT_WRITE
 	if readOnly {
@@ -35,21 +36,21 @@ func Map(fd, size int, readOnly bool) (*Mapping, error) {
 	return m, nil
 }
 
-// Pin makes Release do nothing from now on. It has to be called before the
-// memory is given to anyone whose reach the garbage collector cannot follow.
+// Pin makes Release do nothing from now on. It has to be called before a caller gets a
+// slice of the memory that the garbage collector cannot follow.
 func (m *Mapping) Pin() {
 	if !m.pinned.Swap(true) {
 		reserved.pinned(m)
 	}
 }
 
-// Freeze takes away the right to write: after it, nobody's write to the range
-// is still under way, and later ones fault.
+// Freeze takes away the right to write. When it returns, no goroutine's write to the
+// range is still under way, and later writes fault.
 func (m *Mapping) Freeze() error { return unix.Mprotect(m.Bytes(), unix.PROT_READ) }
 
 // Revoke gives the file's memory back and leaves inaccessible pages in its
-// place, in one step: a goroutine that is still at work on the range faults,
-// and never meets memory that belongs to somebody else.
+// place, in one step. A goroutine that is still at work on the range faults. It never
+// sees other memory.
 func (m *Mapping) Revoke() error {
 	const flags = unix.MAP_FIXED | unix.MAP_PRIVATE | unix.MAP_ANONYMOUS | unix.MAP_NORESERVE
 	err := reserved.retry(func() error {
@@ -63,7 +64,7 @@ func (m *Mapping) Revoke() error {
 }
 
 // Release gives the range of addresses back, unless it is pinned. The Mapping
-// must not be used any more.
+// must not be used afterwards.
 func (m *Mapping) Release() error {
 	if m.pinned.Load() {
 		return nil

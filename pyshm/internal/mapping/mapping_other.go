@@ -4,12 +4,12 @@ package mapping
 
 import "errors"
 
-type place struct{} // in what is accounted for on Linux
+type place struct{} // the accounts are for Linux alone
 
-// Map answers errors.ErrUnsupported.
+// Map returns errors.ErrUnsupported.
 func Map(fd, size int, readOnly bool) (*Mapping, error) { return nil, errors.ErrUnsupported }
 
-// The methods are never reached, for want of a Mapping.
+// The methods are never called, because there is no Mapping.
 
 func (*Mapping) Pin()           {}
 func (*Mapping) Freeze() error  { return errors.ErrUnsupported }

@@ -14,10 +14,11 @@ import (
 )
 
 // A range keeps its addresses until the garbage collector has found that nothing uses
-// the handle any more: also a range that Revoke has emptied, or one of a handle that is
-// forgotten without Close. The collector goes by the heap, in which a handle of
-// gigabytes is some hundred bytes. This file has it run when ranges have become many,
-// and when the kernel refuses to map more.
+// the handle any more. This includes ranges that Revoke has emptied, and ranges of
+// handles that became unreachable without Close. The collector runs when the heap
+// grows, but in the heap a handle of gigabytes is some hundred bytes. So this file
+// starts the collector when there are many ranges, and when the kernel refuses to map
+// more.
 
 // reserved has the ranges that can be released.
 var reserved reservation
@@ -25,7 +26,7 @@ var reserved reservation
 type reservation struct {
 	mu       sync.Mutex
 	held     amount        // mapped or empty, not released, and not pinned
-	kept     amount        // of these, what was there before the last collection began
+	kept     amount        // the part of held that is older than the last collection
 	begun    uint64        // collections ever begun
 	running  chan struct{} // closed when the collection that is running ends; else nil
 	revoked  uint64        // ranges ever emptied
@@ -33,13 +34,13 @@ type reservation struct {
 	futile   futility
 }
 
-// A place in the accounts is what a reservation notes about a range.
+// A place is what a reservation notes about a range.
 type place struct {
-	held  bool   // it is part of what is held
-	begun uint64 // as it was when the range was mapped or emptied; if it still is, the range is not part of what is kept
+	held  bool   // the range counts in reservation.held
+	begun uint64 // reservation.begun when the range was mapped or emptied; the range counts in kept if begun has changed
 }
 
-// An amount of ranges of addresses.
+// An amount is a number of ranges and of their addresses.
 type amount struct {
 	bytes  uint64
 	ranges int
@@ -48,18 +49,19 @@ type amount struct {
 func (a amount) plus(b amount) amount  { return amount{a.bytes + b.bytes, a.ranges + b.ranges} }
 func (a amount) minus(b amount) amount { return amount{a.bytes - b.bytes, a.ranges - b.ranges} }
 
-// exceeds reports whether a is more than b in one respect.
+// exceeds reports whether a is more than b in bytes or in ranges.
 func (a amount) exceeds(b amount) bool { return a.bytes > b.bytes || a.ranges > b.ranges }
 
 // futility describes the last collection that made no room for a mapping.
 type futility struct {
 	when    time.Time
-	revoked uint64 // as it was then
+	revoked uint64 // reservation.revoked at that time
 }
 
-// allowed returns how much may be new before a collection is due, when so many bytes are
-// held: an eighth of the addresses and of the map's entries, of which there are 65530 by
-// default. What the rest of the process has taken of limited addresses does not count.
+// allowed returns how much may be new before a collection is due, while ranges of held
+// bytes are held. It is an eighth of all addresses, and of the entries in the map, which
+// may be 65530 by default. If addresses are limited, those that the rest of the process
+// has taken are left out.
 func allowed(held uint64) amount {
 	space := uint64(1) << 38 // RISC-V's, the least of 64-bit systems
 	switch {
@@ -76,8 +78,8 @@ func allowed(held uint64) amount {
 	return amount{space / 8, min(maxEntries()/8, 1<<13)}
 }
 
-// usedAddresses returns how many bytes of addresses the process uses, 0 if it cannot be
-// found out.
+// usedAddresses returns how many bytes of addresses the process uses, or 0 if that is
+// unknown.
 func usedAddresses() uint64 {
 	text, err := os.ReadFile("/proc/thread-self/statm")
 	if err != nil {
@@ -91,13 +93,14 @@ func usedAddresses() uint64 {
 	return n * uint64(os.Getpagesize())
 }
 
-// add notes that a range has been mapped, or become empty. If the others that are new
-// since the last collection are more than is allowed it starts another. It waits for it
-// where they are twice as many: the heap needs addresses too, and Go ends the process
-// when it gets none.
+// add notes that a range has been mapped, or become empty. If there are more other new
+// ranges since the last collection than allowed, add starts a collection. If there are
+// twice as many, add waits for its end: the heap needs addresses too, and Go ends the
+// process when it gets none.
 //
-// What a collection leaves is in use, and no reason for another. A range that is emptied
-// counts as new once more, because its handle is likely to go.
+// Ranges that a collection leaves are in use, and no reason for another collection. A
+// range that is emptied counts as new again, because its handle will probably become
+// unreachable soon.
 func (r *reservation) add(m *Mapping) {
 	r.mu.Lock()
 	r.drop(m)
@@ -140,7 +143,7 @@ func (r *reservation) remove(m *Mapping) {
 	r.released++
 }
 
-// drop takes a range out of the accounts, if it is there.
+// drop takes a range out of the accounts, if it is in them.
 func (r *reservation) drop(m *Mapping) {
 	if !m.place.held {
 		return
@@ -154,8 +157,9 @@ func (r *reservation) drop(m *Mapping) {
 
 func (m *Mapping) amount() amount { return amount{uint64(m.length), 1} }
 
-// collect has the garbage collector release what it can. It is done when no more ranges
-// are left than the collection before has left, or nothing more is released.
+// collect runs the garbage collector and waits for the cleanups that release ranges. It
+// stops when no more ranges are left than the previous collection left, or when no
+// more are released.
 func (r *reservation) collect(before int) {
 	const patience = 10 * time.Millisecond
 	runtime.GC()
@@ -173,8 +177,8 @@ func (r *reservation) collect(before int) {
 	r.running = nil
 }
 
-// awaitRelease waits until the number of released ranges is not what it was, for as
-// long as patience lasts, and returns it: cleanups run some time after a collection.
+// awaitRelease waits until the number of released ranges differs from was, or patience
+// is over, and returns the number. Cleanups run some time after a collection.
 func (r *reservation) awaitRelease(was uint64, patience time.Duration) (released uint64) {
 	pause := 10 * time.Microsecond
 	for end := time.Now().Add(patience); ; pause = min(2*pause, time.Millisecond) {
@@ -188,8 +192,8 @@ func (r *reservation) awaitRelease(was uint64, patience time.Duration) (released
 	}
 }
 
-// retry calls try. If that fails for want of addresses or entries, it collects
-// garbage and tries again while this releases ranges.
+// retry calls try. If try fails because addresses or entries are missing, retry collects
+// garbage, and calls try again as long as ranges are released.
 func (r *reservation) retry(try func() error) error {
 	const patience, longest = 50 * time.Millisecond, time.Second
 	err := try()
@@ -216,9 +220,9 @@ func (r *reservation) retry(try func() error) error {
 	return err
 }
 
-// isFutile reports whether to leave out a collection, because the last one has made
-// no room a moment ago and nothing was closed since. Files of others may be too
-// large to map, and there may be many.
+// isFutile reports whether another collection would be useless, because the last one
+// made no room a moment ago and no range was revoked since. Other processes may have
+// made many files that are too large to map.
 func (r *reservation) isFutile() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -7,11 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A keeper of a name claims it by a lock on the object, which other keepers see.
+// A keeper of a name claims it by a lock on the segment, which other keepers see.
 // It is an open file description lock (fcntl(2), F_OFD_SETLK): it lasts as long
-// as a descriptor or a mapping made through it, and ends with the process. The byte
-// that is locked stands for the name, as an object can have several, with a keeper
-// each. Nothing is there to be read or written at such an offset.
+// as a descriptor or a mapping made through it, and ends with the process. The locked
+// byte stands for the name, because a segment can have several names, with a keeper
+// each. The segment has no data at such an offset.
 
 // ErrClaimed is the reason when another keeper has claimed a name.
 var ErrClaimed = errors.New("another keeper has claimed the name")
@@ -22,8 +22,8 @@ func claimOf(name string) unix.Flock_t {
 	return unix.Flock_t{Type: unix.F_WRLCK, Whence: unix.SEEK_SET, Start: int64(hash.Sum64() >> 2), Len: 1}
 }
 
-// Claim opens the object called path, which it must be allowed to write to, and
-// claims name for it. It does not wait for the end of a lease.
+// Claim opens the segment called path, which this process must be allowed to write to,
+// and claims name for it. It does not wait for the end of a lease.
 func Claim(path, name string) (*File, error) {
 	fd, err := open(pathOf(path), unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -42,8 +42,8 @@ func Claim(path, name string) (*File, error) {
 	}
 }
 
-// IsClaimed reports whether a keeper has claimed the name of the object that has it
-// now. It is false where that cannot be found out.
+// IsClaimed reports whether a keeper has claimed the name for the segment that has it
+// now. It returns false if that cannot be found out.
 func IsClaimed(name string) bool {
 	if info, err := Lookup(name); err != nil || !info.Mode.IsRegular() {
 		return false

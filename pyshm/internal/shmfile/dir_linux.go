@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// blame returns what is wrong with Dir, if that is why a system call on a name in
-// it failed with err, and otherwise err. The call needs this access to Dir.
+// blame returns the error of Dir itself if a system call on a name in Dir failed with
+// err because of it, and otherwise err. The call needs this access to Dir.
 func blame(err error, access uint32) error {
 	switch err {
 	case unix.EROFS:

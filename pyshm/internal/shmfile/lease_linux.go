@@ -2,14 +2,14 @@ package shmfile
 
 import "golang.org/x/sys/unix"
 
-// Lease makes sure that no other process, and nothing else in this one, has the
-// object open or mapped. Every process that opens the object then waits until
-// Close. If the object is in use the error is EAGAIN; before Linux 5.3 it always
-// is, see [HasLeases]. A process that neither owns the object nor has CAP_LEASE
-// gets EACCES.
+// Lease makes sure that no other process, and no other descriptor or mapping of this
+// process, uses the segment. From then on, every process that opens the segment waits
+// until Close. If the segment is in use, Lease fails with EAGAIN. Before Linux 5.3 it
+// always fails so, see [HasLeases]. A process that neither owns the segment nor has
+// CAP_LEASE gets EACCES.
 func (f *File) Lease() error {
-	// The kernel sends a signal when a process waits, by default a SIGIO, which
-	// ends a process that does not expect it.
+	// When another process waits, the kernel sends a signal to this one. The default
+	// is SIGIO, which ends a process that does not expect it.
 	if _, err := unix.FcntlInt(uintptr(f.fd), unix.F_SETSIG, int(unix.SIGURG)); err != nil {
 		return err
 	}
@@ -17,11 +17,11 @@ func (f *File) Lease() error {
 	return err
 }
 
-// HasLeases reports whether the EAGAIN of [File.Lease] means that an object is in
-// use. Before Linux 5.3 the kernel counted references to the object and to its
-// name, of which a named object always has more than one; since then it counts
-// who has it open or mapped. An object that is referred to once more, and opened
-// once, tells the two apart.
+// HasLeases reports whether the EAGAIN of [File.Lease] means that a segment is in
+// use. Before Linux 5.3 the kernel counted references to the segment and to its name,
+// and a named segment always has more than one reference. Since then it counts open
+// files and mappings. HasLeases makes a segment that is opened once but referred to
+// twice, and tries whether the kernel grants a lease on it.
 func HasLeases() (bool, error) {
 	f, err := New(0)
 	if err != nil {

@@ -9,13 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spareMemory returns how many bytes of memory and swap a file may take up without
-// the kernel having to kill a process for it, as far as can be known: 15/16 of
-// what the kernel estimates to be available.
+// spareMemory returns how many bytes of memory and swap a file may take up before the
+// kernel may have to kill a process. It is an estimate: 15/16 of the bytes that the
+// kernel believes to be available.
 func spareMemory() uint64 {
 	available, err := availableMemory()
 	if err != nil {
-		// Without /proc, what there is at all is the bound.
+		// Without /proc, the whole memory and swap is the limit.
 		var info unix.Sysinfo_t
 		if unix.Sysinfo(&info) != nil {
 			return math.MaxUint64
@@ -33,8 +33,8 @@ func availableMemory() (uint64, error) {
 	return parseAvailable(meminfo)
 }
 
-// parseAvailable adds up what /proc/meminfo says of available memory and free swap,
-// in bytes.
+// parseAvailable returns the sum of available memory and free swap in /proc/meminfo, in
+// bytes.
 func parseAvailable(meminfo []byte) (available uint64, err error) {
 	for _, field := range []string{"MemAvailable:", "SwapFree:"} {
 		_, rest, found := bytes.Cut(meminfo, []byte("\n"+field))

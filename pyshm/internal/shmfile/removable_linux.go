@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkRemovable returns an error unless this process may remove the names of an
-// object, as unlink(2) decides it: /dev/shm is sticky as a rule, so that a name
-// belongs to the owner of the object.
+// checkRemovable returns an error unless this process may remove the names of a
+// segment by the rules of unlink(2): /dev/shm is usually sticky, so only the owner of
+// a segment may remove its names.
 func (i Info) checkRemovable() error {
 	user := uint32(os.Geteuid())
 	var dir unix.Stat_t
@@ -24,7 +24,7 @@ func (i Info) checkRemovable() error {
 }
 
 // ignoresOwners reports whether this thread has the privilege to treat all files
-// as its own, which root can have given up.
+// as its own. Root may have given it up.
 func ignoresOwners() bool {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var sets [2]unix.CapUserData // of 32 capabilities each

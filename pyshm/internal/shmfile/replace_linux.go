@@ -9,16 +9,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// No system call puts a nameless object in the place of another. It gets a
-// temporary name first, which is then renamed. A process that dies in between
-// leaves the temporary name, and all the memory behind it. So that the next one
-// can tell, the object is locked with flock(2) as long as the name is in use: the
-// lock ends with the process.
+// No system call puts a nameless segment in the place of another. So the segment first
+// gets a temporary name, which is then renamed. A process that dies in between leaves
+// the temporary name, and all the memory behind it. The process holds a flock(2) on the
+// segment as long as it uses the temporary name. The lock ends with the process, so
+// another process can find out that the name was left.
 
-// temporaryPrefix begins these names, and no other hidden ones.
+// temporaryPrefix begins the temporary names, and no other hidden names.
 const temporaryPrefix = HiddenPrefix + "new-"
 
-// replace puts the object under a name that may be in use.
+// replace puts the segment under a name that may be in use.
 func (f *File) replace(name string) error {
 	sweep()
 	if f.hidden == "" {
@@ -30,8 +30,8 @@ func (f *File) replace(name string) error {
 		return err
 	}
 	f.hidden = ""
-	// The mapping of the object would keep it locked. To fail now would be to say
-	// that the name is not in use.
+	// The mapping of the segment would keep it locked. An error here is ignored,
+	// because the segment has its name already.
 	_ = unix.Flock(f.fd, unix.LOCK_UN)
 	return nil
 }
@@ -56,8 +56,8 @@ func (f *File) lock() error {
 	return ignoringEINTR(func() error { return unix.Flock(f.fd, unix.LOCK_EX|unix.LOCK_NB) })
 }
 
-// sweep removes the temporary names that processes have left. Those that it may
-// not open or remove it leaves to who may.
+// sweep removes the temporary names that processes have left, if this process may open
+// and remove them.
 func sweep() {
 	names, err := Names()
 	if err != nil {
@@ -71,9 +71,9 @@ func sweep() {
 		if err != nil {
 			continue
 		}
-		// Renamed meanwhile, it has no such name any more, nor has another.
+		// If the segment was renamed meanwhile, no segment has the temporary name.
 		if f.lock() == nil {
-			_ = Unlink(name) // or the next one will
+			_ = Unlink(name) // if it fails, the next sweep tries again
 		}
 		f.Close()
 	}

@@ -1,11 +1,10 @@
-// Package shmfile reaches the files behind shared memory: objects of
-// shm_open(3), which are also the segments of Python's
-// multiprocessing.shared_memory and the named semaphores of glibc.
+// Package shmfile creates, opens, names and lists the files of segments. A segment here
+// is a shared memory object of shm_open(3). Python's multiprocessing.shared_memory
+// and glibc's named semaphores use these files too.
 //
-// Names here are file names, as FileName returns them. Errors are the bare
-// errno of the system call that failed, where it is about one name. Where the
-// folder of all names is to blame, the error says so and is never
-// fs.ErrNotExist.
+// Names in this package are file names, as FileName returns them. An error about
+// one name is the bare errno of the system call that failed. If the folder of all names
+// is the cause, the error names the folder and is never fs.ErrNotExist.
 package shmfile
 
 import (
@@ -14,29 +13,29 @@ import (
 	"time"
 )
 
-// HiddenPrefix begins the names that nobody is meant to attach to: those that an
-// object has for a moment where it cannot be put under its final name in one
-// step, and the second names by which a manager holds on to segments.
+// HiddenPrefix begins names to which no process should attach. There are two kinds. A
+// segment that cannot be put under its final name in one step has a hidden name for a
+// moment. And a manager holds on to segments by hidden second names.
 const HiddenPrefix = ".pyshm-"
 
-// An ID tells one object from every other that exists at the same time,
-// whatever its names are.
+// An ID identifies a segment among all that exist at the same time, whatever its names
+// are.
 type ID struct{ Dev, Ino uint64 }
 
-// An Info is what the system knows about an object.
+// An Info is what the system knows about a segment.
 type Info struct {
 	ID        ID
 	Size      int64       // bytes
-	Allocated int64       // bytes of memory in use, less than Size in a sparse object
-	Mode      fs.FileMode // permission bits; fs.ModeIrregular on what is not a regular file
+	Allocated int64       // bytes of memory in use, less than Size in a sparse segment
+	Mode      fs.FileMode // permission bits; fs.ModeIrregular for all but regular files
 	UID, GID  uint32
-	Links     uint64 // names the object has
+	Links     uint64 // number of names of the segment
 	Modified  time.Time
 	Changed   time.Time
 }
 
-// FileName turns a name as Python prints it, with or without one leading
-// slash, into the file name behind it. What can be no name is [fs.ErrInvalid].
+// FileName returns the file name for a name as Python prints it, with or without one
+// leading slash. The error for an impossible name is [fs.ErrInvalid].
 func FileName(name string) (string, error) {
 	file := strings.TrimPrefix(name, "/")
 	switch {
@@ -52,11 +51,11 @@ func FileName(name string) (string, error) {
 	return file, nil
 }
 
-// ErrSpecial is the reason when a file is no object that can be mapped: a FIFO, a
-// device, a folder.
+// ErrSpecial is the reason when a file is not a segment but a FIFO, a device or a
+// folder, which cannot be mapped.
 var ErrSpecial error = &reason{"not a segment but a special file", fs.ErrInvalid}
 
-// A reason is an error of a known kind in words of its own.
+// A reason is an error of a known kind with its own text.
 type reason struct {
 	text string
 	kind error

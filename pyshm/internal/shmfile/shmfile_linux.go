@@ -11,32 +11,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Dir is where glibc and musl keep the objects of shm_open.
+// Dir is the folder where glibc and musl keep segments.
 const Dir = "/dev/shm"
 
-// reserveStep is what Reserve asks for at a time, in bytes.
+// reserveStep is how many bytes Reserve asks for at a time.
 const reserveStep = 16 << 20
 
-// A File is an open object.
+// A File is an open segment.
 type File struct {
 	fd     int
 	hidden string // temporary name that Close removes, or ""
 }
 
-// New makes an empty object that nobody else can see yet, with exactly the
-// permissions of mode. Publish gives it its name; without that nothing is left
-// of it after Close.
+// New makes an empty segment that no other process can see yet, with exactly the
+// permissions of mode. Publish gives the segment its name. If it is not called, nothing
+// is left of the segment after Close.
 func New(mode fs.FileMode) (*File, error) {
 	f, err := newUnnamed()
 	if err != nil {
-		// Whatever kept the better way from working, if it is in the way of
-		// this one too it is the error to report.
+		// If the same reason makes newHidden fail too, newHidden reports it.
 		f, err = newHidden()
 	}
 	if err != nil {
 		return nil, blame(err, unix.W_OK|unix.X_OK)
 	}
-	// Not left to open(2), whose mode the umask cuts.
+	// The umask would cut a mode that is given to open(2).
 	if err := unix.Fchmod(f.fd, uint32(mode.Perm())); err != nil {
 		f.Close()
 		return nil, err
@@ -44,8 +43,8 @@ func New(mode fs.FileMode) (*File, error) {
 	return f, nil
 }
 
-// newUnnamed makes an object without any name, of which a crash leaves
-// nothing. It needs O_TMPFILE to make it and /proc to name it later.
+// newUnnamed makes a segment without any name, so that a crash leaves nothing behind. It
+// needs O_TMPFILE to make the segment and /proc to name it later.
 func newUnnamed() (*File, error) {
 	fd, err := open(Dir, unix.O_TMPFILE|unix.O_RDWR, 0o600)
 	if err != nil {
@@ -59,7 +58,7 @@ func newUnnamed() (*File, error) {
 	return f, nil
 }
 
-// newHidden makes an object under a temporary name.
+// newHidden makes a segment under a temporary name.
 func newHidden() (*File, error) {
 	for {
 		name := hiddenName()
@@ -73,17 +72,17 @@ func newHidden() (*File, error) {
 	}
 }
 
-// Open opens the object called name as it is. What is not a regular file is
-// [ErrSpecial], or the error of open(2). While another process has a lease on the
-// object, the error is EAGAIN.
+// Open opens the segment called name and changes nothing. If the file is not regular,
+// the error is [ErrSpecial] or the error of open(2). While another process has a lease
+// on the segment, the error is EAGAIN.
 func Open(name string, readOnly bool) (*File, error) {
 	f, err := openRegular(name, readOnly)
 	return f, blame(err, unix.X_OK)
 }
 
-// OpenPatiently is Open for the one name that a caller has asked for: it waits up
-// to a second for the end of a lease. In a loop over the names of others that
-// patience would let any of them delay this process for as long as they like.
+// OpenPatiently is Open for a name that a caller has asked for: it waits up to a
+// second for the end of a lease. It is not for loops over the names of all users,
+// because any user could then delay this process for as long as they like.
 func OpenPatiently(name string, readOnly bool) (*File, error) {
 	for end := time.Now().Add(leasePatience); ; time.Sleep(time.Millisecond) {
 		f, err := Open(name, readOnly)
@@ -97,7 +96,7 @@ func OpenPatiently(name string, readOnly bool) (*File, error) {
 const leasePatience = time.Second
 
 func openRegular(name string, readOnly bool) (*File, error) {
-	// To open a FIFO lets its writer go on, and what it writes is lost. open(2)
+	// Opening a FIFO would let its writer go on, and the data would be lost. open(2)
 	// itself refuses symbolic links and, for writing, directories.
 	var st unix.Stat_t
 	if err := unix.Lstat(pathOf(name), &st); err != nil {
@@ -117,7 +116,7 @@ func openRegular(name string, readOnly bool) (*File, error) {
 		return nil, err
 	}
 	f := &File{fd: fd}
-	if err := f.checkRegular(); err != nil { // or the name has changed hands
+	if err := f.checkRegular(); err != nil { // another file may have the name since Lstat
 		f.Close()
 		return nil, err
 	}
@@ -135,7 +134,7 @@ func (f *File) checkRegular() error {
 // Fd returns the descriptor, which is valid until Close.
 func (f *File) Fd() int { return f.fd }
 
-// Stat describes the open object.
+// Stat describes the open segment.
 func (f *File) Stat() (Info, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(f.fd, &st); err != nil {
@@ -144,19 +143,19 @@ func (f *File) Stat() (Info, error) {
 	return infoOf(&st), nil
 }
 
-// Truncate gives the object its size without reserving memory for it.
+// Truncate gives the segment its size without reserving memory for it.
 func (f *File) Truncate(size int64) error {
 	return ignoringEINTR(func() error { return unix.Ftruncate(f.fd, size) })
 }
 
-// Reserve gives the object its size together with all the memory that it
+// Reserve gives the segment its size together with all the memory that it
 // takes, so that a full /dev/shm is an error here and not a SIGBUS later.
 func (f *File) Reserve(size int64) error {
 	return f.reserve(size, unix.Fallocate)
 }
 
 func (f *File) reserve(size int64, fallocate func(fd int, mode uint32, off, n int64) error) error {
-	// What cannot fit is refused before it has filled the memory of all.
+	// Refuse a size that cannot fit before it has filled the memory of all processes.
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(f.fd, &st); err != nil {
 		return err
@@ -167,8 +166,8 @@ func (f *File) reserve(size int64, fallocate func(fd int, mode uint32, off, n in
 	}
 	step := int64(reserveStep)
 	for off := int64(0); off < size; {
-		// Without a limit the kernel would go on until it kills processes. Others
-		// take memory too, so that each step looks anew.
+		// Without a limit the kernel would go on until it kills processes. Other
+		// processes take memory too, so each step checks again.
 		if unlimited && uint64(size-off) > spareMemory() {
 			return unix.ENOSPC
 		}
@@ -179,11 +178,11 @@ func (f *File) reserve(size int64, fallocate func(fd int, mode uint32, off, n in
 			off += n
 		case err == unix.EINTR:
 			// A signal undoes the whole step, and the Go runtime sends itself
-			// signals all the time. A smaller step gets by between two.
+			// signals all the time. A smaller step fits between two signals.
 			step = max(step/2, int64(os.Getpagesize()))
 		case errors.Is(err, errors.ErrUnsupported):
-			// Not a tmpfs. Do what posix_fallocate(3) does there: a byte that
-			// has been written has its place.
+			// This is not a tmpfs. Do what posix_fallocate(3) does here: a byte that
+			// was written has its memory.
 			return f.writeZeros(off, size)
 		default:
 			return err
@@ -220,9 +219,9 @@ func (f *File) WriteAt(p []byte, off int64) (int, error) {
 	return done, nil
 }
 
-// Publish gives an object made by New its name, in one step. A name that is
-// taken is EEXIST, or, with replace, passes from the object that has it to
-// this one.
+// Publish gives a segment made by New its name, in one step. If the name is taken,
+// Publish fails with EEXIST, or, with replace, takes the name from the segment that
+// has it.
 func (f *File) Publish(name string, replace bool) error {
 	publish := f.link
 	if replace {
@@ -238,7 +237,7 @@ func (f *File) link(name string) error {
 	return unix.Linkat(unix.AT_FDCWD, f.procPath(), unix.AT_FDCWD, pathOf(name), unix.AT_SYMLINK_FOLLOW)
 }
 
-// Close closes the descriptor and removes a temporary name. A published object
+// Close closes the descriptor and removes a temporary name. A published segment
 // stays.
 func (f *File) Close() error {
 	var unlinkErr error
@@ -250,7 +249,7 @@ func (f *File) Close() error {
 	return errors.Join(unlinkErr, unix.Close(f.fd))
 }
 
-// Lookup describes the object called name.
+// Lookup describes the segment called name.
 func Lookup(name string) (Info, error) {
 	var st unix.Stat_t
 	if err := unix.Lstat(pathOf(name), &st); err != nil {
@@ -259,7 +258,7 @@ func Lookup(name string) (Info, error) {
 	return infoOf(&st), nil
 }
 
-// Link gives the object called name a second name. It refuses to make one that
+// Link gives the segment called name a second name. It refuses to make a name that
 // this process could not remove.
 func Link(name, alias string) error {
 	info, err := Lookup(name)
@@ -276,7 +275,7 @@ func link(name, alias string) error {
 	return unix.Linkat(unix.AT_FDCWD, pathOf(name), unix.AT_FDCWD, pathOf(alias), 0)
 }
 
-// LinkHidden gives the object called name a second name that begins with
+// LinkHidden gives the segment called name a second name that begins with
 // HiddenPrefix, and returns it.
 func LinkHidden(name string) (string, error) {
 	for {
@@ -292,7 +291,7 @@ func Unlink(name string) error {
 	return blame(unix.Unlink(pathOf(name)), unix.W_OK|unix.X_OK)
 }
 
-// Names lists the names of all objects, in no particular order.
+// Names lists the names of all segments, in no particular order.
 func Names() ([]string, error) {
 	d, err := os.OpenFile(Dir, unix.O_DIRECTORY, 0)
 	if err != nil {

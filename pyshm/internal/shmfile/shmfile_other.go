@@ -7,43 +7,43 @@ import (
 	"io/fs"
 )
 
-// Dir is where the objects are. There are none here.
+// Dir is the folder of the segments. There are none on this system.
 const Dir = ""
 
-// A File is an open object. There are none here.
+// A File is an open segment. There are none on this system.
 type File struct{}
 
-// New answers errors.ErrUnsupported.
+// New returns errors.ErrUnsupported.
 func New(fs.FileMode) (*File, error) { return nil, errors.ErrUnsupported }
 
-// Open answers errors.ErrUnsupported.
+// Open returns errors.ErrUnsupported.
 func Open(string, bool) (*File, error) { return nil, errors.ErrUnsupported }
 
-// OpenPatiently answers errors.ErrUnsupported.
+// OpenPatiently returns errors.ErrUnsupported.
 func OpenPatiently(string, bool) (*File, error) { return nil, errors.ErrUnsupported }
 
-// HasLeases answers errors.ErrUnsupported.
+// HasLeases returns errors.ErrUnsupported.
 func HasLeases() (bool, error) { return false, errors.ErrUnsupported }
 
-// CheckDir answers errors.ErrUnsupported.
+// CheckDir returns errors.ErrUnsupported.
 func CheckDir() error { return errors.ErrUnsupported }
 
-// Lookup answers errors.ErrUnsupported.
+// Lookup returns errors.ErrUnsupported.
 func Lookup(string) (Info, error) { return Info{}, errors.ErrUnsupported }
 
-// Link answers errors.ErrUnsupported.
+// Link returns errors.ErrUnsupported.
 func Link(string, string) error { return errors.ErrUnsupported }
 
-// LinkHidden answers errors.ErrUnsupported.
+// LinkHidden returns errors.ErrUnsupported.
 func LinkHidden(string) (string, error) { return "", errors.ErrUnsupported }
 
-// Unlink answers errors.ErrUnsupported.
+// Unlink returns errors.ErrUnsupported.
 func Unlink(string) error { return errors.ErrUnsupported }
 
-// Names answers errors.ErrUnsupported.
+// Names returns errors.ErrUnsupported.
 func Names() ([]string, error) { return nil, errors.ErrUnsupported }
 
-// The methods are never reached, for want of a File.
+// The methods are never called, because there is no File.
 
 func (*File) Fd() int                            { return -1 }
 func (*File) Stat() (Info, error)                { return Info{}, errors.ErrUnsupported }
