@@ -389,8 +389,8 @@ func (c *Condition) current(semaphores []*Semaphore) (bool, error) {
 func (c *Condition) Unlink() error { return each(c.semaphores(), (*Semaphore).Unlink) }
 
 // Close detaches from the condition. Goroutines that wait get [fs.ErrClosed], without
-// the lock, as does every later call. A lock that is held stays held. Calling Close
-// again does nothing.
+// the lock, as does every later call. A lock stays held if it was. Calling Close again
+// does nothing.
 func (c *Condition) Close() error { return c.closeAll(c.semaphores()) }
 
 // closeAll closes the semaphores when the calls that use them have ended.

@@ -109,7 +109,7 @@ var (
 // semaphorePrefix begins the file names of glibc's semaphores.
 const semaphorePrefix = "sem."
 
-// A newName is the name of a segment that is about to be created.
+// A newName is the name of a segment to be created.
 type newName struct {
 	kind   nameKind
 	name   string

@@ -79,10 +79,10 @@
 // segment has up to 254 bytes, because the tracker of CPython 3.15 takes no more. The
 // name of a new lock has up to 251. Attaching has the limits of the system alone.
 //
-// In a name that is given to Create, CreateLock and so on, the last star stands for 8
-// random hexadecimal digits, as in [os.CreateTemp]: CreateLock("jobs-*") makes a lock
-// such as jobs-5f0c21e9, and Name returns this name. A name that is taken is not used,
-// so [Replace] has nothing to replace. Without a star the name stays as it is.
+// In the name for Create, CreateLock and so on, the last star stands for 8 random
+// hexadecimal digits, as in [os.CreateTemp]: CreateLock("jobs-*") makes a lock such as
+// jobs-5f0c21e9, and Name returns this name. They never choose a name already taken, so
+// [Replace] has nothing to replace. Without a star the name stays as it is.
 // Everywhere else a star is an ordinary character, as it is in Python: Attach("a*b")
 // finds a segment that Python has made under that name, and so does Open("a*b", size),
 // which also creates it.
@@ -106,8 +106,8 @@
 //     creating is [format.ErrIncomplete].
 //   - [SharedMemory.Unlink] takes two steps: it checks which segment has the name, and
 //     removes the name. [Unlink] takes one.
-//   - For each method of a list, package [format] describes what is atomic, and what Go
-//     and Python can read in the middle of a Set.
+//   - For each method of a list, package [format] describes which steps are atomic, and
+//     what Go and Python can read in the middle of a Set.
 //   - Blocks and raw slices are plain memory. Only a shared lock orders the writes of
 //     different processes. A copy taken while another process writes may be half old
 //     and half new. The race detector does not see shared memory, but it does see the
@@ -118,7 +118,7 @@
 // Other processes. No call of this package crashes the process, whatever another
 // process does to a segment: memory that has been truncated away is [ErrFault]. Raw
 // slices are not protected. [SharedMemory.Guard] turns their faults into errors, on the
-// goroutine that calls it. A system call that is given such a slice fails with EFAULT.
+// goroutine that calls it. A system call fails with EFAULT on such a slice.
 //
 // Lifetime of slices. The slices that Bytes and View return are valid until Close.
 // After that they fault when touched. They never show other memory, because their

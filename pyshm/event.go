@@ -14,9 +14,9 @@ import (
 // flag, which is 1 when the event is set.
 //
 // Every method acquires the condition's lock, which other processes hold for moments
-// only. A process that is killed in such a moment, or while it waits for the
-// event, blocks the others: in Python without an end, in Go until their context
-// is done. Reset is the remedy. A method whose context is done tries once.
+// only. A process killed in such a moment, or while it waits for the event, blocks the
+// others: in Python without an end, in Go until their context is done. Reset is the
+// remedy. A method whose context is done tries once.
 type Event struct {
 	cond Condition
 	flag Semaphore
@@ -33,7 +33,7 @@ func eventParts(name string) EventParts {
 	return EventParts{conditionParts(name), name + ".flag"}
 }
 
-// CreateEvent makes an event that is not set. It has the semaphores that
+// CreateEvent makes an event, which is not set at first. It has the semaphores that
 // [CreateCondition] describes, and NAME.flag.
 func CreateEvent(name string, opts ...ModeOption) (*Event, error) {
 	e, err := createComposite[Event](name, newCreateOptions(opts))
@@ -173,8 +173,8 @@ func (e *Event) unlessSet(err error) error {
 // or waited for it. It does not change whether the event is set.
 //
 // Reset cannot know which processes live: it leaves processes that wait for the event
-// without a wake, and disturbs a process that is in a method of the event. Only call
-// it when all other users of the event are known to be gone.
+// without a wake, and disturbs a process in the middle of a method. Only call it when
+// all other users of the event are known to be gone.
 func (e *Event) Reset() error {
 	return e.cond.call("reset", context.Background(), func(context.Context) error {
 		if _, err := e.cond.lock.TryAcquire(); err != nil {

@@ -15,7 +15,7 @@ import (
 //	}
 //	defer m.leave(op, m.enter(), &err)
 //
-// A system call that is given such memory fails with EFAULT and needs none of this.
+// A system call fails with EFAULT on such memory, and needs none of this.
 //
 // In race builds the guard works for plain loads, stores and copies, which the race
 // detector only records. It does not work for sync/atomic: the detector probes the word

@@ -177,7 +177,7 @@ func (l *ShareableList) Batch(f func(*format.List) error) error {
 }
 
 // ViewInts returns the items as a slice of the memory itself. All items must be ints:
-// an [format.ErrKind] names the first item that is not an int. The slice has the same
+// a [format.ErrKind] names the first item of another kind. The slice has the same
 // lifetime and the same dangers as the slice that [View] returns. It does not show
 // a later change of an item's kind. Programs that attach again and again use
 // [ShareableList.Batch] instead, or [WithView] on the list's [SharedMemory].

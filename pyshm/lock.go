@@ -105,11 +105,11 @@ func (l *Lock) Current() (bool, error) { return l.s.Current() }
 func (l *Lock) Unlink() error { return l.s.Unlink() }
 
 // Close detaches from the lock. Goroutines that wait through this handle get
-// [fs.ErrClosed], as does every later call. A lock that is held stays held. Calling
+// [fs.ErrClosed], as does every later call. Close does not release the lock. Calling
 // Close again does nothing, unless it has failed.
 func (l *Lock) Close() error { return l.s.Close() }
 
-// An acquirer is a Lock, or a type that is used like one.
+// An acquirer is a Lock, or a type with the same methods.
 type acquirer interface {
 	Acquire(context.Context) error
 	Release() error

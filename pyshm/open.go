@@ -117,8 +117,8 @@ func openOrCreate(attach, create func() error) error {
 	}
 }
 
-// openPatience is how long openOrCreate tries. A process that is not stopped in between
-// creates an event in less than a millisecond.
+// openPatience is how long openOrCreate tries. A process creates an event in less than a
+// millisecond, unless it is stopped in between.
 const openPatience = time.Second
 
 // openOrCreate makes s a handle to the semaphore that has the name, which it creates if

@@ -87,8 +87,8 @@ func Layout(layout format.Layout) OpenListOption { return layoutOption{layout} }
 // Replace lets the new segment take a name that is in use. The name passes
 // from one complete segment to the other in one step. Processes that are attached to
 // the old segment keep it. Processes that attach from then on get the new one. A
-// process that is killed right before that step leaves a segment under a hidden name,
-// which the next Replace removes.
+// process killed right before that step leaves a segment under a hidden name, which the
+// next Replace removes.
 //
 // Python's resource tracker goes by names. A Python process that has created the
 // old segment, or attached to it, removes the name when it ends, and with it the new

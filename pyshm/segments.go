@@ -272,7 +272,7 @@ func (s Segment) mapListed() (*SharedMemory, error) {
 	return m, err
 }
 
-// inspect finds out what is in a segment that may be of any kind.
+// inspect describes the content of a segment of any kind.
 func (m *SharedMemory) inspect() (c Content, err error) {
 	c.Kind = KindUnreadable // for the case of a fault
 	err = m.touch(func() error {

@@ -27,12 +27,11 @@ type Semaphore struct {
 	wait  wait.Handle
 }
 
-// CreateSemaphore makes a semaphore of the given value, at most 2147483647. With an
-// empty name it chooses one, as Python does.
+// CreateSemaphore makes a semaphore of the given value, at most 2147483647. If the name
+// is empty, CreateSemaphore chooses a name, as Python does.
 //
-// What [Create] says of names, errors and lifetimes holds here too. The file is
-// /dev/shm/sem.NAME; NAME has at most 251 bytes, and does not begin with "sem."
-// itself.
+// Names, errors and lifetimes are as for [Create]. The file is /dev/shm/sem.NAME. NAME
+// has at most 251 bytes, and does not begin with "sem." itself.
 func CreateSemaphore(name string, value int, opts ...LockOption) (*Semaphore, error) {
 	s := new(Semaphore)
 	err := s.create(name, value, sem.MaxValue, newCreateOptions(opts))
@@ -40,49 +39,49 @@ func CreateSemaphore(name string, value int, opts ...LockOption) (*Semaphore, er
 }
 
 // CreateBoundedSemaphore is [CreateSemaphore] for the counterpart of Python's
-// BoundedSemaphore: Release does not raise it beyond the value, which is at
+// BoundedSemaphore: Release does not raise it beyond the initial value, which is at
 // least 1.
 //
 // As in Python, the bound belongs to the handle and is not in memory. A handle of
-// [AttachSemaphore] goes beyond it.
+// [AttachSemaphore] has no such bound.
 func CreateBoundedSemaphore(name string, value int, opts ...LockOption) (*Semaphore, error) {
 	s := new(Semaphore)
 	err := s.create(name, value, value, newCreateOptions(opts))
 	return opened(s, wrap("create bounded semaphore", name, err))
 }
 
-// AttachSemaphore attaches to an existing semaphore, whoever made it.
+// AttachSemaphore attaches to an existing semaphore, no matter which process made it.
 //
-// A missing semaphore is [fs.ErrNotExist]. Something else of that name is
-// [ErrNotSemaphore], and is not written to.
+// A missing semaphore is [fs.ErrNotExist]. Another file of that name is
+// [ErrNotSemaphore], and AttachSemaphore does not write to it.
 func AttachSemaphore(name string) (*Semaphore, error) {
 	s := new(Semaphore)
 	err := s.openNamed(name, sem.MaxValue)
 	return opened(s, wrap("attach semaphore", name, err))
 }
 
-// AttachBoundedSemaphore is [AttachSemaphore] with the bound that Release does not
-// raise the semaphore beyond: the value with which [CreateBoundedSemaphore] or
-// Python's BoundedSemaphore has made it.
+// AttachBoundedSemaphore is [AttachSemaphore] with a bound: Release does not raise the
+// semaphore beyond it. The bound should be the value with which
+// [CreateBoundedSemaphore] or Python's BoundedSemaphore made the semaphore.
 func AttachBoundedSemaphore(name string, bound int) (*Semaphore, error) {
 	s := new(Semaphore)
 	err := s.openNamed(name, bound)
 	return opened(s, wrap("attach bounded semaphore", name, err))
 }
 
-// AttachSemaphoreContext is [AttachSemaphore] for a semaphore that may not be there
-// yet: it waits until it exists, as [AttachContext] does.
+// AttachSemaphoreContext is [AttachSemaphore] for a semaphore that may not exist yet: it
+// waits until the semaphore exists, as [AttachContext] does.
 func AttachSemaphoreContext(ctx context.Context, name string) (*Semaphore, error) {
 	return await(ctx, func() (*Semaphore, error) { return AttachSemaphore(name) })
 }
 
 // AttachBoundedSemaphoreContext is [AttachBoundedSemaphore] for a semaphore that may
-// not be there yet: it waits until it exists, as [AttachContext] does.
+// not exist yet: it waits until the semaphore exists, as [AttachContext] does.
 func AttachBoundedSemaphoreContext(ctx context.Context, name string, bound int) (*Semaphore, error) {
 	return await(ctx, func() (*Semaphore, error) { return AttachBoundedSemaphore(name, bound) })
 }
 
-// opened is the result of a function that opens h.
+// opened returns h, or nil with an error: the results of a function that opens h.
 func opened[H any](h *H, err error) (*H, error) {
 	if err != nil {
 		return nil, err
@@ -99,7 +98,7 @@ func (s *Semaphore) create(pattern string, value, bound int, o createOptions) er
 	return s.createNamed(n, value, bound, o)
 }
 
-// createNamed is create for a name that is checked.
+// createNamed is create for a name that the caller has checked.
 func (s *Semaphore) createNamed(n newName, value, bound int, o createOptions) error {
 	if err := checkTokens(value, bound); err != nil {
 		return err
@@ -145,8 +144,8 @@ func checkTokens(value, bound int) error {
 	return nil
 }
 
-// missingSemaphore returns why there is no semaphore of that name, if a file of
-// the name itself tells more than err does.
+// missingSemaphore returns the error for a name without a semaphore: err, or a better
+// one if there is a file of the name itself, without the prefix.
 func missingSemaphore(name string, err error) error {
 	const muslSize = 32
 	info, errFile := shmfile.Lookup(name)
@@ -162,11 +161,11 @@ func missingSemaphore(name string, err error) error {
 }
 
 func errPrefix(name string) error {
-	return invalid("sem. is part of the file's name alone, here it is %q", name[len(semaphorePrefix):])
+	return invalid("sem. is part of the file's name alone: use the name %q", name[len(semaphorePrefix):])
 }
 
 var errMusl = &reason{
-	text: "no such file with the prefix sem., but one without: a semaphore of musl, if it is one, cannot be shared with glibc's",
+	text: "no such file with the prefix sem., but there is one without: if it is a semaphore of musl, processes with glibc cannot use it",
 	kind: errors.Join(fs.ErrNotExist, errors.ErrUnsupported),
 }
 
@@ -184,8 +183,8 @@ func (s *Semaphore) open(m *SharedMemory, bound int) error {
 	return nil
 }
 
-// Name returns the name, without a slash and without the prefix that the file
-// has: what Python takes.
+// Name returns the name, without a slash and without the prefix of the file's name.
+// Python attaches by this name.
 func (s *Semaphore) Name() string {
 	if s == nil {
 		return ""
@@ -202,18 +201,18 @@ func (s *Semaphore) errClosed(op string) error {
 	return &Error{Op: op, Name: s.Name(), Err: errClosed}
 }
 
-// Acquire waits until there is a token, and takes it. When ctx is done it looks
+// Acquire waits until there is a token, and takes it. When ctx is done, Acquire tries
 // once more: it takes a token if there is one, and returns ctx.Err() otherwise.
-// It does the same if ctx is done before the call, so that a semaphore with
-// tokens can be acquired whatever the deadline. A loop that should end with ctx
-// has to look at ctx itself.
+// It does the same if ctx was done before the call: a semaphore with tokens can be
+// acquired whatever the deadline. So a loop that should end with ctx has to check ctx
+// itself.
 //
-// Of the goroutines that wait only one per process is counted as a waiter and
-// occupies a thread, and they are served in about the order in which they came.
-// A goroutine that acquires and releases without a pause is made to wait now and
-// then, for a millisecond or a few, if other processes wait as well.
+// Only one waiting goroutine per process is counted as a waiter and occupies a thread.
+// The goroutines of a process are served in about the order in which they came. If
+// other processes wait too, a goroutine that acquires and releases without a pause has
+// to wait now and then, for a millisecond or a few.
 //
-// A token may be released by any goroutine of any process.
+// Any goroutine of any process may release a token.
 func (s *Semaphore) Acquire(ctx context.Context) (err error) {
 	const op = "acquire"
 	if s.isClosed() {
@@ -223,7 +222,7 @@ func (s *Semaphore) Acquire(ctx context.Context) (err error) {
 	return waitError(s.wait.Acquire(ctx))
 }
 
-// waitError is the error of this package for an error of package wait.
+// waitError returns the error of this package for an error of package wait.
 func waitError(err error) error {
 	switch err {
 	case nil:
@@ -236,8 +235,8 @@ func waitError(err error) error {
 	return err
 }
 
-// TryAcquire takes a token if there is one, past those who wait, and reports
-// whether it has.
+// TryAcquire takes a token if there is one, and reports whether it has taken one. It
+// does not wait behind other waiters.
 func (s *Semaphore) TryAcquire() (taken bool, err error) {
 	const op = "acquire"
 	if s.isClosed() {
@@ -247,7 +246,7 @@ func (s *Semaphore) TryAcquire() (taken bool, err error) {
 	return s.wait.TryAcquire(), nil
 }
 
-// takeUpTo takes as many tokens as there are, at most n.
+// takeUpTo takes all tokens, but at most n.
 func (s *Semaphore) takeUpTo(n uint32) (taken uint32, err error) {
 	const op = "acquire"
 	if s.isClosed() {
@@ -257,13 +256,12 @@ func (s *Semaphore) takeUpTo(n uint32) (taken uint32, err error) {
 	return s.sem.TakeUpTo(n), nil
 }
 
-// Release puts a token back, or adds one, and wakes one of those who wait. It
-// refuses with [ErrNotAcquired] to raise the value above its bound,
-// which without [CreateBoundedSemaphore] or [AttachBoundedSemaphore] is 2147483647.
+// Release puts a token back, or adds one, and wakes one waiter. If the value would
+// exceed the bound, Release fails with [ErrNotAcquired]. Without
+// [CreateBoundedSemaphore] or [AttachBoundedSemaphore] the bound is 2147483647.
 //
-// Among Go processes that is exact. Python looks at the value before it raises
-// it, so that the bound may be exceeded if a Python process releases at the
-// same moment.
+// Among Go processes the bound is exact. Python checks the value before it raises it, so
+// the value may exceed the bound if a Python process releases at the same moment.
 func (s *Semaphore) Release() error { return s.release(1) }
 
 // release is Release of n tokens, all of them or none.
@@ -279,9 +277,9 @@ func (s *Semaphore) release(n uint32) (err error) {
 	return nil
 }
 
-// Reset raises the value from 0 to the bound, after those who had the tokens
-// have died. It refuses, with an error that is [fs.ErrInvalid], if the value is
-// above 0 or if there is no bound. [Lock.Reset] says what it cannot know.
+// Reset raises the value from 0 to the bound, after the processes that had the tokens
+// have died. It fails with [fs.ErrInvalid] if the value is above 0 or if there is no
+// bound. Like [Lock.Reset], it cannot know which processes live.
 func (s *Semaphore) Reset() (err error) {
 	const op = "reset"
 	if s.isClosed() {
@@ -291,7 +289,7 @@ func (s *Semaphore) Reset() (err error) {
 	if s.bound == sem.MaxValue {
 		return invalid("a semaphore without a bound has no full value")
 	}
-	if !s.wait.Release(s.bound, s.bound) { // which fits only if there is no token
+	if !s.wait.Release(s.bound, s.bound) { // fits only if there is no token
 		return errNotLocked
 	}
 	return nil
@@ -299,8 +297,7 @@ func (s *Semaphore) Reset() (err error) {
 
 var errNotLocked = invalid("it can be acquired: there is nothing to reset")
 
-// Value returns the number of tokens there are. Others may have changed it by
-// the time it is returned.
+// Value returns the number of tokens. The value may be out of date when Value returns.
 func (s *Semaphore) Value() (value int, err error) {
 	const op = "value"
 	if s.isClosed() {
@@ -310,9 +307,9 @@ func (s *Semaphore) Value() (value int, err error) {
 	return int(s.sem.Value()), nil
 }
 
-// Waiters returns the number of waiters that are counted: threads of Python and
-// other processes, one for each Go process in which goroutines wait, and those
-// that were killed while they waited.
+// Waiters returns the number of waiters that are counted. Each waiting thread of Python
+// or another program counts, and each Go process in which goroutines wait counts once.
+// Waiters that were killed stay in the count.
 func (s *Semaphore) Waiters() (waiters int, err error) {
 	const op = "waiters"
 	if s.isClosed() {
@@ -322,16 +319,16 @@ func (s *Semaphore) Waiters() (waiters int, err error) {
 	return int(s.sem.Waiters()), nil
 }
 
-// Locker returns a [sync.Locker] whose Lock is Acquire, without an end to the
-// waiting, and whose Unlock is Release. Where these return an error, it panics.
+// Locker returns a [sync.Locker] whose Lock calls Acquire, without an end to the
+// waiting, and whose Unlock calls Release. It panics if these return an error.
 func (s *Semaphore) Locker() sync.Locker { return locker{s} }
 
-// With acquires the semaphore, calls f, and releases the semaphore. [Lock.With] says
-// more.
+// With acquires the semaphore, calls f, and releases the semaphore. [Lock.With] has the
+// details.
 func (s *Semaphore) With(ctx context.Context, f func() error) error { return with(ctx, s, f) }
 
 // Current reports whether the name still leads to this semaphore. [SharedMemory.Current]
-// says more.
+// has the details.
 func (s *Semaphore) Current() (bool, error) {
 	if s == nil {
 		return false, s.errClosed("current")
@@ -339,9 +336,9 @@ func (s *Semaphore) Current() (bool, error) {
 	return s.m.Current()
 }
 
-// Unlink removes the name, before or after Close. Those who are attached keep
-// the semaphore. [SharedMemory.Unlink] says what it refuses. Leave what Python has made
-// to Python, which otherwise prints a traceback when its object ends.
+// Unlink removes the name, before or after Close. Processes that are attached keep
+// the semaphore. Unlink fails as [SharedMemory.Unlink] does. Semaphores that Python has
+// made are for Python to unlink: otherwise it prints a traceback when its object ends.
 func (s *Semaphore) Unlink() error {
 	if s == nil {
 		return s.errClosed("unlink")
@@ -349,9 +346,9 @@ func (s *Semaphore) Unlink() error {
 	return s.m.Unlink()
 }
 
-// Close detaches from the semaphore. Those who wait through this handle return
-// [fs.ErrClosed], as does every method from then on. What has been acquired
-// stays acquired. Calling Close again does nothing, unless it has failed.
+// Close detaches from the semaphore. Goroutines that wait through this handle get
+// [fs.ErrClosed], as does every later call. Tokens that were taken stay taken. Calling
+// Close again does nothing, unless it has failed.
 func (s *Semaphore) Close() error {
 	if s == nil || s.m == nil {
 		return nil
@@ -360,7 +357,7 @@ func (s *Semaphore) Close() error {
 	return wrap("close", s.m.name, s.wait.Close(semaphoreMemory{s.m}))
 }
 
-// semaphoreMemory is the memory of a semaphore that is closed.
+// semaphoreMemory is the memory of a semaphore, for its closing.
 type semaphoreMemory struct{ m *SharedMemory }
 
 func (s semaphoreMemory) Freeze() error { return s.m.mem.Freeze() }

@@ -40,7 +40,7 @@ import (
 //
 //   - a Python that ignores PYTHONPATH or sitecustomize: python3 -E, -I or -S. If cmd
 //     is such a Python itself, the error is [fs.ErrInvalid].
-//   - a Python that is started with another environment, as sudo does
+//   - a Python with another environment, as started by sudo
 //   - a Python that does not see the directory, because it is in a container
 //   - a Python with another sitecustomize that comes first on PYTHONPATH and does not
 //     run the next one
@@ -50,8 +50,8 @@ import (
 // in its environment, each process that is reached prints a line to standard error when
 // it imports shared_memory.
 //
-// The directory stays for the next call; its name changes with its content. It is the
-// first of these that is possible:
+// The directory stays for the next call; its name changes with its content. WorkerEnv
+// takes the first possible one of these:
 //
 //   - pyshm/site-HASH in [os.UserCacheDir]. Root, whose workers may run as other users,
 //     skips a cache that other users cannot read.

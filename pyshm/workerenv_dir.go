@@ -113,7 +113,7 @@ func tempSite() (string, error) {
 	return dir, fillSite(dir)
 }
 
-// fillSite makes the directory and everything in it that is missing.
+// fillSite makes the directory and the missing files in it.
 func fillSite(dir string) error {
 	if strings.ContainsRune(dir, filepath.ListSeparator) {
 		return invalid("%s cannot be an entry of PYTHONPATH", dir)

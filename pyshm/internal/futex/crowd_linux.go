@@ -164,7 +164,7 @@ func (c *crowd) dismiss(woken int, slept bool) (dismissed bool) {
 // A process that changes a word to and fro can keep a thread from sleeping, although
 // the thread always loads the old value. So the thread pauses after a round in vain.
 // After some rounds without sleep it dismisses all waiters, because they may have
-// another reason to stop, such as a context that is done: no wake can reach them while
+// another reason to stop, such as the end of a context: no wake can reach them while
 // the thread does not sleep. Both measures also help if the system call fails for a
 // reason that no word shows.
 const (

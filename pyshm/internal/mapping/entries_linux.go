@@ -58,8 +58,8 @@ func (b *entryBudget) part() {
 	b.left--
 }
 
-// countEntries counts the entries of the process's map. That takes some 20 ms for the
-// number of entries that is the default limit.
+// countEntries counts the entries of the process's map. That takes some 20 ms for as
+// many entries as the default limit allows.
 func countEntries() (n int, err error) {
 	// Not /proc/self/maps, which is empty when the main thread has ended.
 	f, err := os.Open("/proc/thread-self/maps")

@@ -49,8 +49,8 @@ func (m *Mapping) Pin() {
 func (m *Mapping) Freeze() error { return unix.Mprotect(m.Bytes(), unix.PROT_READ) }
 
 // Revoke gives the file's memory back and leaves inaccessible pages in its
-// place, in one step. A goroutine that is still at work on the range faults. It never
-// sees other memory.
+// place, in one step. A goroutine still at work on the range faults. It never sees other
+// memory.
 func (m *Mapping) Revoke() error {
 	const flags = unix.MAP_FIXED | unix.MAP_PRIVATE | unix.MAP_ANONYMOUS | unix.MAP_NORESERVE
 	err := reserved.retry(func() error {

@@ -26,9 +26,9 @@ var reserved reservation
 type reservation struct {
 	mu       sync.Mutex
 	held     amount        // mapped or empty, not released, and not pinned
-	kept     amount        // the part of held that is older than the last collection
+	kept     amount        // the part of held from before the last collection
 	begun    uint64        // collections ever begun
-	running  chan struct{} // closed when the collection that is running ends; else nil
+	running  chan struct{} // closed when the running collection ends; nil if none is running
 	revoked  uint64        // ranges ever emptied
 	released uint64        // ranges ever released
 	futile   futility
@@ -78,8 +78,8 @@ func allowed(held uint64) amount {
 	return amount{space / 8, min(maxEntries()/8, 1<<13)}
 }
 
-// usedAddresses returns how many bytes of addresses the process uses, or 0 if that is
-// unknown.
+// usedAddresses returns how many bytes of addresses the process uses, or 0 if it cannot
+// find out.
 func usedAddresses() uint64 {
 	text, err := os.ReadFile("/proc/thread-self/statm")
 	if err != nil {
@@ -98,8 +98,8 @@ func usedAddresses() uint64 {
 // twice as many, add waits for its end: the heap needs addresses too, and Go ends the
 // process when it gets none.
 //
-// Ranges that a collection leaves are in use, and no reason for another collection. A
-// range that is emptied counts as new again, because its handle will probably become
+// Ranges that a collection leaves are in use, and no reason for another collection. An
+// emptied range counts as new again, because its handle will probably become
 // unreachable soon.
 func (r *reservation) add(m *Mapping) {
 	r.mu.Lock()

@@ -20,8 +20,8 @@ func (f *File) Lease() error {
 // HasLeases reports whether the EAGAIN of [File.Lease] means that a segment is in
 // use. Before Linux 5.3 the kernel counted references to the segment and to its name,
 // and a named segment always has more than one reference. Since then it counts open
-// files and mappings. HasLeases makes a segment that is opened once but referred to
-// twice, and tries whether the kernel grants a lease on it.
+// files and mappings. HasLeases opens a segment once, refers to it twice, and tries
+// whether the kernel grants a lease on it.
 func HasLeases() (bool, error) {
 	f, err := New(0)
 	if err != nil {

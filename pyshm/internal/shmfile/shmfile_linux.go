@@ -35,7 +35,7 @@ func New(mode fs.FileMode) (*File, error) {
 	if err != nil {
 		return nil, blame(err, unix.W_OK|unix.X_OK)
 	}
-	// The umask would cut a mode that is given to open(2).
+	// The umask would cut a mode given to open(2).
 	if err := unix.Fchmod(f.fd, uint32(mode.Perm())); err != nil {
 		f.Close()
 		return nil, err

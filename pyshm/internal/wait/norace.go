@@ -2,7 +2,7 @@
 
 package wait
 
-// race.go says what these are for.
+// race.go explains these methods.
 
 func (q *queue) acquired()  {}
 func (q *queue) releasing() {}

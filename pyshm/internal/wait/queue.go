@@ -12,8 +12,8 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/futex"
 )
 
-// A queue is where the goroutines of this process wait for one semaphore,
-// through whichever handles.
+// A queue is where the goroutines of this process wait for one semaphore, through any
+// of its handles.
 type queue struct {
 	lead   chan struct{}          // holds an element while no goroutine leads; receivers are served in order
 	asleep atomic.Pointer[leader] // the leader from just before to just after its sleep
@@ -116,9 +116,9 @@ func (h *Handle) waitCounted(ctx context.Context) (taken bool, err error) {
 	return taken, err
 }
 
-// spinTime is how long a leader tries before it has itself counted. To be woken
-// takes longer than most holders keep a token; and while a waiter is counted,
-// every release is a system call.
+// spinTime is how long a leader tries before it counts itself. Waking up takes longer
+// than most holders keep a token, and while a waiter is counted, every release is a
+// system call.
 const spinTime = 2 * time.Microsecond
 
 func (h *Handle) spin() (taken bool) {
@@ -132,9 +132,9 @@ func (h *Handle) spin() (taken bool) {
 	}
 }
 
-// maxAwake is how often a leader may be denied its sleep because of a token
-// that it does not get, before it rests: a process that does nothing but change
-// the word would keep it running otherwise.
+// maxAwake is how often a token that a leader does not get may keep the leader from
+// sleeping, before the leader rests. Otherwise a process that only changes the word
+// would keep it running.
 const maxAwake = 64
 
 func (h *Handle) sleepForToken(ctx context.Context, self *leader) (taken bool, err error) {
@@ -177,9 +177,9 @@ func (h *Handle) sleep(ctx context.Context, self *leader) (slept bool, err error
 	return slept, err
 }
 
-// rouse wakes the leader for another reason than a token, for as long as it is
-// the one in question. A single wake would get lost if the leader was about to
-// sleep and not yet asleep. Other waiters that wake up too go back to sleep.
+// rouse wakes the leader for another reason than a token, as long as isAsleep reports
+// true for it. A single wake would get lost if the leader was about to sleep and not yet
+// asleep. Other waiters that wake up too go back to sleep.
 func (h *Handle) rouse(isAsleep func(*leader) bool) {
 	for pause := time.Microsecond; isAsleep(h.queue.asleep.Load()); pause = min(2*pause, time.Millisecond) {
 		h.wake(futex.All)
@@ -196,13 +196,13 @@ func (h *Handle) wake(n int) (woken int) {
 	return woken
 }
 
-// wakeNext wakes n of the given number of waiters, of other processes if there
-// are so many. It does not touch the memory, which Close may have taken away
-// since the tokens were added.
+// wakeNext wakes n of the given number of waiters, in other processes if these have n
+// waiters. It does not touch the memory, which Close may have taken away since the
+// tokens were added.
 func (h *Handle) wakeNext(n, waiters int) {
 	own := 0
 	if h.queue.asleep.Load() != nil {
-		own = 1 // it may be the first that the kernel wakes
+		own = 1 // the kernel may wake it first
 	}
 	woken := h.wake(n + own)
 	h.queue.turn.released(waiters-own, max(woken-own, 0))

@@ -7,8 +7,8 @@ import (
 	"unsafe"
 )
 
-// The race detector does not see what goes on in shared memory. These tell it
-// that what happened before a release happened before the acquire that follows.
+// The race detector does not see shared memory. These methods inform it that everything
+// before a release happened before the acquire that follows.
 
 func (q *queue) acquired()  { runtime.RaceAcquire(unsafe.Pointer(q)) }
 func (q *queue) releasing() { runtime.RaceReleaseMerge(unsafe.Pointer(q)) }

@@ -8,27 +8,26 @@ import (
 
 // A turn keeps this process from having a semaphore to itself. A waiter that
 // has been woken needs tens of microseconds to arrive, and a goroutine that
-// releases and acquires in a loop has taken the token again long before. To
-// hand over at every release would be fair, and slow for all: a handover costs
-// as much as a hundred acquisitions. So tokens may be taken past waiters for
-// the time of a turn, and not for longer. After it, goroutines of this process
-// that wait are served in their order; and for waiters of other
-// processes this process leaves the semaphore alone for a rest, which is long
-// enough for turns of theirs.
+// releases and acquires in a loop has taken the token again long before. Handing
+// over at every release would be fair, and slow for all: a handover costs
+// as much as a hundred acquisitions. So a goroutine may take tokens past waiters for
+// the time of a turn, and not for longer. After the turn, waiting goroutines of this
+// process are served in their order. If other processes have waiters, this process
+// leaves the semaphore alone for a rest, which is long enough for turns of the others.
 //
-// The zero value is ready for use. Times are those of clock, and 0 is never.
+// The zero value is ready for use. Times come from clock, and 0 is never.
 type turn struct {
 	waiting        atomic.Int64 // since when the leader has been waiting
 	contendedSince atomic.Int64 // when a release first woke another process since the last rest
 	lastContended  atomic.Int64 // when a release last saw that another process was waiting
 
-	// restingSince is when the rest began that is under way. Any leader ends a
-	// rest whose time has passed, however little time that leader has itself.
+	// restingSince is when the current rest began. Any leader ends a rest whose time
+	// has passed, however little time that leader has itself.
 	restingSince atomic.Int64
 
-	// absent is how many of other processes are counted as waiters and let the
-	// longest rest pass: those that were killed while they waited are counted
-	// for ever. One that was only late is noticed when a release wakes it.
+	// absent is how many counted waiters of other processes have taken no token
+	// during the longest rest: waiters that were killed are counted for ever. A waiter
+	// that was only late is noticed when a release wakes it.
 	absent atomic.Int64
 }
 
@@ -50,8 +49,8 @@ var epoch = time.Now()
 // clock is a monotonic clock in nanoseconds.
 func clock() int64 { return int64(time.Since(epoch)) + 1 }
 
-// released notes what a release saw of other processes: how many waiters of
-// theirs were counted, and how many of these it has woken.
+// released notes what a release saw of other processes: how many of their waiters were
+// counted, and how many waiters it has woken.
 func (t *turn) released(waiting, woken int) {
 	now := clock()
 	if woken > 0 {
@@ -92,9 +91,9 @@ func (t *turn) resting() bool { return t.restingSince.Load() != 0 }
 // beginRest begins a rest, unless one is under way.
 func (t *turn) beginRest(now int64) { t.restingSince.CompareAndSwap(0, now) }
 
-// rest leaves the semaphore to other processes until the rest that is under way
-// is over. Callers that return before that, because ctx is done, do not prolong
-// it: it ends by the time that has passed since it began.
+// rest leaves the semaphore to other processes until the current rest is over. Callers
+// that return earlier, because ctx is done, do not prolong the rest: its end depends on
+// the time since it began.
 func (h *Handle) rest(ctx context.Context) error {
 	for {
 		left := h.restLeft()
@@ -112,8 +111,8 @@ func (h *Handle) rest(ctx context.Context) error {
 	}
 }
 
-// restLeft ends the rest if its time has passed. If not, it returns after what
-// time to call it again.
+// restLeft ends the rest if its time has passed, and returns 0. Otherwise it returns the
+// time after which to call it again.
 func (h *Handle) restLeft() time.Duration {
 	t := &h.queue.turn
 	since := t.restingSince.Load()
@@ -124,8 +123,8 @@ func (h *Handle) restLeft() time.Duration {
 	if rested < restTime {
 		return restTime - rested
 	}
-	// A token, and a waiter beside it, must be a process that has been woken and
-	// does not run yet.
+	// If there are a token and a waiter beside it, the waiter's process has been woken
+	// and does not run yet.
 	waiting := int64(h.words.Waiters())
 	late := h.words.Value() > 0 && waiting > t.absent.Load()
 	if late && rested < longestRest {

@@ -37,8 +37,8 @@
 //     process, Release wakes one more, so that waiters of other processes get a turn.
 //   - A goroutine that ends its count wakes as many waiters as package sem returns:
 //     those that a release may have passed over because of that count.
-//   - A context that is done has the leader that waits with it roused, and so has
-//     Close the leader of its handle. To rouse means to wake all that sleep on the
+//   - When a context is done, the leader that waits with it is roused. Close rouses the
+//     leader of its handle. To rouse means to wake all waiters that sleep on the
 //     word, again and again, until the leader has left its sleep: a single wake is
 //     lost if the leader is about to sleep and not yet asleep. Other waiters that
 //     wake up look at the value and sleep again.
@@ -52,8 +52,8 @@
 // A process that waits for more than 16 semaphores at once has leaders that share a
 // thread: package futex calls that a crowd. The thread looks at all its words
 // whenever one of them is woken or another leader comes. So a leader in a crowd may
-// find a token for which no wake was meant for it, and takes it. That loses nothing,
-// because a waiter that is woken for this token finds none and sleeps again.
+// find a token without a wake meant for it, and takes it. That loses nothing, because
+// the waiter woken for this token finds none and sleeps again.
 //
 // # Closing
 //
