@@ -18,25 +18,25 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
-// maxReply is the length of the longest reply that is read, in bytes: room for
-// as many names as replyOpcodes allows.
+// maxReply is the length of the longest reply that a client reads, in bytes. As many
+// names as replyOpcodes allows fit in it.
 const maxReply = 8 << 20
 
 // A Client asks a manager, Python's or another process's [Manager], to track
 // segments. It opens a connection for each request, as Python's clients do, and
 // needs no closing. Its methods may be called by several goroutines at once.
 //
-// A method returns when the server has answered, or ctx is done. Where more
-// clients come than the server's queue takes, which are 16 in CPython 3.8 to 3.12,
-// the others wait, as Python's clients do.
+// A method returns when the server has replied, or ctx is done. When more clients
+// come than the server's queue takes (16 in CPython 3.8 to 3.12), the others wait,
+// as Python's clients do.
 type Client struct {
 	address string
 	authkey []byte
 }
 
-// NewClient returns a client of the manager at an address, which the package
-// documentation says how to write. It does not connect: what is wrong with the
-// address or the authkey shows when a method is called.
+// NewClient returns a client of the manager at an address. The package documentation
+// lists the forms of an address. NewClient does not connect: a wrong address or
+// authkey is reported when a method is called.
 func NewClient(address string, authkey []byte) *Client {
 	return &Client{address, bytes.Clone(authkey)}
 }
@@ -45,11 +45,11 @@ func NewClient(address string, authkey []byte) *Client {
 func (c *Client) Address() string { return c.address }
 
 // Create makes a segment of size bytes under a name that it chooses, and has the
-// manager track it: Python's SharedMemoryManager.SharedMemory. [pyshm.Create]
-// says more. When the manager cannot be reached nothing is created, and when it
-// fails later nothing is left.
+// manager track it, like Python's SharedMemoryManager.SharedMemory. Size and options
+// are as in [pyshm.Create]. If Create fails, no segment is left; if the manager
+// cannot be reached, none is created.
 func (c *Client) Create(ctx context.Context, size int, opts ...pyshm.CreateOption) (*pyshm.SharedMemory, error) {
-	// As in CPython: who is refused need not create anything.
+	// First, as in CPython: a refused client need not create anything.
 	call, err := c.open(ctx)
 	if err != nil {
 		return nil, c.wrap("create", "", err)
@@ -59,9 +59,9 @@ func (c *Client) Create(ctx context.Context, size int, opts ...pyshm.CreateOptio
 	return owned(s, err, func(name string) error { return c.wrap("create", "", c.adopt(ctx, call, name)) })
 }
 
-// CreateList makes a list under a name that it chooses, and has the manager
-// track it: Python's SharedMemoryManager.ShareableList. [pyshm.CreateList] and
-// [Client.Create] say more.
+// CreateList makes a list under a name that it chooses, and has the manager track
+// it, like Python's SharedMemoryManager.ShareableList. Values and options are as in
+// [pyshm.CreateList]. Errors are as in [Client.Create].
 func (c *Client) CreateList(ctx context.Context, values []any, opts ...pyshm.ListOption) (*pyshm.ShareableList, error) {
 	call, err := c.open(ctx)
 	if err != nil {
@@ -72,13 +72,13 @@ func (c *Client) CreateList(ctx context.Context, values []any, opts ...pyshm.Lis
 	return owned(l, err, func(name string) error { return c.wrap("create list", "", c.adopt(ctx, call, name)) })
 }
 
-// adopt has the manager track a segment that is unlinked if that fails.
+// adopt has the manager track a new segment. The caller unlinks it if adopt fails.
 func (c *Client) adopt(ctx context.Context, call *call, name string) error {
 	_, err := call.do("track_segment", name)
 	var refused *RemoteError
 	if err != nil && !errors.As(err, &refused) {
-		// The request may have been carried out, and a Manager restores what
-		// it tracks.
+		// The manager may track the segment all the same, and would then restore
+		// its name after the caller has unlinked it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
 		_ = c.Release(ctx, name) // the first error is the one to report
@@ -86,11 +86,11 @@ func (c *Client) adopt(ctx context.Context, call *call, name string) error {
 	return err
 }
 
-// Track makes the manager the owner of an existing segment, whoever made it.
-// [Manager.Track] says what that means if it is a Manager; a Python manager
-// merely unlinks the segment in the end.
+// Track makes the manager the owner of an existing segment, which any process may
+// have made. What a Manager then does is described at [Manager.Track]. A Python
+// manager merely unlinks the segment in the end.
 //
-// A missing segment is [fs.ErrNotExist].
+// If there is no such segment, the error is [fs.ErrNotExist].
 func (c *Client) Track(ctx context.Context, name string) error {
 	file, err := shmfile.FileName(name)
 	if err == nil {
@@ -103,9 +103,9 @@ func (c *Client) Track(ctx context.Context, name string) error {
 	return c.wrap("track", name, err)
 }
 
-// Release unlinks a segment that is tracked, and tracks it no more. A name that
-// is not tracked is [ErrNotTracked]. If the server is Python's and the segment
-// has vanished the error is [fs.ErrNotExist]; the name is tracked no more.
+// Release unlinks a tracked segment and ends the tracking of its name. If the name
+// is not tracked, the error is [ErrNotTracked]. If the server is Python's and the
+// segment has vanished, the error is [fs.ErrNotExist], and the tracking has ended.
 func (c *Client) Release(ctx context.Context, name string) error {
 	file, err := shmfile.FileName(name)
 	if err == nil {
@@ -114,7 +114,7 @@ func (c *Client) Release(ctx context.Context, name string) error {
 	return c.wrap("release", name, err)
 }
 
-// Segments returns the names that are tracked, in the order of tracking.
+// Segments returns the tracked names, in the order of tracking.
 func (c *Client) Segments(ctx context.Context) ([]string, error) {
 	names, err := c.segments(ctx)
 	return names, c.wrap("segments", "", err)
@@ -130,8 +130,8 @@ func (c *Client) segments(ctx context.Context) ([]string, error) {
 
 // Shutdown has the manager unlink every segment that it tracks, and end.
 //
-// Python's gives up, and lives on, at each segment that has vanished. It tracks
-// that one no more, so Shutdown asks again.
+// Python's manager fails to shut down, and lives on, at each segment that has
+// vanished. It does not track that segment any more, so Shutdown asks again.
 func (c *Client) Shutdown(ctx context.Context) error {
 	for before := math.MaxInt; ; {
 		_, err := c.request(ctx, "shutdown")
@@ -164,7 +164,8 @@ func (c *Client) request(ctx context.Context, method string, args ...string) (an
 	return call.do(method, args...)
 }
 
-// open connects to the server, each proving to the other that it knows the key.
+// open connects to the server. Client and server prove to each other that they know
+// the key.
 func (c *Client) open(ctx context.Context) (*call, error) {
 	a, err := address.Parse(c.address)
 	if err != nil {
@@ -183,7 +184,7 @@ func (c *Client) open(ctx context.Context) (*call, error) {
 	return o, nil
 }
 
-// A call is a connection to a server, good for one request.
+// A call is a connection to a server, for one request.
 type call struct {
 	ctx  context.Context
 	conn net.Conn
@@ -208,9 +209,10 @@ func (o *call) do(method string, args ...string) (any, error) {
 }
 
 // errGone is the reason when the server, or its connection, ended too early.
-var errGone = fmt.Errorf("%w: the server closed the connection before it answered", io.ErrUnexpectedEOF)
+var errGone = fmt.Errorf("%w: the server closed the connection before it replied", io.ErrUnexpectedEOF)
 
-// explain says what an error of the connection means.
+// explain returns the reason for an error of the connection: the context's error,
+// errGone, or the error itself.
 func (o *call) explain(err error) error {
 	switch {
 	case o.ctx.Err() != nil:

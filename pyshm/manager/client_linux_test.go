@@ -45,7 +45,7 @@ func fakeServer(t *testing.T, serve func(conn net.Conn)) (address string) {
 	return l.Addr().String()
 }
 
-// answering is a server that replies to every request with the same bytes.
+// answering returns a server that sends the same bytes in reply to every request.
 func answering(t *testing.T, reply []byte) *Client {
 	return NewClient(fakeServer(t, func(conn net.Conn) {
 		if wire.AuthenticateServer(conn, key) == nil {
@@ -250,7 +250,7 @@ func TestContextEndsEveryStage(t *testing.T) {
 	}
 }
 
-// Whatever goes wrong with the request to track it, a new segment is unlinked.
+// A new segment is unlinked whenever the request to track it fails.
 func TestNothingLeftWhenTrackingFails(t *testing.T) {
 	for what, answer := range map[string]string{
 		"refused":      raised("PermissionError: no"),
@@ -288,8 +288,8 @@ func TestNothingLeftWhenTrackingFails(t *testing.T) {
 	}
 }
 
-// The manager tracks the segment, but the client never learns: no name may be
-// left all the same, although a manager restores what it tracks.
+// The manager tracks the segment, but its reply never reaches the client. No name may
+// be left all the same, although a manager restores the names that it tracks.
 func TestNothingLeftWhenTheReplyIsLost(t *testing.T) {
 	m := startManager(t, "")
 	var requests atomic.Int32
@@ -301,7 +301,7 @@ func TestNothingLeftWhenTheReplyIsLost(t *testing.T) {
 		}
 		defer server.Close()
 		go io.Copy(server, client)
-		for range 4 { // challenge, verdict, answer, reply
+		for range 4 { // challenge, verdict, response, reply
 			frame, err := wire.ReadFrame(server, maxReply)
 			if err != nil {
 				t.Error(err)
@@ -320,7 +320,7 @@ func TestNothingLeftWhenTheReplyIsLost(t *testing.T) {
 	}
 }
 
-// A server like CPython's, which gives up its shutdown at each missing segment.
+// Like CPython's server, this one breaks off its shutdown at each missing segment.
 func TestShutdownOfAServerThatMissesSegments(t *testing.T) {
 	missing := []string{"a", "b", "c"}
 	stuck := false

@@ -4,8 +4,9 @@ package manager
 
 import "syscall"
 
-// descriptorsForSessions returns how many connections may be open at a time: not
-// all the descriptors that the process may have, as it needs some for the rest.
+// descriptorsForSessions returns how many connections may be open at a time: three
+// quarters of the descriptors that the process may have, which needs some for the
+// rest of its work.
 func descriptorsForSessions() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -15,6 +16,6 @@ func descriptorsForSessions() int {
 	return max(1, n-n/4)
 }
 
-// maxDescriptors is more than Linux allows a process if not told otherwise
-// (fs.nr_open), and less than what a limit may be.
+// maxDescriptors is more than Linux allows a process by default (fs.nr_open), and
+// less than the highest value of RLIMIT_NOFILE.
 const maxDescriptors = 1 << 24

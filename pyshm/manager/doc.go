@@ -1,8 +1,8 @@
 // Package manager owns segments of shared memory, so that they neither leak nor
-// vanish: a [Manager] restores the names of the segments that it tracks when
-// somebody unlinks them, and unlinks them itself in the end. It is a server for
-// Python's multiprocessing.managers.SharedMemoryManager, and a [Client] speaks
-// to Python's own server as well as to a Manager.
+// vanish. A [Manager] tracks segments: when another process unlinks the name of one,
+// the manager restores it, and in the end the manager unlinks all of them itself. A
+// Manager is a server for Python's multiprocessing.managers.SharedMemoryManager. A
+// [Client] speaks to Python's own server as well as to a Manager.
 //
 // # Basics
 //
@@ -22,17 +22,18 @@
 //	mine = m.ShareableList([4, 5, 6])   # lives until it is released or the manager ends
 //	theirs = ShareableList(name=name)   # still there when this process has ended
 //
-// Python's manager has neither a release nor, when it is connected and not
-// started, a shutdown: it is the Go side that ends. [NewClient] is for Go processes
-// that use a manager which runs elsewhere, in Python for instance:
+// Python's SharedMemoryManager has no release. It has a shutdown only if it was
+// started, not if it is connected as here. So the Go side releases and shuts down.
+// [NewClient] is for Go processes that use a manager in another process, for
+// instance in Python:
 //
 //	m = SharedMemoryManager(address=("127.0.0.1", 5000), authkey=authkey)
 //	m.get_server().serve_forever()
 //
 // # Addresses
 //
-// An address is written in one of three ways. Python takes the first as it is,
-// and [Manager.PythonAddress] makes its literal of any:
+// An address is written in one of three ways. Python takes the first as it is.
+// [Manager.PythonAddress] returns the Python literal of any of them:
 //
 //	Go                  Python
 //	/run/app/manager    '/run/app/manager'    a unix socket; the path has a slash
@@ -41,16 +42,16 @@
 //
 // # Who removes what, and when
 //
-// A segment has a name, and memory that is free when it has no name and is
-// mapped by no process. The manager gives each segment that it tracks a second,
-// hidden name in /dev/shm, which begins with ".pyshm-". When the name vanishes
-// it is made anew from the hidden one: the same memory, under the same name. The
-// manager hears of that from the system, and looks at all names every two
-// seconds besides. In the meantime, some 50 µs as a rule and a few milliseconds
-// when the machine is busy, others cannot attach; they can retry, as
-// [pyshm.AttachContext] does.
+// A segment has a name and memory. The memory is freed when the segment has no name
+// and no process maps it. The manager gives each segment that it tracks a second,
+// hidden name in /dev/shm, which begins with ".pyshm-". When the name vanishes, the
+// manager restores it from the hidden one: the same memory, under the same name. The
+// system tells the manager when a name vanishes, and the manager also looks at all
+// names every two seconds. Until the name is restored, other processes cannot
+// attach: for some 50 µs as a rule, and for a few milliseconds when the machine is
+// busy. They can retry, as [pyshm.AttachContext] does.
 //
-//	who ends or unlinks, and how               without a manager        tracked by a Manager
+//	what ends or unlinks, and how              without a manager        tracked by a Manager
 //	a Python process that attached: normally,  name removed by its      stays
 //	 by an exception, os._exit, a signal,       resource tracker
 //	 SIGKILL
@@ -60,65 +61,68 @@
 //	 forkserver)                                when its parent ends
 //	shm.unlink() in Python, Unlink in Go, rm   name removed             stays
 //	a Go process that attached                 stays                    stays
-//	Release, by anyone who knows the authkey                            removed
+//	Release, with the authkey                                           removed
 //	Untrack, by the manager's own process                               stays, and is not restored any more
-//	Shutdown of the manager, by anyone who                              all removed
-//	 knows the authkey
+//	Shutdown of the manager, with the authkey                           all removed
 //	the manager is killed                                               stays, and is not restored any more,
 //	                                                                     also by the next manager; the hidden
 //	                                                                     name is left behind, for
 //	                                                                     pyshm rm --orphans
 //
-// The manager cannot tell a resource tracker's unlink from an explicit one: both
-// are undone. A name has one manager: [Manager.Track] refuses what another manager,
-// or pyshm hold, keeps already, in whatever process. A name that another segment has taken in the meantime is left to
-// that one. What the processes that are attached hold stays valid in any case,
-// released or not.
+// The manager restores a name after every unlink, because it cannot distinguish a
+// resource tracker's unlink from an explicit one. A name has one manager:
+// [Manager.Track] refuses a name that another manager, or pyshm hold, keeps already,
+// in this or another process. If another segment has taken a name in the meantime,
+// the manager leaves the name to it. The memory of attached processes stays valid in
+// any case, also after a release.
 //
 // Python's own manager does not restore names. A segment that a client creates
 // through it is gone when that client ends.
 //
 // # Protocol
 //
-// It is that of CPython 3.8 to 3.15. Both sides prove by an HMAC over the other's
-// challenge that they know the authkey, the client first; then the client sends
-// one request, a pickle of (None, method, arguments, {}), and the server one
+// The protocol is the one of CPython 3.8 to 3.15. Each side proves that it knows the
+// authkey by an HMAC over the other's challenge, the client first. Then the client
+// sends one request, a pickle of (None, method, arguments, {}). The server sends one
 // reply, a pickle of ("#RETURN", value) or ("#TRACEBACK", text), and closes. The
 // methods are track_segment, release_segment, list_segments, shutdown, dummy,
-// number_of_objects and debug_info. Anything else raises a RemoteError in the
+// number_of_objects and debug_info. Any other method raises a RemoteError in the
 // client, as with CPython, and the server goes on. SharedMemoryManager needs no
-// more; proxies of other objects are not supported.
+// more. Proxies of other objects are not supported.
 //
-// Differences from CPython's server: shutdown does not stop at segments that
-// have vanished, and is answered once; a segment's name must be a str that can
-// be one; release_segment is no error when the manager holds a segment whose
-// name is missing just then.
+// Differences from CPython's server: shutdown does not stop at segments that have
+// vanished, and sends one reply; a segment's name must be a str and valid as a name;
+// release_segment does not fail when the manager holds a segment whose name is
+// missing just then.
 //
 // # Security
 //
-// Who knows the authkey may have the manager track and unlink any segment that
-// the manager's user may unlink, and end it. That is all: pickles are read as
-// data, of which nothing is ever called. The authkey itself never travels, and is
-// in no error and no log.
+// A client that knows the authkey can do two things: have the manager track and
+// unlink any segment that the manager's user may unlink, and shut the manager down.
+// It can do nothing else: pickles are read as data, and nothing in them is ever
+// called. The authkey itself never travels, and is in no error and no log.
 //
-// Strangers, who do not know it, can make the manager read 256 bytes at a time
-// and compute a MAC. They lose the connection after [HandshakeTimeout], or when
-// all of [MaxConnections] are taken and somebody else connects, or when the
-// process has no descriptors left. Keys are compared in constant time. A unix
-// socket has mode 0600 from its first moment, so that only the same user gets
-// that far; an abstract one, like TCP, is open to all users of the machine.
+// Strangers, clients without the authkey, can make the manager read 256 bytes at a
+// time and compute a MAC. They lose the connection after [HandshakeTimeout], or when
+// all of [MaxConnections] are taken and another client connects, or when the process
+// has no descriptors left. Keys are compared in constant time. A unix socket has mode
+// 0600 from its first moment, so that only the same user gets that far. An abstract
+// socket, like TCP, is open to all users of the machine.
 //
-// The handshake has the weaknesses of CPython's. It does not encrypt: TCP is for
-// the loopback interface, where shared memory is of use anyway. It accepts
-// HMAC-MD5, because CPython 3.11 and earlier know nothing else; in FIPS 140-only
-// mode (GODEBUG=fips140=only) it does not, so that only CPython 3.12 and later can
-// connect or be connected to, and the authkey must have 14 bytes. It does not tell
-// client from server: whoever can pretend to be the server, and has clients
-// connect, can pass on their challenges and so appear to know the authkey. A unix
-// socket in a folder of one's own, which is what [Start] makes of an empty
-// address, prevents that.
+// The handshake has the weaknesses of CPython's handshake:
+//   - It does not encrypt. TCP is for the loopback interface; shared memory is of no
+//     use beyond it anyway.
+//   - It accepts HMAC-MD5, because CPython 3.11 and earlier have no other digest. In
+//     FIPS 140-only mode (GODEBUG=fips140=only) it does not accept HMAC-MD5, so that
+//     only CPython 3.12 and later can connect or be connected to, and the authkey
+//     must have at least 14 bytes.
+//   - It does not distinguish client from server. A process that pretends to be the
+//     server, and to which clients connect, can pass on their challenges and so
+//     appear to know the authkey. A unix socket in a private folder prevents that;
+//     [Start] makes one if the address is empty.
 //
 // # Systems
 //
-// Linux. Elsewhere [New] and [Start] answer [errors.ErrUnsupported].
+// Linux. On other systems [New] and [Start] return an error that wraps
+// [errors.ErrUnsupported].
 package manager

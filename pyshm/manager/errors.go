@@ -9,24 +9,25 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
-// ErrAuth is the reason when the server has another authkey than the client, or
-// one of the two knows no digest that the other may use.
+// ErrAuth is the reason when server and client have different authkeys, or have no
+// digest in common that both may use.
 var ErrAuth = wire.ErrAuth
 
-// ErrNotTracked is the reason when a name is to be released that the manager
-// does not track.
+// ErrNotTracked is the reason when a name cannot be released or untracked because
+// the manager does not track it.
 var ErrNotTracked = errors.New("the name is not tracked")
 
 // ErrOwned is the reason when another manager, or pyshm hold, keeps the name of a
-// segment, in this process or another. Each would restore what the other releases.
+// segment, in this process or another. Each of two managers would restore the names
+// that the other releases.
 var ErrOwned = errors.New("another manager or pyshm hold keeps the name")
 
-// ErrShutdown is the reason when a manager is used that has been shut down.
+// ErrShutdown is the reason when a manager is used after it has been shut down.
 var ErrShutdown = errors.New("the manager has been shut down")
 
-// An Error tells what failed, for which segment, at which manager and why. It
-// is the type of every error of this package, except those of package pyshm
-// from Create and CreateList.
+// An Error names what failed, the segment, the manager, and the reason. Every error
+// of this package has this type, except errors of package pyshm in Create and
+// CreateList.
 //
 // errors.Is finds the reason: [ErrAuth], [ErrNotTracked], [ErrOwned], [ErrShutdown],
 // [fs.ErrNotExist] (there is no such segment), [fs.ErrInvalid] (an argument is
@@ -35,7 +36,7 @@ var ErrShutdown = errors.New("the manager has been shut down")
 // another errno. errors.As finds a [RemoteError].
 type Error struct {
 	Op      string // "start", "serve", "track", "release", ...
-	Name    string // of the segment; "" when it is about none
+	Name    string // of the segment; "" when the error concerns none
 	Address string // of the server; "" in errors of a Manager itself
 	Err     error  // the reason
 }
@@ -62,15 +63,15 @@ func wrap(op, name string, err error) error {
 	return &Error{Op: op, Name: strings.TrimPrefix(name, "/"), Err: err}
 }
 
-// A RemoteError is an exception that was raised in the server: what Python's
-// clients raise as multiprocessing.managers.RemoteError. It is [ErrNotTracked],
-// [ErrOwned] or [fs.ErrNotExist] where the exception says so.
+// A RemoteError is an exception that was raised in the server. Python's clients
+// raise it as multiprocessing.managers.RemoteError. errors.Is finds [ErrNotTracked],
+// [ErrOwned] or [fs.ErrNotExist] in it if the exception means that.
 type RemoteError struct {
 	Traceback string // as the server sent it
 }
 
-// Error returns the last line of the traceback, which is the exception itself,
-// after what it means if it would not tell a reader.
+// Error returns the last line of the traceback, which is the exception itself. Its
+// meaning goes before it where the exception alone does not show the meaning.
 func (e *RemoteError) Error() string {
 	const longest = 300
 	line := e.exception()
@@ -90,7 +91,7 @@ func (e *RemoteError) exception() string {
 func (e *RemoteError) Is(target error) bool {
 	switch target {
 	case ErrNotTracked:
-		return strings.HasPrefix(e.exception(), "ValueError: list.remove(") // and more, which depends on the Python
+		return strings.HasPrefix(e.exception(), "ValueError: list.remove(") // the rest depends on the Python
 	case ErrOwned:
 		return strings.HasPrefix(e.exception(), "ValueError: "+ErrOwned.Error())
 	case fs.ErrNotExist:
@@ -99,7 +100,7 @@ func (e *RemoteError) Is(target error) bool {
 	return false
 }
 
-// invalid is the error about an argument that is refused.
+// invalid returns the error about a refused argument.
 func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", fs.ErrInvalid, fmt.Sprintf(format, args...))
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/manager"
 )
 
-// A program that owns what it shares: workers may come, go and crash, and
-// nothing is left when it ends.
+// A program owns the segments that it shares: workers may come, go and crash, and no
+// segment is left when the program ends.
 func ExampleStart() {
 	ctx := context.Background()
 	m, err := manager.Start("", []byte("authkey"))
@@ -45,7 +45,7 @@ func ExampleStart() {
 	// Output: two <nil>
 }
 
-// A program that uses a manager which runs elsewhere, in Python or Go.
+// A program uses a manager in another process, in Python or Go.
 func ExampleNewClient() {
 	ctx := context.Background()
 	elsewhere, err := manager.Start("127.0.0.1:0", []byte("authkey"))
@@ -99,8 +99,8 @@ frame = manager.SharedMemory(1 << 20)   # stays when this process has ended
 	// Output: 1 <nil>
 }
 
-// Segments that another program has made, kept alive for as long as this one
-// runs.
+// A program keeps segments alive that another program has made, for as long as it
+// runs itself.
 func ExampleNew() {
 	ctx := context.Background()
 	m, err := manager.New()

@@ -9,8 +9,8 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// An exception is what CPython's server would raise, for the traceback that
-// Python's clients print as their RemoteError.
+// An exception is the one that CPython's server would raise. It goes into the
+// traceback that Python's clients print as their RemoteError.
 type exception struct{ kind, message string }
 
 func exceptionf(kind, format string, args ...any) error {
@@ -20,11 +20,11 @@ func exceptionf(kind, format string, args ...any) error {
 // Error returns the last line of a traceback.
 func (e *exception) Error() string { return e.kind + ": " + e.message }
 
-// notTracked is what CPython's server raises in the place of ErrNotTracked.
+// notTracked is the exception of CPython's server that stands for ErrNotTracked.
 var notTracked = exceptionf("ValueError", "list.remove(x): x not in list")
 
-// traceback tells a client why its request failed. What is no exception yet
-// concerns the segment.
+// traceback returns the text that a client gets when its request fails. All errors
+// but exceptions are about the segment.
 func traceback(err error, segment string) string {
 	return "Traceback (most recent call last):\n" + asException(err, segment).Error() + "\n"
 }
@@ -53,5 +53,5 @@ func pythonOSError(errno syscall.Errno) string {
 	return "OSError"
 }
 
-// capitalised makes Go's text of an errno that of strerror.
+// capitalised turns Go's text of an errno into the text of strerror(3).
 func capitalised(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

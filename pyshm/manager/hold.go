@@ -8,15 +8,16 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
-// A hold is a segment with two names, the second of which is the keeper's own.
+// A hold is a segment with two names. The second one is the keeper's own.
 type hold struct {
 	name, hidden string
 	id           shmfile.ID
 	displaced    bool // the name belongs to another segment just now
 
-	// A page of it, never touched. It shows everybody who looks for segments
-	// without users that this one has a user, and keeps the claim to the name.
-	// Nil if it could not be opened; without a claim if writing is not allowed.
+	// A page of the segment, mapped but never touched. It shows processes that look
+	// for orphans that this segment has a user, and it keeps the claim to the name.
+	// It is nil if the segment could not be opened, and has no claim if writing is
+	// not allowed.
 	page *mapping.Mapping
 }
 
@@ -29,7 +30,7 @@ func newHold(name string) (*hold, error) {
 		return nil, err
 	}
 	h := &hold{name: name, hidden: hidden}
-	// The hidden name is what tells which segment was linked.
+	// Only the hidden name shows which segment was linked.
 	info, err := shmfile.Lookup(hidden)
 	if err == nil && !info.Mode.IsRegular() {
 		err = invalid("it is not a segment but a special file")
@@ -44,8 +45,8 @@ func newHold(name string) (*hold, error) {
 	return h, nil
 }
 
-// claim maps the page. Two that held one name would undo each other's release, so
-// that it is an error if another does.
+// claim maps the page. It fails if another keeper holds the name, because two keepers
+// would undo each other's release.
 func (h *hold) claim() error {
 	f, err := shmfile.Claim(h.hidden, h.name)
 	if errors.Is(err, shmfile.ErrClaimed) {
@@ -64,7 +65,7 @@ func (h *hold) claim() error {
 }
 
 // mapPage does not wait while another process has a lease on the segment: the
-// keeper has more to do. The next restore tries again.
+// keeper has other segments to look after. The next restore tries again.
 func mapPage(name string) *mapping.Mapping {
 	f, err := shmfile.Open(name, true)
 	if err != nil {
@@ -90,13 +91,13 @@ func (h *hold) drop() error {
 	return err
 }
 
-// An owner is whose a name is: the segment's, or not.
+// An owner is the segment that a name belongs to.
 type owner int
 
 const (
-	unowned owner = iota
-	ours
-	another
+	unowned owner = iota // the name is missing
+	ours                 // the segment of the hold
+	another              // another segment
 )
 
 func (h *hold) owner(name string) (owner, error) {
@@ -112,8 +113,8 @@ func (h *hold) owner(name string) (owner, error) {
 	return ours, nil
 }
 
-// restore restores whichever of the two names is missing and tells what is new, if
-// anything is. A name that another segment has taken stays with that segment.
+// restore restores a missing name from the other one, and returns what has changed, or
+// "". A name that another segment has taken stays with the other segment.
 func (h *hold) restore() (news string, err error) {
 	name, err := h.owner(h.name)
 	if err != nil {
@@ -143,9 +144,9 @@ func (h *hold) restore() (news string, err error) {
 	return "", nil
 }
 
-// linkHidden restores the hidden name. Should the name pass to another segment
-// just before, that one's hidden name is removed again, and what is lost shows
-// the next time.
+// linkHidden restores the hidden name. If the name passes to another segment just
+// before, linkHidden removes the hidden name again, and the next restore reports the
+// loss.
 func (h *hold) linkHidden() error {
 	if err := shmfile.Link(h.name, h.hidden); err != nil {
 		return err

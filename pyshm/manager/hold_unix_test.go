@@ -12,8 +12,8 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
-// A lease that another process has does not hold up the keeper, and when it has
-// ended the segment is seen to be in use.
+// Another process's lease does not hold up the keeper. When the lease has ended, the
+// segment counts as used.
 func TestLeasedSegmentIsMappedLater(t *testing.T) {
 	k, _ := startKeeperScanning(t, 10*time.Millisecond)
 	name, f := leased(t)
@@ -30,8 +30,8 @@ func TestLeasedSegmentIsMappedLater(t *testing.T) {
 	testkit.Eventually(t, "the segment is mapped", mapped)
 }
 
-// Of two that hold a segment without a claim, because it was leased, the one that is
-// the later to claim it afterwards lets go.
+// Two keepers hold a segment without a claim, because it was leased. The keeper that
+// claims it later drops it.
 func TestLeasedSegmentIsClaimedByAnother(t *testing.T) {
 	a, logA := startKeeperScanning(t, never)
 	b, logB := startKeeperScanning(t, never)
@@ -40,7 +40,7 @@ func TestLeasedSegmentIsClaimedByAnother(t *testing.T) {
 	track(t, b, name)
 	hidden := hiddenName(a, name)
 	a.restoreAll()
-	a.mu.Lock() // so that the other is the first, whatever events a has yet to read
+	a.mu.Lock() // so that b is the first, whatever events a has yet to read
 	f.Close()
 	b.restoreAll()
 	a.mu.Unlock()
@@ -48,10 +48,10 @@ func TestLeasedSegmentIsClaimedByAnother(t *testing.T) {
 	if !missing(hidden) || missing(name) || missing(hiddenName(b, name)) {
 		t.Errorf("the later one is left with %q: %t, the segment is gone: %t", hidden, !missing(hidden), missing(name))
 	}
-	if !strings.Contains(logA.String(), "segment given up: another manager owns it") || strings.Contains(logA.String()+logB.String(), "level=ERROR") {
+	if !strings.Contains(logA.String(), "segment dropped: another manager owns it") || strings.Contains(logA.String()+logB.String(), "level=ERROR") {
 		t.Errorf("logs:\n%s\n%s", logA, logB)
 	}
-	// It removes nothing of the other's, and holds the segment when that has let go.
+	// a removes nothing of b's, and holds the segment when b has dropped it.
 	if err := a.release(name); !errors.Is(err, ErrOwned) || missing(name) {
 		t.Errorf("release by the later one: %v, the segment is gone: %t", err, missing(name))
 	}
@@ -67,7 +67,7 @@ func TestLeasedSegmentIsClaimedByAnother(t *testing.T) {
 	}
 }
 
-// leased makes a segment that another process has a lease on, as it seems, until the
+// leased makes a segment on which another process seems to have a lease, until the
 // file is closed.
 func leased(t *testing.T) (name string, f *shmfile.File) {
 	t.Helper()

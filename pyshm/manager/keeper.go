@@ -17,14 +17,14 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
-// rescanInterval is how often a manager's keeper looks at all names, for the case
-// that it was not told of something.
+// rescanInterval is how often a manager's keeper looks at all names, in case the
+// system has not reported a change.
 const rescanInterval = 2 * time.Second
 
 // A keeper tracks names, and holds on to the segments behind them: it gives each
-// a second, hidden name, and when either of the two vanishes it restores it from
-// the other. An open descriptor would not do, because what has lost its last
-// name can never have one again.
+// segment a second, hidden name, and restores either of the two names from the other
+// when it vanishes. An open descriptor would not do, because a segment that has lost
+// its last name can never have one again.
 type keeper struct {
 	log     *slog.Logger
 	max     int // how many names may be tracked
@@ -33,11 +33,11 @@ type keeper struct {
 
 	mu     sync.Mutex
 	closed bool
-	names  []string // in the order of tracking; one that was tracked twice is there twice
+	names  []string // in the order of tracking; a name that was tracked twice is in it twice
 
-	// What is held, by its name and by its hidden name. A name that is tracked
-	// but could not be held, because nothing has it or because of its owner or
-	// another keeper, is there with nil.
+	// Each held segment is in it under its name and under its hidden name. A tracked
+	// name has nil in it if its segment could not be held, because there is none,
+	// or it belongs to another user, or another keeper holds it.
 	holds map[string]*hold
 }
 
@@ -79,9 +79,9 @@ func (k *keeper) watch(interval time.Duration) {
 	}
 }
 
-// track adds a name. Unless the segment must be there, one that is missing, belongs
-// to another user or is held by another keeper is tracked nevertheless, as in
-// CPython, and held as soon as that is possible.
+// track adds a name. If must is true, it fails if the segment cannot be held. If must
+// is false, it tracks the name, as in CPython, even if the segment is missing, belongs
+// to another user or is held by another keeper, and holds it as soon as possible.
 func (k *keeper) track(name string, must bool) error {
 	file, err := shmfile.FileName(name)
 	if err != nil {
@@ -89,7 +89,7 @@ func (k *keeper) track(name string, must bool) error {
 	}
 	switch {
 	case strings.HasPrefix(file, shmfile.HiddenPrefix):
-		return invalid("the name is not one of a segment")
+		return invalid("the name is the hidden name of a manager")
 	case !utf8.ValidString(file):
 		return invalid("the name is not UTF-8, and could not be listed")
 	}
@@ -106,7 +106,7 @@ func (k *keeper) track(name string, must bool) error {
 		if must || !tolerable {
 			return err
 		}
-		if _, tracked := k.holds[file]; !tracked { // else what is held stays so
+		if _, tracked := k.holds[file]; !tracked { // if it is tracked, a hold stays
 			k.holds[file] = nil
 		}
 		k.log.Warn("tracked, but not kept here", "segment", file, "error", err)
@@ -115,8 +115,8 @@ func (k *keeper) track(name string, must bool) error {
 	return nil
 }
 
-// hold takes hold of the segment that a name belongs to now. What is held
-// already is given up only for another, and if that can be held.
+// hold takes hold of the segment that a name belongs to now. If the name belonged to
+// a held segment before, that segment is dropped, but only if the new one can be held.
 func (k *keeper) hold(name string) error {
 	if old := k.holds[name]; old != nil {
 		switch whose, err := old.owner(name); {
@@ -136,7 +136,7 @@ func (k *keeper) hold(name string) error {
 		return err
 	}
 	if old := k.holds[name]; old != nil {
-		k.log.Warn("segment given up: its name was tracked for another", "segment", name)
+		k.log.Warn("segment dropped: its name was tracked for another segment", "segment", name)
 		k.drop(old)
 	}
 	k.holds[name], k.holds[h.hidden] = h, h
@@ -152,8 +152,8 @@ func (k *keeper) drop(h *hold) {
 	}
 }
 
-// clear notes that nothing is held under a name. One that is still tracked stays
-// there with nil, so that what appears under it is held.
+// clear notes that nothing is held under a name. A still tracked name stays in holds
+// with nil, so that the next segment to appear under it is held.
 func (k *keeper) clear(name string) {
 	if slices.Contains(k.names, name) {
 		k.holds[name] = nil
@@ -162,15 +162,14 @@ func (k *keeper) clear(name string) {
 	}
 }
 
-// release removes a name from what is tracked, where CPython removes the first,
-// and the segment with it. It is an error when there is nothing to remove.
+// release removes a name from the tracked names, the first if there are several, as
+// CPython does, and unlinks the segment. It fails if there is no segment to unlink.
 func (k *keeper) release(name string) error { return k.end(name, k.settleReleased) }
 
-// untrack removes a name from what is tracked, and leaves the segment.
+// untrack removes a name from the tracked names, and leaves the segment.
 func (k *keeper) untrack(name string) error { return k.end(name, k.settleUntracked) }
 
-// end removes a name from what is tracked. What becomes of the segment is left to
-// a function.
+// end removes a name from the tracked names, and calls settle for its segment.
 func (k *keeper) end(name string, settle func(file string) error) error {
 	file, err := shmfile.FileName(name)
 	if err != nil {
@@ -189,14 +188,14 @@ func (k *keeper) end(name string, settle func(file string) error) error {
 	return settle(file)
 }
 
-// settleUntracked drops what was tracked under a name, unless it is tracked once more.
-// A name that has vanished just now is restored first.
+// settleUntracked drops the segment that was tracked under a name, unless the name is
+// still tracked once more. A name that has vanished just now is restored first.
 func (k *keeper) settleUntracked(name string) error {
 	if slices.Contains(k.names, name) {
 		return nil
 	}
 	if h := k.holds[name]; h != nil {
-		k.restore(h)
+		k.restoreHold(h)
 	}
 	if h := k.holds[name]; h != nil { // not lost
 		k.drop(h)
@@ -205,7 +204,7 @@ func (k *keeper) settleUntracked(name string) error {
 	return nil
 }
 
-// settleReleased unlinks what is tracked under a name.
+// settleReleased unlinks and drops the segment tracked under a name.
 func (k *keeper) settleReleased(name string) error {
 	h := k.holds[name]
 	if h == nil {
@@ -217,7 +216,7 @@ func (k *keeper) settleReleased(name string) error {
 	}
 	defer k.drop(h)
 	if whose, err := h.owner(name); err != nil || whose != ours {
-		return err // if nil, it has no name but the hidden one, just now
+		return err // if nil, the segment has only its hidden name just now
 	}
 	if err := shmfile.Unlink(name); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -225,7 +224,7 @@ func (k *keeper) settleReleased(name string) error {
 	return nil
 }
 
-// segments returns the names that are tracked.
+// segments returns the tracked names.
 func (k *keeper) segments() ([]string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -235,8 +234,8 @@ func (k *keeper) segments() ([]string, error) {
 	return slices.Clone(k.names), nil
 }
 
-// close releases everything. Segments that have vanished, or that another keeper
-// holds, are no error.
+// close releases all segments. It does not fail because of segments that have
+// vanished or that another keeper holds.
 func (k *keeper) close() error {
 	k.mu.Lock()
 	var errs []error
@@ -258,40 +257,42 @@ func (k *keeper) close() error {
 	return errors.Join(errs...)
 }
 
-// restoreNamed looks at one name, and restores what is missing.
+// restoreNamed looks at one name and restores it if it is missing. If the name is tracked
+// but not held, restoreNamed holds the segment that has appeared under it.
 func (k *keeper) restoreNamed(name string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	h, tracked := k.holds[name]
 	switch {
 	case h != nil:
-		k.restore(h)
+		k.restoreHold(h)
 	case tracked && k.hold(name) == nil:
 		k.log.Info("segment appeared", "segment", name)
 	}
 }
 
-// restoreAll looks at all names, and restores what is missing.
+// restoreAll looks at all names.
 func (k *keeper) restoreAll() {
 	k.mu.Lock()
 	names := slices.Clone(k.names)
 	k.mu.Unlock()
 	for _, name := range names {
+// restore restores the name that a segment has lost. It drops a segment that
+// has lost both names, or that has another owner.
 		k.restoreNamed(name)
 	}
 }
 
-// restore gives a segment back the name that it has lost.
 func (k *keeper) restore(h *hold) {
 	switch news, err := h.restore(); {
 	case errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist):
-		// The names change at this moment; the next event tells the outcome.
+		// The names change at this moment. The next event leads to the outcome.
 	case errors.Is(err, errLost):
 		k.drop(h)
 		k.log.Error("segment lost: both its names were removed", "segment", h.name)
 	case errors.Is(err, ErrOwned):
 		k.drop(h)
-		k.log.Warn("segment given up: another manager owns it", "segment", h.name)
+		k.log.Warn("segment dropped: another manager owns it", "segment", h.name)
 	case err != nil:
 		k.log.Error("name not restored", "segment", h.name, "error", err)
 	case news != "":

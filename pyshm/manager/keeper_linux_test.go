@@ -67,7 +67,7 @@ func TestBothNamesLost(t *testing.T) {
 	if n := o.links(t); n != 0 {
 		t.Errorf("%d names", n)
 	}
-	// The name is still tracked: what is created under it next is held.
+	// The name is still tracked: the next segment created under it is held.
 	again := segment(t, name)
 	testkit.Eventually(t, "held", func() bool { return again.links(t) == 2 })
 	if err := k.release(name); err != nil {
@@ -92,7 +92,7 @@ func TestNameTakenByAnother(t *testing.T) {
 	if n := strings.Count(log.String(), "taken by another"); n != 1 {
 		t.Errorf("%d log entries", n)
 	}
-	unlink(t, name) // the other's
+	unlink(t, name) // the other segment's
 	testkit.Eventually(t, "the name is ours again", func() bool { return o.is(name) })
 }
 
@@ -127,7 +127,7 @@ func TestTrackingAnotherUnderTheSameName(t *testing.T) {
 	testkit.Eventually(t, "the new one's name is back", func() bool { return other.is(name) })
 }
 
-// A tracker removes a name and somebody tracks it anew, before the keeper knows.
+// A tracker removes a name and a client tracks it anew, before the keeper knows.
 func TestTrackedAnewWhileMissing(t *testing.T) {
 	k, log := startKeeper(t)
 	name, o := tracked(t, k)
@@ -141,12 +141,12 @@ func TestTrackedAnewWhileMissing(t *testing.T) {
 	track(t, k, name)
 	unlink(t, name)
 	testkit.Eventually(t, "the name is back", func() bool { return o.is(name) })
-	if strings.Contains(log.String(), "given up") {
+	if strings.Contains(log.String(), "segment dropped") {
 		t.Errorf("log:\n%s", log)
 	}
 }
 
-// It is lost, but what is made under the name next is held again.
+// The segment is lost, but the next one made under the name is held again.
 func TestTrackedAnewWhileLost(t *testing.T) {
 	k, _ := startKeeper(t)
 	name, _ := tracked(t, k)
@@ -163,8 +163,8 @@ func TestTrackedAnewWhileLost(t *testing.T) {
 	testkit.Eventually(t, "held", func() bool { return again.links(t) == 2 })
 }
 
-// What is held is kept when another cannot be held in its place, or nobody can
-// tell whether there is another.
+// A held segment is kept when another one cannot be held in its place, or when it is
+// unknown whether there is another one.
 func TestTrackingAnotherFails(t *testing.T) {
 	k, log := startKeeper(t)
 	name, o := tracked(t, k)
@@ -190,7 +190,7 @@ func TestTrackingAnotherFails(t *testing.T) {
 	if !errors.Is(err, syscall.ENAMETOOLONG) || o.links(t) != 2 {
 		t.Errorf("held: %v, %d names", err, o.links(t))
 	}
-	if strings.Contains(log.String(), "given up") {
+	if strings.Contains(log.String(), "segment dropped") {
 		t.Errorf("log:\n%s", log)
 	}
 }
@@ -236,7 +236,7 @@ func TestLostEvents(t *testing.T) {
 func TestOverflow(t *testing.T) {
 	k, log := startKeeperScanning(t, time.Hour)
 	name, o := tracked(t, k)
-	time.Sleep(100 * time.Millisecond) // until the keeper has read what it caused itself
+	time.Sleep(100 * time.Millisecond) // until the keeper has read the events that it caused itself
 	k.mu.Lock()                        // it reads no events from now on
 	noise := testkit.Name(t)
 	for range maxQueuedEvents(t) {
@@ -294,7 +294,7 @@ func TestUntrackLeavesTheName(t *testing.T) {
 		t.Errorf("%d names of what is still tracked", n)
 	}
 	k.mu.Lock()
-	unlink(t, name) // nobody has noticed yet when it is left
+	unlink(t, name) // the keeper has not noticed yet when the name is untracked
 	k.names = nil
 	err := k.settleUntracked(name)
 	k.mu.Unlock()
@@ -311,7 +311,7 @@ func TestUntrackLeavesTheName(t *testing.T) {
 	}
 }
 
-// As in CPython: listed twice, gone at the first release.
+// As in CPython, a name tracked twice is listed twice, and gone at the first release.
 func TestTrackedTwice(t *testing.T) {
 	k, _ := startKeeper(t)
 	name, o := tracked(t, k)
@@ -329,7 +329,7 @@ func TestTrackedTwice(t *testing.T) {
 	}
 }
 
-// What is still listed is held as soon as it is there again.
+// A still listed name is held as soon as it has a segment again.
 func TestTrackedTwiceAndMadeAnew(t *testing.T) {
 	k, _ := startKeeper(t)
 	held, _ := tracked(t, k)
@@ -409,7 +409,7 @@ func TestNamesRefused(t *testing.T) {
 	}
 }
 
-// hiddenNamesOf finds the hidden names of what has a name.
+// hiddenNamesOf returns the hidden names of the segment with a name.
 func hiddenNamesOf(t *testing.T, name string) []string {
 	t.Helper()
 	info, err := shmfile.Lookup(name)
@@ -426,8 +426,8 @@ func hiddenNamesOf(t *testing.T, name string) []string {
 	})
 }
 
-// Another user's segment could be given a hidden name, if its mode allows to
-// write it, but that name could never be removed again.
+// The keeper could give another user's segment a hidden name, if its mode allows
+// writing, but could never remove that name again.
 func TestSegmentOfAnotherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can make segments of other users")
@@ -446,7 +446,7 @@ func TestSegmentOfAnotherUser(t *testing.T) {
 		t.Errorf("%d names", n)
 	}
 
-	// One that takes the name of what is held is tracked, but does not replace it.
+	// A segment that takes the name of a held one is tracked, but does not replace it.
 	k, _ := startKeeper(t)
 	taken, held := tracked(t, k)
 	if err := os.Rename(path(name), path(taken)); err != nil {
@@ -461,8 +461,7 @@ func TestSegmentOfAnotherUser(t *testing.T) {
 	testkit.Eventually(t, "the name is back", func() bool { return held.is(taken) })
 }
 
-// asNobody runs f as another user, on a thread that never becomes another
-// goroutine's again.
+// asNobody runs f as another user, on a thread that no other goroutine ever gets.
 func asNobody(t *testing.T, f func()) {
 	t.Helper()
 	done := make(chan error)
@@ -499,7 +498,7 @@ func TestMaxSegments(t *testing.T) {
 	}
 }
 
-// Whoever removes segments without users must see that a tracked one has one.
+// A process that removes orphans must see that a tracked segment has a user.
 func TestTrackedIsMapped(t *testing.T) {
 	k, _ := startKeeper(t)
 	name, _ := tracked(t, k)

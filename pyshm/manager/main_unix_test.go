@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 // key is the authkey of the tests.
 var key = []byte("the key of the tests")
 
-// segment makes a segment of 8 bytes. No name of it, be it a hidden one, may be
+// segment makes a segment of 8 bytes. None of its names, hidden ones included, may be
 // left when the test ends.
 func segment(t testing.TB, name string) *object {
 	t.Helper()
@@ -41,11 +41,10 @@ func segment(t testing.TB, name string) *object {
 	return o
 }
 
-// made are the objects of each test that runs. Tests do not run in parallel.
+// made has the objects of the test that runs. Tests do not run in parallel.
 var made = map[testing.TB][]*object{}
 
-// checkNames looks for names that are left after all cleanups that are
-// registered later.
+// checkNames looks for names that are left after all cleanups registered later.
 func checkNames(t testing.TB) {
 	testkit.NeedLinux(t)
 	if _, ok := made[t]; ok {
@@ -63,7 +62,7 @@ func checkNames(t testing.TB) {
 	})
 }
 
-// An object is an open segment, which can be told from others.
+// An object is an open segment that can be compared with others.
 type object struct{ f *os.File }
 
 func (o *object) links(t testing.TB) int {
@@ -75,7 +74,7 @@ func (o *object) links(t testing.TB) int {
 	return int(st.Nlink)
 }
 
-// is tells whether a name belongs to the object.
+// is reports whether a name belongs to the object.
 func (o *object) is(name string) bool {
 	mine, err := o.f.Stat()
 	if err != nil {
@@ -94,7 +93,7 @@ func unlink(t testing.TB, name string) {
 	}
 }
 
-// startManager starts a manager that is shut down when the test ends.
+// startManager starts a manager, and shuts it down when the test ends.
 func startManager(t testing.TB, address string, opts ...Option) *Manager {
 	t.Helper()
 	checkNames(t)
@@ -129,7 +128,7 @@ func missing(name string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// startKeeper starts a keeper that is closed when the test ends.
+// startKeeper starts a keeper, and closes it when the test ends.
 func startKeeper(t testing.TB) (*keeper, *testkit.Log) {
 	return startKeeperScanning(t, rescanInterval)
 }
@@ -179,10 +178,10 @@ func hiddenName(k *keeper, name string) string {
 	return k.holds[name].hidden
 }
 
-// never lets a keeper go by events alone.
+// never is an interval that makes a keeper go by events alone.
 const never = time.Hour
 
-// saysItFailed tells whether an error is about an operation, and about no segment.
+// saysItFailed reports whether an error is about an operation, and about no segment.
 func saysItFailed(err error, op, address string) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Op == op && e.Name == "" && e.Address == address

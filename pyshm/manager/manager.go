@@ -14,10 +14,10 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
-// A Manager owns segments of shared memory: it keeps their names from vanishing
-// and unlinks them in the end. It is also the server that clients, such as
-// Python's SharedMemoryManager, ask to track segments of theirs. Its methods may
-// be called by several goroutines at once.
+// A Manager owns segments of shared memory: it restores their names when they vanish
+// and unlinks them in the end. It is also a server: clients, such as Python's
+// SharedMemoryManager, ask it to track their segments. Its methods may be called by
+// several goroutines at once.
 type Manager struct {
 	options options
 	keeper  *keeper
@@ -32,9 +32,9 @@ type Manager struct {
 	shutErr  error
 }
 
-// New makes a manager without a server: it tracks segments for this process. It
-// watches /dev/shm from now on, and has to be shut down. [Manager.Serve] makes a
-// server of it.
+// New makes a manager without a server, which tracks segments for this process. The
+// manager watches /dev/shm from now on, and has to be shut down. [Manager.Serve]
+// makes it a server.
 func New(opts ...Option) (*Manager, error) {
 	m, err := newManager(newOptions(opts))
 	return m, wrap("new", "", err)
@@ -67,20 +67,19 @@ func checkKey(authkey []byte) error {
 	return wire.CheckKey(authkey)
 }
 
-// Start makes a manager that serves clients at an address, which the package
-// documentation says how to write. With an empty one it listens at a unix
-// socket in a new folder that only this user can enter; [Manager.Address]
-// returns it.
+// Start makes a manager that serves clients at an address. The package documentation
+// lists the forms of an address. If it is empty, the manager listens at a unix socket
+// in a new folder that only this user can enter; [Manager.Address] returns it.
 //
-// The authkey is what clients have to know. An empty one is refused, and in FIPS
-// 140-only mode one of less than 14 bytes.
+// Clients have to know the authkey. Start refuses an empty authkey, and in FIPS
+// 140-only mode an authkey of less than 14 bytes.
 //
-// A unix socket has mode 0600. One that a killed manager has left, at which no
-// process listens any more, is removed; where one listens the error is
-// syscall.EADDRINUSE. Of managers that start there at the same time one succeeds.
-// Shutdown removes the socket, unless the path leads to another by then. While a
-// manager starts or ends there is a second file, .NAME.pyshm-lock, beside the
-// socket NAME.
+// A unix socket has mode 0600. If a killed manager has left a socket there, at which
+// no process listens any more, Start removes it. If a process listens there, the
+// error is syscall.EADDRINUSE. If several managers start there at the same time, one
+// succeeds. Shutdown removes the socket, unless the path leads to another socket by
+// then. While a manager starts or ends, there is a second file, .NAME.pyshm-lock,
+// beside the socket NAME.
 func Start(address string, authkey []byte, opts ...Option) (*Manager, error) {
 	m, err := start(address, authkey, newOptions(opts))
 	if err != nil {
@@ -110,13 +109,13 @@ func start(addr string, authkey []byte, o options) (*Manager, error) {
 	return m, nil
 }
 
-// Serve accepts clients on a listener that the caller has made, until the
-// manager is shut down; then it returns nil. Temporary errors of the system, such
-// as running out of descriptors, are retried. Any other error of the listener is
-// returned. Serve always closes the listener, and a manager serves once.
+// Serve accepts clients on a listener that the caller has made. It returns nil when
+// the manager is shut down. Serve retries after temporary errors of the system, such
+// as running out of descriptors. It returns any other error of the listener. Serve
+// always closes the listener, and a manager serves once.
 //
-// The authkey is what clients have to know. One that [Start] refuses is refused
-// here, too, and Serve may be called again.
+// Clients have to know the authkey. Serve refuses the authkeys that [Start] refuses,
+// and may be called again after that.
 func (m *Manager) Serve(l net.Listener, authkey []byte) error {
 	err := checkKey(authkey)
 	if err == nil {
@@ -129,7 +128,7 @@ func (m *Manager) Serve(l net.Listener, authkey []byte) error {
 	return wrap("serve", "", err)
 }
 
-// serveOn makes l the manager's listener.
+// serveOn sets the manager's listener. The caller has to call accept.
 func (m *Manager) serveOn(l net.Listener, authkey []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -143,14 +142,14 @@ func (m *Manager) serveOn(l net.Listener, authkey []byte) error {
 	return nil
 }
 
-// Address returns where the manager listens, as [NewClient] takes it and with the
-// real port, or "" if it does not.
+// Address returns the address at which the manager listens, with the real port and in
+// the form that [NewClient] takes. It returns "" if the manager does not listen.
 func (m *Manager) Address() string { return m.address().Name }
 
-// PythonAddress returns where the manager listens as a Python literal, for the
-// address of Python's SharedMemoryManager: '/path', ('127.0.0.1', 5000) or
-// b'\x00name'. Python's ast.literal_eval makes the object of it. It is None if
-// the manager does not listen.
+// PythonAddress returns the address at which the manager listens as a Python literal,
+// for the address of Python's SharedMemoryManager: '/path', ('127.0.0.1', 5000) or
+// b'\x00name'. Python's ast.literal_eval turns it into the value. It is None if the
+// manager does not listen.
 func (m *Manager) PythonAddress() string { return m.address().Python() }
 
 func (m *Manager) address() address.Address {
@@ -162,8 +161,9 @@ func (m *Manager) address() address.Address {
 	return address.Of(m.listener.Addr())
 }
 
-// Create makes a segment of size bytes under a name that it chooses, and tracks
-// it: Python's SharedMemoryManager.SharedMemory. [pyshm.Create] says more.
+// Create makes a segment of size bytes under a name that it chooses, and tracks it,
+// like Python's SharedMemoryManager.SharedMemory. Size and options are as in
+// [pyshm.Create].
 func (m *Manager) Create(ctx context.Context, size int, opts ...pyshm.CreateOption) (*pyshm.SharedMemory, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, wrap("create", "", err)
@@ -172,8 +172,9 @@ func (m *Manager) Create(ctx context.Context, size int, opts ...pyshm.CreateOpti
 	return owned(s, err, func(name string) error { return wrap("create", "", m.track(ctx, name)) })
 }
 
-// CreateList makes a list under a name that it chooses, and tracks it: Python's
-// SharedMemoryManager.ShareableList. [pyshm.CreateList] says more.
+// CreateList makes a list under a name that it chooses, and tracks it, like Python's
+// SharedMemoryManager.ShareableList. Values and options are as in
+// [pyshm.CreateList].
 func (m *Manager) CreateList(ctx context.Context, values []any, opts ...pyshm.ListOption) (*pyshm.ShareableList, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, wrap("create list", "", err)
@@ -205,16 +206,18 @@ func unlinked(err error) error {
 	return err
 }
 
-// Track makes the manager the owner of an existing segment, whoever made it: it
-// restores the name when it vanishes and removes it in the end. A name that is
-// tracked twice is listed twice, and gone when it is released once.
+// Track makes the manager the owner of an existing segment, which any process may
+// have made. The manager restores the name when it vanishes and unlinks the segment
+// in the end. A name tracked twice is listed twice, and gone when it is released
+// once.
 //
-// A name has one owner: where another manager, or pyshm hold, keeps it the error is
-// [ErrOwned]. That cannot be found out of a segment that this process may not write
-// to; each of two owners would restore what the other releases. What a client
-// asks for is listed all the same, and kept once the owner has let go.
+// A name has one owner: if another manager, or pyshm hold, keeps the name, the error
+// is [ErrOwned]. Track cannot find that out for a segment that this process may not
+// write to; each of two owners would restore the names that the other releases. A
+// client's request is granted all the same: the name is listed, and kept as soon as
+// its owner drops it.
 //
-// A missing segment is [fs.ErrNotExist].
+// If there is no such segment, the error is [fs.ErrNotExist].
 func (m *Manager) Track(ctx context.Context, name string) error {
 	return wrap("track", name, m.track(ctx, name))
 }
@@ -226,9 +229,9 @@ func (m *Manager) track(ctx context.Context, name string) error {
 	return m.keeper.track(name, true)
 }
 
-// Release unlinks a segment that is tracked, and tracks it no more. A name that
-// is not tracked is [ErrNotTracked]. One that has another owner is [ErrOwned]: it
-// is tracked no more, and stays.
+// Release unlinks a tracked segment and ends the tracking of its name. If the name
+// is not tracked, the error is [ErrNotTracked]. If the name has another owner, the
+// error is [ErrOwned]: the segment stays, and the tracking ends.
 func (m *Manager) Release(ctx context.Context, name string) error {
 	err := ctx.Err()
 	if err == nil {
@@ -237,8 +240,9 @@ func (m *Manager) Release(ctx context.Context, name string) error {
 	return wrap("release", name, err)
 }
 
-// Untrack ends the tracking of a name and leaves the segment, which from now on
-// nobody restores or removes. A name that is not tracked is [ErrNotTracked].
+// Untrack ends the tracking of a name and leaves the segment. From then on the
+// manager neither restores nor removes it. If the name is not tracked, the error is
+// [ErrNotTracked].
 func (m *Manager) Untrack(ctx context.Context, name string) error {
 	err := ctx.Err()
 	if err == nil {
@@ -247,7 +251,7 @@ func (m *Manager) Untrack(ctx context.Context, name string) error {
 	return wrap("untrack", name, err)
 }
 
-// Segments returns the names that are tracked, in the order of tracking.
+// Segments returns the tracked names, in the order of tracking.
 func (m *Manager) Segments(ctx context.Context) ([]string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, wrap("segments", "", err)
@@ -256,11 +260,12 @@ func (m *Manager) Segments(ctx context.Context) ([]string, error) {
 	return names, wrap("segments", "", err)
 }
 
-// Shutdown ends all connections, closes the listener and unlinks every segment
-// that is tracked, even if ctx is done. After that it waits until whatever served
-// the connections has ended, too, but no longer than ctx allows: [Manager.Done]
-// tells when nothing of the manager is left. Segments that have vanished are no
-// error, and those that have another owner stay. It may be called again, and after a client has shut the manager down.
+// Shutdown ends all connections, closes the listener and unlinks every tracked
+// segment, even if ctx is done. After that it waits until the goroutines that served
+// the connections have ended, but no longer than ctx allows; the channel of
+// [Manager.Done] is closed when nothing of the manager is left. Segments that have
+// vanished are not an error. Segments that have another owner stay. Shutdown may be
+// called again, and after a client has shut the manager down.
 //
 // Handles to the segments stay valid: only the names are gone.
 func (m *Manager) Shutdown(ctx context.Context) error {
@@ -273,13 +278,13 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	return wrap("shutdown", "", err)
 }
 
-// Done returns a channel that is closed when the manager has been shut down, by
+// Done returns a channel, which is closed when the manager has been shut down, by
 // [Manager.Shutdown] or by a client.
 func (m *Manager) Done() <-chan struct{} { return m.done }
 
-// shutdown ends everything but the session that asked for it, which may be nil,
-// and returns when all segments are released. The manager is done when that
-// session has ended, too.
+// shutdown ends all sessions but the one that asked for it, which may be nil, and
+// returns when all segments are released. The manager is done when the session that
+// asked has ended, too.
 func (m *Manager) shutdown(asking *session) error {
 	m.shutOnce.Do(func() {
 		m.endSessions(asking)

@@ -20,7 +20,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// tracker is what a Manager and a Client have in common.
+// tracker has the methods that a Manager and a Client have in common.
 type tracker interface {
 	Create(ctx context.Context, size int, opts ...pyshm.CreateOption) (*pyshm.SharedMemory, error)
 	CreateList(ctx context.Context, values []any, opts ...pyshm.ListOption) (*pyshm.ShareableList, error)
@@ -129,7 +129,7 @@ func TestOwnSegmentsErrors(t *testing.T) {
 			"track": o.Track(cancelled, "x"), "release": o.Release(cancelled, "x"),
 		} {
 			if what == "track" && errors.Is(err, fs.ErrNotExist) {
-				continue // found out before ctx was asked
+				continue // reported before ctx was looked at
 			}
 			wantReason(t, what, err, context.Canceled)
 		}
@@ -197,8 +197,8 @@ func TestSocketMode(t *testing.T) {
 	}
 }
 
-// A manager that ends leaves the socket of its successor alone, and a killed one's
-// is no obstacle.
+// A manager that ends leaves the socket of its successor alone. A killed manager's
+// socket is no obstacle.
 func TestSocketOfSuccessor(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "sock")
 	first := startManager(t, socket)
@@ -291,7 +291,8 @@ func TestServeReturnsTheListenersError(t *testing.T) {
 	wantReason(t, "Serve", m.Serve(l, key), l.fail)
 }
 
-// A stuckListener's Accept ends with an error, or not even when it is closed.
+// A stuckListener's Accept ends with an error, or does not even end when the listener
+// is closed.
 type stuckListener struct {
 	net.Listener
 	fail    error
@@ -337,7 +338,7 @@ func TestShutdownFromManySides(t *testing.T) {
 	for range 4 {
 		go func() { errs <- m.Shutdown(context.Background()) }()
 		go func() {
-			// Either it is the first, or it is cut off.
+			// Either this shutdown is the first, or its connection is cut off.
 			NewClient(m.Address(), key).Shutdown(context.Background())
 			errs <- nil
 		}()

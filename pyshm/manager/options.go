@@ -30,42 +30,43 @@ func newOptions(opts []Option) options {
 	return o
 }
 
-// MaxConnections limits how many connections are served at a time, 4096 if not
-// given. It is never more than three quarters of the descriptors that the process
-// may have (RLIMIT_NOFILE, when the manager is made). When all are in use, a new
-// client takes the place of the one that has been at its handshake the longest, if
-// that is 0.1 seconds or more; else it waits. When descriptors run out first, all
-// that have been at it for so long make room.
+// MaxConnections limits how many connections are served at a time; the default is
+// 4096. The limit is never more than three quarters of the descriptors that the
+// process may have (RLIMIT_NOFILE, when the manager is made). When all connections
+// are in use, a new client takes the place of the client whose handshake has lasted
+// longest, if it has lasted 0.1 seconds or more; otherwise the new client waits. When
+// descriptors run out first, all clients whose handshakes have lasted 0.1 seconds
+// lose their connections.
 func MaxConnections(n int) Option {
 	return func(o *options) { o.maxConnections = n }
 }
 
-// MaxSegments limits how many names may be tracked at a time, 16384 if not
-// given. Each takes an entry in /dev/shm and a mapping of the process, of which
-// Linux allows some 65,000 (vm.max_map_count).
+// MaxSegments limits how many names may be tracked at a time; the default is 16384.
+// Each name takes an entry in /dev/shm and a mapping of the process. Linux allows a
+// process some 65,000 mappings (vm.max_map_count).
 func MaxSegments(n int) Option {
 	return func(o *options) { o.maxSegments = n }
 }
 
 // HandshakeTimeout limits how long a client may take to prove that it knows the
-// authkey, and to take in a reply; 10 seconds if not given.
+// authkey, and to take in a reply; the default is 10 seconds.
 func HandshakeTimeout(d time.Duration) Option {
 	return func(o *options) { o.handshakeTimeout = d }
 }
 
 // RequestTimeout limits how long a client may take from the handshake to its
-// request; an hour if not given. A short one breaks Python's clients: they go
-// through the handshake first, then create the segment and, if it is a list,
-// fill it, and then send the request.
+// request; the default is an hour. A short timeout breaks Python's clients: they go
+// through the handshake first, then create the segment and, if it is a list, fill
+// it, and then send the request.
 func RequestTimeout(d time.Duration) Option {
 	return func(o *options) { o.requestTimeout = d }
 }
 
-// Logger has the manager log: as Error and Warn what needs attention, such as a
-// lost segment or a refused key; as Info what becomes of names, such as that one
-// was restored; as Debug each request, of which there can be thousands a second.
-// Nothing is logged if not given. The authkey is never logged. Names are restored
-// only when the log has taken each entry: a handler must not block for long.
+// Logger sets where the manager logs. By default it logs nothing. It logs events that
+// need attention as Error and Warn, such as a lost segment or a refused key; changes
+// of names as Info, such as a restored name; and each request as Debug, which can be
+// thousands a second. The authkey is never logged. The handler must not block for
+// long: no name is restored until it has taken each entry.
 func Logger(log *slog.Logger) Option {
 	return func(o *options) { o.log = log }
 }

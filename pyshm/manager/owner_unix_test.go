@@ -38,13 +38,13 @@ func TestOneOwner(t *testing.T) {
 	if n := o.links(t); n != 0 {
 		t.Errorf("%d names after the owner's release", n)
 	}
-	// What comes next under the name has no owner yet.
+	// The next segment under the name has no owner yet.
 	again := segment(t, name)
 	testkit.Eventually(t, "held by the other", func() bool { return again.links(t) == 2 })
 	release(t, b, name)
 }
 
-// The other takes over when the owner lets go.
+// The other keeper takes over when the owner drops the segment.
 func TestNextOwner(t *testing.T) {
 	a, _ := startKeeperScanning(t, never)
 	b, log := startKeeperScanning(t, never)
@@ -67,7 +67,7 @@ func TestNextOwner(t *testing.T) {
 	testkit.Eventually(t, "the name is back", func() bool { return o.is(name) })
 }
 
-// The end of one that does not own the segment leaves it alone.
+// A keeper that does not own the segment leaves it alone when it ends.
 func TestEndOfAnotherThanTheOwner(t *testing.T) {
 	a, _ := startKeeper(t)
 	name, o := tracked(t, a)
@@ -106,7 +106,7 @@ func TestOwnersOfAliases(t *testing.T) {
 	}
 }
 
-// One that may not be written to can be held, although not claimed.
+// A segment that may not be written to can be held, although not claimed.
 func TestReadOnlySegmentIsHeld(t *testing.T) {
 	k, _ := startKeeper(t)
 	name := testkit.Name(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/pyshm-go/pyshm/format/pickle"
 )
 
-// What travels after the handshake are pickles. A request is
+// After the handshake, client and server exchange pickles. A request is
 //
 //	(None, method, (argument, ...), {})
 //
@@ -18,9 +18,9 @@ import (
 //
 //	(kind, value)
 //
-// They are written here byte for byte as CPython's pickler writes them in
-// protocol 4, which every version reads; package pickle leaves out the frames and
-// memo entries, which readers can do without. It reads what comes.
+// This file writes them byte for byte as CPython's pickler writes them in protocol 4,
+// which every version reads. Package pickle does not: it leaves out frames and memo
+// entries, which readers can do without. Package pickle reads the pickles that come.
 const (
 	kindReturn    = "#RETURN"
 	kindTraceback = "#TRACEBACK"
@@ -29,7 +29,7 @@ const (
 // The opcodes of protocol 4 that are written.
 const (
 	opProto      = '\x80' // and the version
-	opFrame      = '\x95' // and the length of what follows, 8 bytes
+	opFrame      = '\x95' // and the length of the rest, 8 bytes
 	opMark       = '('
 	opNone       = 'N'
 	opBinInt1    = 'K'    // and the int, 1 byte
@@ -39,11 +39,11 @@ const (
 	opEmptyTuple = ')'
 	opTuple1     = '\x85'
 	opTuple2     = '\x86'
-	opTuple      = 't' // of all since the mark
+	opTuple      = 't' // of all values since the mark
 	opEmptyDict  = '}'
 	opEmptyList  = ']'
 	opAppend     = 'a'
-	opAppends    = 'e' // all since the mark
+	opAppends    = 'e' // all values since the mark
 	opStop       = '.'
 )
 
@@ -109,7 +109,7 @@ func framed(body []byte) []byte {
 	return append(append(b, body...), opStop)
 }
 
-// A request is what a client asks for.
+// A request is a call of a method by a client.
 type request struct {
 	method string
 	args   []any // of the types that package pickle reads
@@ -124,8 +124,8 @@ func (r request) segment() string {
 	return name
 }
 
-// decodeRequest reads a request of any client. The error is an exception, the
-// one that CPython's server would raise.
+// decodeRequest reads a client's request, which may be hostile. The error is the
+// exception that CPython's server would raise.
 func decodeRequest(payload []byte) (request, error) {
 	value, err := decode(payload, requestOpcodes)
 	if err != nil {
@@ -156,8 +156,8 @@ func decodeRequest(payload []byte) (request, error) {
 	return request{method, args}, nil
 }
 
-// unpicklingError returns the exception for a pickle that cannot be read, in
-// CPython's words where it is nothing that CPython could read.
+// unpicklingError returns the exception for a pickle that cannot be read. It has
+// CPython's words if CPython could not read the pickle either.
 func unpicklingError(err error, payload []byte) error {
 	const exception = "_pickle.UnpicklingError"
 	var at *pickle.Error
@@ -170,8 +170,8 @@ func unpicklingError(err error, payload []byte) error {
 	return exceptionf(exception, "%v", err)
 }
 
-// decodeReply reads a reply and returns its value. One that tells of an
-// exception in the server is a *RemoteError.
+// decodeReply reads a reply and returns its value. If the reply carries an exception
+// of the server, the error is a *RemoteError.
 func decodeReply(payload []byte) (any, error) {
 	value, err := decode(payload, replyOpcodes)
 	if err != nil {
@@ -244,10 +244,11 @@ func pythonType(value any) string {
 	return "an object"
 }
 
-// The limits on the pickles of others. An opcode can take some 300 bytes of memory.
+// The limits on pickles from other processes. An opcode can take some 300 bytes of
+// memory.
 const (
 	requestOpcodes = 255     // a request takes some 20
-	replyOpcodes   = 1 << 18 // a reply lists what is tracked, with 2 opcodes a name: 130,000 names
+	replyOpcodes   = 1 << 18 // a reply lists the tracked names, with 2 opcodes a name: 130,000 names
 )
 
 func decode(payload []byte, maxOpcodes int) (any, error) {

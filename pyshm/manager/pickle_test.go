@@ -43,7 +43,7 @@ func TestPicklesAsCaptured(t *testing.T) {
 	}
 }
 
-// The hashes are those of what CPython 3.8 and 3.13 make of the same lists.
+// The hashes are of the pickles that CPython 3.8 and 3.13 make of the same lists.
 func TestListsAsPickledByPython(t *testing.T) {
 	for n, want := range map[int]string{
 		0: "390daa94b6cd085c", 1: "efea1074f4cfbd2c", 2: "f2d39685d0e1ad95",
@@ -170,8 +170,8 @@ func TestMalformedReplies(t *testing.T) {
 	}
 }
 
-// A list that is read back from the memo and appended to, again and again, must not
-// be copied each time.
+// A pickle can read a list back from the memo and append to it, again and again. The
+// list must not be copied each time.
 func TestExpensivePickle(t *testing.T) {
 	const n = 16 << 10
 	payload := "(" + strings.Repeat("N", n) + "l\x94" + strings.Repeat("0h\x00Na", 200) + "."

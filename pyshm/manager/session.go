@@ -13,11 +13,11 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
-// maxRequest is the length of the longest request that is read, in bytes. Real
-// ones have some 60, and a name has at most 255.
+// maxRequest is the length of the longest request that a server reads, in bytes. Real
+// requests have some 60, and a name has at most 255.
 const maxRequest = 64 << 10
 
-// A session is a connection of a client: a handshake, a request, a reply.
+// A session serves one connection of a client: a handshake, a request, a reply.
 type session struct {
 	manager *Manager
 	conn    net.Conn
@@ -45,7 +45,7 @@ func (s *session) run() {
 	s.conn.SetDeadline(time.Now().Add(s.manager.options.requestTimeout))
 	payload, err := wire.ReadFrame(s.conn, maxRequest)
 	if err == io.EOF {
-		return // it found nothing to ask for
+		return // the client had nothing to ask for
 	}
 	reply := s.answer(payload, err)
 	s.conn.SetDeadline(time.Now().Add(s.manager.options.handshakeTimeout))
@@ -54,8 +54,8 @@ func (s *session) run() {
 	}
 }
 
-// survive keeps what a client sent from ending the process, should a panic be
-// reached by it after all. Every lock on the way is released by a defer.
+// survive keeps the process alive if a client's bytes cause a panic after all. Every
+// lock on the way is released by a defer.
 func (s *session) survive(log *slog.Logger) {
 	if hidesPanics {
 		if reason := recover(); reason != nil {
@@ -76,15 +76,15 @@ func (s *session) authenticate() error {
 	return err
 }
 
-// A method is what a client can call.
+// A method is a function that a client can call.
 type method struct {
 	params []string // names of its parameters, all of type str
 	call   func(s *session, args []string) (any, error)
 }
 
-// methods are those of CPython's SharedMemoryServer that a SharedMemoryManager
-// calls, and those that tell about the server. Proxies are not supported: a
-// SharedMemoryManager knows no types to make them of.
+// methods has the methods of CPython's SharedMemoryServer that a SharedMemoryManager
+// calls, and the methods that describe the server. Proxies are not supported: a
+// SharedMemoryManager has no types to make proxies of.
 var methods = map[string]method{
 	"dummy": {nil, func(*session, []string) (any, error) { return nil, nil }},
 
@@ -102,13 +102,14 @@ var methods = map[string]method{
 		return s.manager.keeper.segments()
 	}},
 
-	// CPython's server replies to this twice, by accident; clients read once.
+	// CPython's server sends two replies to this, by accident; clients read one.
 	"shutdown": {nil, func(s *session, _ []string) (any, error) {
 		return nil, s.manager.shutdown(s)
 	}},
 }
 
-// answer returns the reply to a request, which err may have kept from arriving.
+// answer returns the reply to a request. If the request did not arrive, err is the
+// reason.
 func (s *session) answer(payload []byte, err error) []byte {
 	var r request
 	if err == nil {
@@ -120,7 +121,7 @@ func (s *session) answer(payload []byte, err error) []byte {
 	if err == nil {
 		value, err = s.call(r)
 	}
-	// The other arguments are not for printing: they may contain themselves.
+	// The log does not print the other arguments: they may contain themselves.
 	s.manager.options.log.Debug("request", "method", r.method, "segment", r.segment(), "error", err)
 	if err != nil {
 		return encodeReply(kindTraceback, traceback(err, r.segment()))
@@ -128,8 +129,8 @@ func (s *session) answer(payload []byte, err error) []byte {
 	return encodeReply(kindReturn, value)
 }
 
-// call executes a request. Its errors, if they are not exceptions, are about
-// the segment that the request names.
+// call executes a request. All errors but exceptions are about the segment of the
+// request.
 func (s *session) call(r request) (any, error) {
 	m, ok := methods[r.method]
 	if !ok {
@@ -140,7 +141,7 @@ func (s *session) call(r request) (any, error) {
 	case given < want:
 		return nil, exceptionf("TypeError", "%s missing %d required positional argument: '%s'", self, want-given, m.params[given])
 	case given > want:
-		// The method's self and the connection count.
+		// CPython counts the method's self and the connection, too.
 		return nil, exceptionf("TypeError", "%s takes %d positional arguments but %d were given", self, want+2, given+2)
 	}
 	args := make([]string, len(r.args))

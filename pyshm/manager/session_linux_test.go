@@ -77,8 +77,8 @@ func raised(exception string) string {
 	return string(encodeReply(kindTraceback, "Traceback (most recent call last):\n"+exception+"\n"))
 }
 
-// What CPython's server answers, except that a traceback has but its first and
-// last line.
+// Replies are the same as from CPython's server, but a traceback has only its first
+// and last line.
 func TestReplies(t *testing.T) {
 	m := startManager(t, "")
 	name, gone := testkit.Name(t), testkit.Name(t)
@@ -123,7 +123,7 @@ func TestReplies(t *testing.T) {
 		t.Errorf("%d names are left", o.links(t))
 	}
 
-	// One that cannot be read at all.
+	// A request that cannot be read at all.
 	conn := authenticated(t, m)
 	fmt.Fprintf(conn, "\x00\x01\x00\x01")
 	if reply := replyTo(t, conn); !bytes.Contains(reply, []byte("OSError: ")) {
@@ -142,8 +142,8 @@ func TestReplies(t *testing.T) {
 	<-m.Done()
 }
 
-// Values that a log could not print: a dict that contains itself, and tuples of
-// tuples that are 2^60 in all.
+// A log could not print these values: a dict that contains itself, and tuples of
+// tuples, 2^60 in all.
 func TestRequestsThatCannotBePrinted(t *testing.T) {
 	const unreadable = "_pickle.UnpicklingError: pickle: unmarshal: at byte "
 	for what, tc := range map[string]struct{ arguments, want string }{
@@ -188,7 +188,7 @@ func TestWrongKeyIsRefused(t *testing.T) {
 	}
 }
 
-// wantPrompt makes requests, which must not have to wait for others.
+// wantPrompt makes requests, which must not have to wait for other clients.
 func wantPrompt(t *testing.T, m *Manager) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -226,7 +226,7 @@ func TestSlowStrangers(t *testing.T) {
 	}
 }
 
-// waitAuthenticated waits until the manager has read the client's last word, too.
+// waitAuthenticated waits until the manager has read the client's last message, too.
 func waitAuthenticated(t *testing.T, m *Manager) {
 	t.Helper()
 	testkit.Eventually(t, "authenticated", func() bool {
@@ -243,14 +243,14 @@ func TestStrangersMakeRoom(t *testing.T) {
 		dial(t, m)
 	}
 	wantPrompt(t, m)
-	// The one that had proved to know the key was not among those sent away.
+	// The client that had proved to know the key was not among the clients sent away.
 	if err := wire.WriteFrame(client, encodeRequest("dummy")); err != nil {
 		t.Fatal(err)
 	}
 	replyTo(t, client)
 }
 
-// It is the one that has been at it the longest who makes room.
+// The client whose handshake has lasted longest makes room.
 func TestOldestStrangerMakesRoom(t *testing.T) {
 	m := startManager(t, "", MaxConnections(2), HandshakeTimeout(time.Hour))
 	start := time.Now()
@@ -351,8 +351,8 @@ func TestShutdownEndsIdleSessions(t *testing.T) {
 	wantEnd(t, client)
 }
 
-// A thousand connections at a time: strangers, clients who think, and clients
-// who ask.
+// A thousand connections at a time: strangers, clients that think, and clients that
+// ask.
 func TestThousandConnections(t *testing.T) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur < 3000 {
@@ -378,7 +378,7 @@ func TestThousandConnections(t *testing.T) {
 	t.Logf("300 requests among 1000 idle connections took %v", time.Since(start).Round(time.Millisecond))
 }
 
-// A panickyListener hands out connections of which the first panics when it is read.
+// A panickyListener hands out connections. The first one panics when it is read.
 type panickyListener struct {
 	net.Listener
 	accepted int
@@ -458,7 +458,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 	}
 	testkit.Eventually(t, "no strangers left", func() bool { return sessions() == strangers+1 })
 
-	last := sockets[strangers] // has to wait: nobody is left who could make room
+	last := sockets[strangers] // has to wait: no stranger is left to make room
 	connect(t, last, m.Address())
 	time.Sleep(200 * time.Millisecond)
 	if n := strings.Count(log.String(), "not accepted yet"); n != 1 {
@@ -482,7 +482,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 	}
 }
 
-// There are fewer sessions than the process may have descriptors.
+// A manager has fewer sessions than the process may have descriptors.
 func TestDescriptorsForSessions(t *testing.T) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -500,7 +500,7 @@ func TestDescriptorsForSessions(t *testing.T) {
 	}
 }
 
-// unconnected makes a socket that needs no other descriptor to be connected.
+// unconnected makes a socket that can be connected without another descriptor.
 func unconnected(t *testing.T) *os.File {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
@@ -522,8 +522,8 @@ func connect(t *testing.T, socket *os.File, path string) {
 	}
 }
 
-// allowNoMoreDescriptors makes this process have no descriptors but those that
-// are open, until the test or the function that it returns has ended.
+// allowNoMoreDescriptors lets this process open no more descriptors than it has, until
+// the test ends or the function that it returns is called.
 func allowNoMoreDescriptors(t *testing.T) (restore func()) {
 	t.Helper()
 	var limit syscall.Rlimit

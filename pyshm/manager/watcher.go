@@ -10,7 +10,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
-// newWatcher watches all names.
+// newWatcher returns a watcher of all names.
 func newWatcher() (*fsnotify.Watcher, error) {
 	if err := shmfile.CheckDir(); err != nil {
 		return nil, err
@@ -25,8 +25,8 @@ func newWatcher() (*fsnotify.Watcher, error) {
 	return watcher, nil
 }
 
-// explainWatcher adds which limit was reached. The errors of inotify(7) have the
-// numbers of other limits, and read as if files or disks had run out.
+// explainWatcher adds the limit that was reached to an error of inotify(7). Without
+// it the error misleads: its errno is also the errno of too many files or a full disk.
 func explainWatcher(err error) error {
 	limit := ""
 	switch {

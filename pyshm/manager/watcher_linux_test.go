@@ -8,9 +8,9 @@ import (
 	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
-// TestWatchersRunOut makes managers in a user namespace of their own, which has
-// limits of its own: no watchers at all, or watchers of no folder. The machine's
-// limits, those of fs.inotify, are not touched.
+// TestWatchersRunOut makes managers in a user namespace that has limits of its own:
+// no watchers at all, or watchers of no folder. It does not touch the machine's
+// fs.inotify limits.
 func TestWatchersRunOut(t *testing.T) {
 	for limit, reason := range map[string]string{
 		"max_inotify_instances": "too many open files (ulimit -n allows no more descriptors, or fs.inotify.max_user_instances",
