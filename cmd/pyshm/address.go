@@ -10,8 +10,8 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// An addressFlag is the value of a flag: where a manager is, as package manager
-// writes it. What the manager prints, a Python literal, may be given as well.
+// An addressFlag is the value of a flag: the address of a manager, as package manager
+// writes it. The Python literal that the manager prints may be given as well.
 type addressFlag string
 
 func (a *addressFlag) String() string { return string(*a) }
@@ -53,15 +53,16 @@ func parsePythonAddress(text string) (string, error) {
 			return net.JoinHostPort(v[0].(string), format.Repr(v[1])), nil
 		}
 	}
-	return "", errors.New("Python has it as '/path', ('host', port) or b'\\x00name'")
+	return "", errors.New("Python writes an address as '/path', ('host', port) or b'\\x00name'")
 }
 
-// escapes are those of a Python literal. One of a lone surrogate has a group.
+// escapes matches the escapes of a Python literal. An escape of a lone surrogate has
+// a group.
 var escapes = regexp.MustCompile(`(?is)\\(?:u(dc[89a-f][0-9a-f])|.)`)
 
-// parsePath reads the literal of a path that is not UTF-8. Python has a lone
-// surrogate for each byte that is not (PEP 383), which package format refuses in
-// a str.
+// parsePath reads the literal of a path with bytes outside of UTF-8. Python has a lone
+// surrogate for each of them (PEP 383). Package format refuses lone surrogates in a
+// str.
 func parsePath(text string) (path string, ok bool) {
 	quote, start := text[:1], 1
 	part := func(end int, closing string) bool {

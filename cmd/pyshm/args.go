@@ -14,7 +14,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// exactly is for commands with these arguments.
+// exactly returns a check for commands that take these arguments.
 func exactly(names ...string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		switch {
@@ -27,7 +27,7 @@ func exactly(names ...string) cobra.PositionalArgs {
 	}
 }
 
-// names is for commands with any number of names, but at least one.
+// names checks that a command has at least one name.
 func names(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return errors.New("NAME is missing")
@@ -67,17 +67,17 @@ type index struct {
 
 func parseIndex(arg string) (index, error) {
 	n, err := strconv.Atoi(arg)
-	if err != nil && !errors.Is(err, strconv.ErrRange) { // no list is as long as that
+	if err != nil && !errors.Is(err, strconv.ErrRange) { // out of range of every list, too
 		return index{}, usagef("INDEX %q is not an integer", arg)
 	}
 	return index{arg, n}, nil
 }
 
-// attachItem attaches to the list and returns which item is meant.
+// attachItem attaches to the list and returns the item's index, counted from 0.
 func (x index) attachItem(name string, opts ...pyshm.AttachOption) (*pyshm.ShareableList, int, error) {
 	l, err := pyshm.AttachList(name, opts...)
 	if errors.Is(err, format.ErrCorrupt) || errors.Is(err, format.ErrIncomplete) {
-		return nil, 0, fmt.Errorf("%w: pyshm show tells what it is", err)
+		return nil, 0, fmt.Errorf("%w: pyshm show prints its content", err)
 	}
 	if err != nil {
 		return nil, 0, err
@@ -90,7 +90,7 @@ func (x index) attachItem(name string, opts ...pyshm.AttachOption) (*pyshm.Share
 	return l, i, nil
 }
 
-// of returns which item of the list is meant.
+// of returns the index of the item in the list, counted from 0.
 func (x index) of(l *pyshm.ShareableList) (int, error) {
 	length := l.Len()
 	i := x.n
@@ -137,10 +137,10 @@ func (l *layoutFlag) Set(text string) error {
 			return nil
 		}
 	}
-	return errors.New("a layout is 3.8 or 3.9, which is also that of every later version")
+	return errors.New("a layout is 3.8, or 3.9 for that and all later versions")
 }
 
-// layoutName is the version of CPython that brought the layout.
+// layoutName returns the version of CPython that brought the layout.
 func layoutName(layout format.Layout) string {
 	if layout == format.Sizes {
 		return "3.8"

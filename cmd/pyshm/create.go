@@ -19,17 +19,18 @@ func newCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create NAME LITERAL | create NAME --block SIZE",
 		Short: "Create a list or a block of memory",
-		Long: `Creates a ShareableList of the items in LITERAL, which is written as Python's
-repr prints a list, or is - to read it from standard input; with --block, a
-SharedMemory of SIZE bytes, all zero (K, M and G are powers of 1024).
+		Long: `Creates a ShareableList with the items of LITERAL. LITERAL is written as Python's
+repr prints a list; if it is -, it is read from standard input. With --block,
+creates a SharedMemory of SIZE bytes, all zero (K, M and G are powers of 1024).
 
-Prints the name. An empty NAME ('') chooses one, as Python does. In a NAME with a
-star, such as 'frames-*', 8 random hexadecimal digits take the place of the last star.
-The memory is there until it is removed with pyshm rm, or by Python.
+Prints the name. If NAME is empty (''), pyshm chooses one, as Python does. In a NAME
+with a star, such as 'frames-*', 8 random hexadecimal digits replace the last star.
+The segment stays until it is removed with pyshm rm, or by Python.
 
-With --replace, it takes the place of what has the name; processes attached to that
-keep it. A Python that has made the old memory, or attached to it, removes the name
-when it ends, and so the new memory, unless it runs under pyshm run.`,
+With --replace, the new segment takes the place of a segment that has the name
+already. Processes attached to the old segment keep it. When a Python ends that made
+the old segment, or attached to it, it removes the name, and so the new segment,
+unless it runs under pyshm run.`,
 		Example: `  pyshm create prices '[1, 2.5, True, None, "abc", b"\x00\xff"]'
   pyshm create old '[1, 2]' --layout 3.8
   python3 -c 'print([0] * 1000000)' | pyshm create zeros -
@@ -58,9 +59,9 @@ when it ends, and so the new memory, unless it runs under pyshm run.`,
 			return createList(cmd, args[0], args[1], forList)
 		},
 	}
-	cmd.Flags().Var(&layout, "layout", "the list's byte layout: that of CPython 3.8, or of 3.9 and later")
+	cmd.Flags().Var(&layout, "layout", "the byte layout of the list: of CPython 3.8, or of 3.9 and later")
 	cmd.Flags().Var(&block, "block", "create a block of memory of this size instead of a list")
-	cmd.Flags().BoolVar(&replace, "replace", false, "take the place of what has the name; those attached to it keep it")
+	cmd.Flags().BoolVar(&replace, "replace", false, "replace the segment that has the name; attached processes keep it")
 	return cmd
 }
 
@@ -90,8 +91,8 @@ func createList(cmd *cobra.Command, name, literal string, opts []pyshm.ListOptio
 	return printName(cmd, l.SharedMemory())
 }
 
-// printName prints what Python takes as name. No process knows of the segment if
-// that fails or a signal ends it, so it is removed then.
+// printName prints the name as Python takes it. If that fails or is interrupted by a
+// signal, printName removes the segment, because no process knows its name.
 func printName(cmd *cobra.Command, m *pyshm.SharedMemory) error {
 	ctx, stop := untilStopped(cmd.Context())
 	defer stop()

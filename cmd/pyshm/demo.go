@@ -25,11 +25,12 @@ func newDemo() *cobra.Command {
 		Use:   "demo",
 		Short: "See Go and Python share lists and a lock",
 		Long: `Lets Go and a real Python process read and change each other's lists, and checks
-what each of them reads. Then they count together in one item of a list: under a
-lock, where nothing may be lost, and without it. Everything is removed in the end.`,
+the values that each of them reads. Then they count together in one item of a list:
+first under a lock, where no count may be lost, then without it. Removes everything
+in the end.`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			// SIGPIPE, too, must leave nothing behind: writing then fails instead.
+			// SIGPIPE, too, must leave nothing behind. Once it is handled, writing fails.
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 			defer stop()
 			err := runDemo(ctx, cmd.OutOrStdout(), python)
@@ -39,11 +40,11 @@ lock, where nothing may be lost, and without it. Everything is removed in the en
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&python, "python", "", "the Python to use, a `PATH` or command (default: the first that is found)")
+	cmd.Flags().StringVar(&python, "python", "", "the Python to use, a `PATH` or command (default: the first one found)")
 	return cmd
 }
 
-// A demo is what its parts have in common.
+// A demo holds the values that all parts of the demo use.
 type demo struct {
 	out    io.Writer
 	python *compat.Peer
@@ -102,7 +103,7 @@ func findPython(ctx context.Context, command string) (compat.Interpreter, error)
 	}
 	python, err := compat.First(ctx)
 	if errors.Is(err, compat.ErrNoPython) {
-		// The lines after the first tell what was tried.
+		// The first line is the error; the others list the Pythons that were tried.
 		text, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "compat: find: "), "\n")
 		err = errors.New(text)
 	}
@@ -139,8 +140,8 @@ func (d *demo) goToPython() (err error) {
 	return d.goReads(list, "reads what Python set", changed)
 }
 
-// pythonToGo has Python create a list, and Go read and change it. Python's
-// resource tracker removes it at the latest when the process ends.
+// pythonToGo has Python create a list, and Go read and change it. Python's resource
+// tracker removes the list when the process ends, if it is still there.
 func (d *demo) pythonToGo() error {
 	values := []any{int64(1) << 62, 1e-9, false, "snake", []byte("abc"), nil}
 	theirs, err := d.python.CreateList(d.stem+"_py", values)
@@ -172,13 +173,13 @@ func (d *demo) pythonToGo() error {
 	return theirs.Unlink()
 }
 
-// pythonReads tells what Python's repr makes of a list, and checks it.
+// pythonReads prints and checks Python's repr of a list.
 func (d *demo) pythonReads(list *compat.List, what string, want []any) error {
 	read, err := d.python.Eval("repr(list(" + list.Var() + "))")
 	if err != nil {
 		return err
 	}
-	return d.tell("Python", what, fmt.Sprint(read), want)
+	return d.check("Python", what, fmt.Sprint(read), want)
 }
 
 func (d *demo) goReads(list *pyshm.ShareableList, what string, want []any) error {
@@ -186,21 +187,23 @@ func (d *demo) goReads(list *pyshm.ShareableList, what string, want []any) error
 	if err != nil {
 		return err
 	}
-	return d.tell("Go", what, format.Repr(read), want)
+	return d.check("Go", what, format.Repr(read), want)
 }
 
-func (d *demo) tell(who, what, read string, want []any) error {
-	if err := d.say(who, what, read); err != nil {
+// check prints the values that a side has read, and fails if they are not the right
+// ones.
+func (d *demo) check(side, what, read string, want []any) error {
+	if err := d.say(side, what, read); err != nil {
 		return err
 	}
 	if read != format.Repr(want) {
-		return fmt.Errorf("demo: %s should have read %s", who, format.Repr(want))
+		return fmt.Errorf("demo: %s should have read %s", side, format.Repr(want))
 	}
 	return nil
 }
 
-func (d *demo) say(who, what, values string) error {
-	_, err := fmt.Fprintf(d.out, sayFormat, who, what, values)
+func (d *demo) say(side, what, values string) error {
+	_, err := fmt.Fprintf(d.out, sayFormat, side, what, values)
 	return err
 }
 

@@ -17,22 +17,22 @@ import (
 const (
 	increments = 1000 // by each side
 
-	// pause comes between reading the counter and writing it. It gives the
-	// other side time to do the same, unless a lock keeps it from that. And it
-	// comes between two steps: who has waited for the lock needs time to wake
-	// up, or it would have been acquired again.
+	// pause comes between reading the counter and writing it. It gives the other side
+	// time to do the same, unless a lock prevents that. It also comes between two
+	// steps: a side that has waited for the lock needs time to wake up, before this
+	// side acquires the lock again.
 	pause = 200 * time.Microsecond
 )
 
-// A counter is item 0 of a list, to which Go and Python add 1 at the same time.
-// Items 1 and 2 are how often each of them has.
+// A counter is item 0 of a list, to which Go and Python add 1 at the same time. Items
+// 1 and 2 count the additions of Go and of Python.
 type counter struct {
 	*demo
 	items  []int64 // the memory of the list
 	theirs string  // the list in Python
 }
 
-// A holder is what a side holds while it adds 1: a lock, or nothing.
+// A side acquires a holder while it adds 1: a lock, or nothing.
 type holder interface {
 	Acquire(context.Context) error
 	Release() error
@@ -45,7 +45,7 @@ func (nothing) Release() error                { return nil }
 
 func (c *counter) add(ctx context.Context, lock holder) error {
 	for done := range int64(increments) {
-		if err := ctx.Err(); err != nil { // which a free lock does not look at
+		if err := ctx.Err(); err != nil { // a lock that is free does not look at ctx
 			return err
 		}
 		if err := lock.Acquire(ctx); err != nil {
@@ -63,7 +63,7 @@ func (c *counter) add(ctx context.Context, lock holder) error {
 	return nil
 }
 
-// wait is for times for which time.Sleep is too coarse.
+// wait waits for a time too short for time.Sleep.
 func wait(d time.Duration) {
 	for began := time.Now(); time.Since(began) < d; {
 		runtime.Gosched()
@@ -140,7 +140,7 @@ func (d *demo) countTogether(ctx context.Context, lock *pyshm.Lock) (err error) 
 	return c.run(ctx, "adds 1 without the lock", nothing{}, "contextlib.nullcontext()")
 }
 
-// run has both sides count from 0, and tells how far they are and have got.
+// run has both sides count from 0, prints their progress, and the count in the end.
 func (c *counter) run(ctx context.Context, what string, lock holder, theirLock string) (err error) {
 	clear(c.items)
 	ctx, cancel := context.WithCancel(ctx)
@@ -161,7 +161,7 @@ func (c *counter) run(ctx context.Context, what string, lock holder, theirLock s
 		}
 		if failed != nil {
 			err = cmp.Or(err, failed)
-			cancel() // for Python may have ended without releasing the lock
+			cancel() // Python may have ended without releasing the lock
 		}
 	}
 	if err != nil {

@@ -11,13 +11,13 @@ import (
 	"golang.org/x/term"
 )
 
-// A progress is two lines that tell how far Go and Python have counted. On a
-// terminal they are drawn over and over in the same place, elsewhere once.
+// A progress is two lines that show how far Go and Python have counted. On a terminal
+// they are drawn over and over in the same place, in other output once.
 type progress struct {
 	*counter
 	what string
 
-	due   <-chan time.Time // when they are to be drawn again
+	due   <-chan time.Time // receives when the lines are to be drawn again
 	stop  func()
 	drawn bool
 }
@@ -54,10 +54,10 @@ func (p *progress) draw() error {
 	return err
 }
 
-// line is that of a side whose count is in the item.
-func (p *progress) line(who string, item int) string {
-	// While Python writes, it may be anything.
+// line returns the line of a side. The item has the count of the side.
+func (p *progress) line(side string, item int) string {
+	// While Python writes, the item may have any value.
 	done := min(max(atomic.LoadInt64(&p.items[item]), 0), increments)
 	bar := strings.Repeat("#", int(done*barWidth/increments))
-	return fmt.Sprintf(sayFormat, who, p.what, fmt.Sprintf("%-*s %4d", barWidth, bar, done))
+	return fmt.Sprintf(sayFormat, side, p.what, fmt.Sprintf("%-*s %4d", barWidth, bar, done))
 }

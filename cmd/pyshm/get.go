@@ -17,7 +17,7 @@ func newGet() *cobra.Command {
 		Long: `Prints an item of a ShareableList as Python's repr does. A negative INDEX
 counts from the end.
 
-As JSON it is {"index":0,"kind":"int","value":-2,"repr":"-2"}. repr is always
+With --json, prints {"index":0,"kind":"int","value":-2,"repr":"-2"}. repr is always
 exact; value is null for None, nan and the infinities, and base64 for bytes.`,
 		Example: `  pyshm get prices 0
   pyshm get prices -1 --json`,

@@ -11,12 +11,12 @@ import (
 func newHelper() *cobra.Command {
 	return &cobra.Command{
 		Use:   "helper",
-		Short: "Print pyshm_attach.py, with which Python only attaches",
+		Short: "Print pyshm_attach.py, a Python module to attach with",
 		Long: `Prints pyshm_attach.py, a module for Python programs (3.8 and later, standard
-library only). They attach with it without Python's resource tracker removing
-the name when they end, and to locks. A program that cannot be changed can be
-started with pyshm run instead. What is started so can import pyshm_attach, too,
-without a copy. Elsewhere, pip installs it:
+library only). Programs that attach with it keep Python's resource tracker from
+removing the name when they end. They can also attach to locks. A program that
+cannot be changed can be started with pyshm run instead. A program under pyshm run
+can import pyshm_attach without a copy. For other programs, pip installs it:
 
   pip install "git+https://github.com/pyshm-go/pyshm#subdirectory=scripts"`,
 		Example: `  pyshm helper >pyshm_attach.py

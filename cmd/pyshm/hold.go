@@ -21,13 +21,13 @@ func newHold() *cobra.Command {
 		Use:   "hold NAME...",
 		Short: "Keep names from vanishing",
 		Long: `Restores the names when they vanish, with the same memory, until it gets a SIGINT,
-SIGTERM or SIGHUP. Then it leaves them as they are. Python's resource trackers
-can thus do no harm, but shm.unlink() and pyshm rm have no effect either. A name
-that a manager or another hold keeps is refused: each would restore what the other
-releases.
+SIGTERM or SIGHUP. Then it leaves the names as they are. So Python's resource
+trackers can do no harm, but shm.unlink() and pyshm rm have no effect either. Refuses
+a name that a manager or another hold keeps: each of the two would restore the names
+that the other releases.
 
-Prints each name as soon as it is held, and logs on standard error what it has
-to do. A hold that is killed leaves hidden names behind, for rm --orphans.`,
+Prints each name as soon as it is held, and logs on standard error the names that it
+restores. A killed hold leaves hidden names behind; rm --orphans removes them.`,
 		Example: `  pyshm hold prices frames`,
 		Args:    names,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -39,7 +39,7 @@ to do. A hold that is killed leaves hidden names behind, for rm --orphans.`,
 	}
 }
 
-// hold keeps names alive until ctx is done.
+// hold restores names until ctx is done.
 func hold(ctx context.Context, names []string, log *slog.Logger, out io.Writer) (err error) {
 	m, err := manager.New(manager.Logger(log))
 	if err != nil {
@@ -51,7 +51,7 @@ func hold(ctx context.Context, names []string, log *slog.Logger, out io.Writer) 
 		if err := m.Track(ending, name); err != nil {
 			return err
 		}
-		// Shutdown would remove it.
+		// Shutdown would unlink the segment.
 		defer func() { err = errors.Join(err, m.Untrack(ending, name)) }()
 		if _, err := fmt.Fprintln(out, shown(strings.TrimPrefix(name, "/"))); err != nil {
 			return err
@@ -61,8 +61,8 @@ func hold(ctx context.Context, names []string, log *slog.Logger, out io.Writer) 
 	return nil
 }
 
-// untilStopped returns a context that is done when this process is asked to end.
-// From then on, writing to a closed pipe is an error and does not end it.
+// untilStopped returns a context. It is done when a signal asks this process to end.
+// From now on, writing to a closed pipe fails and does not end the process.
 func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
 	signal.Ignore(syscall.SIGPIPE)
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}

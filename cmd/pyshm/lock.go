@@ -24,18 +24,18 @@ func newLock() *cobra.Command {
 		Use: `lock [--create] [--wait DURATION] NAME -- COMMAND [ARGUMENT...]
   pyshm lock --reset NAME`,
 		Short: "Run a program while holding a lock",
-		Long: `Acquires the lock NAME, a multiprocessing.Lock that Python or Go has made, runs
-COMMAND, and releases the lock when COMMAND has ended or cannot be started. The
-exit status is that of COMMAND, 128+n if signal n has ended it, 126 or 127 if it
-cannot be started or found, and 1 if the lock was not to be had.
+		Long: `Acquires the lock NAME, a multiprocessing.Lock made by Python or Go, runs COMMAND,
+and releases the lock when COMMAND has ended or cannot be started. The exit status is
+the status of COMMAND; 128+n if signal n has ended COMMAND; 126 if COMMAND cannot be
+started and 127 if it cannot be found; 1 if the lock could not be acquired.
 
-The signals HUP, INT, QUIT, TERM, USR1 and USR2 are passed on to COMMAND. Until
-COMMAND is started they end pyshm, with status 128+n. In the foreground of a
-terminal INT and QUIT are not passed on: COMMAND gets those of the keys itself.
+The signals HUP, INT, QUIT, TERM, USR1 and USR2 are passed on to COMMAND. Before
+COMMAND is started they end pyshm, with status 128+n. In the foreground of a terminal
+INT and QUIT are not passed on: COMMAND gets the signals of the keys itself.
 
-A process that is killed releases nothing. If pyshm is killed (KILL), the lock
-stays held, and COMMAND may run on. A lock does not tell who holds it: when you
-know that nobody does, --reset frees it. It refuses if the lock is free.
+A killed process does not release its lock. If pyshm is killed (KILL), the lock stays
+held, and COMMAND may run on. A lock does not know which process holds it. If it is
+certain that none does, --reset frees the lock. It refuses a free lock.
 
 A lock made by --create stays until it is removed: pyshm rm sem.NAME.`,
 		Example: `  pyshm lock --create prices -- python3 update.py
@@ -74,7 +74,7 @@ func (f *lockFlags) args(cmd *cobra.Command, args []string) error {
 		}
 		return exactly("NAME")(cmd, args)
 	}
-	before := cmd.ArgsLenAtDash() // how many there are before the --
+	before := cmd.ArgsLenAtDash() // the number of arguments before the --
 	if before < 0 {
 		if len(args) > 1 {
 			return fmt.Errorf("-- is missing before %q", args[1])
@@ -127,7 +127,8 @@ func openLock(name string, create bool) (*pyshm.Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Of several tokens one could be taken, but not be put back as a lock's.
+	// A value above 1 is not a lock's: Acquire would take a token, but Release would
+	// refuse to put it back.
 	value, err := l.Value()
 	if err == nil && value > 1 {
 		err = fmt.Errorf("%q is a semaphore and no lock: its value is %d", l.Name(), value)
@@ -157,16 +158,17 @@ func runLocked(name string, flags lockFlags, command *exec.Cmd) (err error) {
 	defer l.Close()
 	signals := make(chan os.Signal, 16)
 	for _, sig := range passedOn {
-		if !signal.Ignored(sig) { // else it is for the command to ignore, too
+		if !signal.Ignored(sig) { // COMMAND inherits that a signal is ignored
 			signal.Notify(signals, sig)
 		}
 	}
-	// No signal.Stop: one that comes late must not replace COMMAND's status.
+	// No signal.Stop: a late signal must not replace COMMAND's status.
 	if err := acquire(l, flags.wait, signals); err != nil {
 		return err
 	}
 	defer func() {
-		// That others have released it meanwhile matters more than the status.
+		// If another process has released the lock meanwhile, that matters more than
+		// the status.
 		if failed := l.Release(); failed != nil {
 			err = failed
 		}
@@ -216,12 +218,12 @@ func acquire(l *pyshm.Lock, wait waitTime, signals <-chan os.Signal) error {
 	}
 }
 
-// onTheWay is how long a signal may take from the kernel to a channel. Until then
-// a key's signal may have come before the command was there to get it, so it is
-// passed on. A command that has it already gets it twice in its first moments.
-// Go does not tell when or by what a signal was sent, so that only time is left to
-// go by. On two processors with thirty programs that want them, 147 signals took up
-// to 21 ms.
+// onTheWay is how long a signal may take from the kernel to a channel. A signal that
+// arrives within this time after the start may have been sent before COMMAND was there
+// to get it from the terminal, so it is passed on. COMMAND may get such a signal twice
+// in its first moments. Only time can decide this: os/signal passes on neither when a
+// signal was sent nor by which process. On two processors with thirty busy programs,
+// 147 signals took up to 21 ms.
 const onTheWay = 100 * time.Millisecond
 
 // attend passes signals on to the command, which has just been started, until it
@@ -234,7 +236,7 @@ func attend(command *exec.Cmd, signals <-chan os.Signal) error {
 		select {
 		case sig := <-signals:
 			if time.Since(began) < onTheWay || !fromTerminal(sig) {
-				command.Process.Signal(sig) // fails only if it has ended
+				command.Process.Signal(sig) // fails only if the command has ended
 			}
 		case err := <-ended:
 			return statusOf(err)
@@ -242,8 +244,8 @@ func attend(command *exec.Cmd, signals <-chan os.Signal) error {
 	}
 }
 
-// fromTerminal reports whether the command has got the signal as well: that of
-// a key goes to all processes in the foreground of the terminal.
+// fromTerminal reports whether the command has got the signal as well: a signal of a
+// key goes to all processes in the foreground of the terminal.
 func fromTerminal(sig os.Signal) bool {
 	return (sig == syscall.SIGINT || sig == syscall.SIGQUIT) && inForeground()
 }
@@ -260,7 +262,7 @@ func inForeground() bool {
 	return len(fields) > tpgid && fields[pgrp] == fields[tpgid]
 }
 
-// statusOf is the exit status that follows from how a command has ended.
+// statusOf returns the exit status of a command that has ended.
 func statusOf(err error) error {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
@@ -272,7 +274,7 @@ func statusOf(err error) error {
 	return exitStatus(exit.ExitCode())
 }
 
-// endedBy is the exit status that shells give to what a signal has ended.
+// endedBy returns the exit status that shells report for a process ended by a signal.
 func endedBy(sig os.Signal) error {
 	n, _ := sig.(syscall.Signal)
 	return exitStatus(128 + int(n))

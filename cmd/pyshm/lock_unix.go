@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// passedOn are the signals that pyshm lock passes on to its command: those with
-// which a process is told to do something, or to end.
+// passedOn are the signals that pyshm lock passes on to its command: signals that ask
+// a process to do something, or to end.
 var passedOn = []os.Signal{
 	syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2,
 }

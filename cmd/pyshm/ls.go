@@ -21,23 +21,23 @@ func newLs() *cobra.Command {
 	var asJSON, orphans bool
 	cmd := &cobra.Command{
 		Use:   "ls",
-		Short: "List what there is of shared memory",
-		Long: `Lists the shared memory of all programs on this machine: name, kind (list,
-block, semaphore; incomplete while it has no size, unreadable without the right
-to look into it), size in bytes, age, owner, mode, content, and which
-processes map it.
+		Short: "List the segments of shared memory",
+		Long: `Lists the segments of shared memory of all programs on this machine: name, kind
+(list, block, semaphore; incomplete while it has no size, unreadable without the
+right to look into it), size in bytes, age, owner, mode, content, and the processes
+that map it.
 
-Processes of other users, and those outside a container, may be hidden from
-pyshm. Where these may map a segment, or the kernel knows of a user that was not
-found, PIDS has the word unknown. A dash is certain: no process maps it. A name
-that no process maps may still be meant for one.
+Processes of other users, and processes outside a container, may be hidden from
+pyshm. If such a process may map a segment, or the kernel counts a user that pyshm
+has not found, PIDS has the word unknown. A dash is certain: no process maps the
+segment. A program may still mean to attach to it later.
 
 A block with the bytes of a list is listed as a list: there is no mark on it.
 
-sem.NAME is the semaphore behind the lock, or part of another object of Python's
-multiprocessing, that is called NAME. A lock has the value 0 while it is held,
-and 1 otherwise; waiters are the threads that wait for it. What is foreign is a
-semaphore that this machine's glibc cannot use: of musl, or of another word size.`,
+sem.NAME is the semaphore of the lock NAME, or part of another object of Python's
+multiprocessing called NAME. A lock has the value 0 while it is held, and 1
+otherwise; waiters are the threads that wait for it. A semaphore is foreign if this
+machine's glibc cannot use it: one of musl, or of another word size.`,
 		Example: `  pyshm ls
   pyshm ls --orphans
   pyshm ls --json | jq -r '.[] | select(.kind == "list").name'`,
@@ -48,7 +48,7 @@ semaphore that this machine's glibc cannot use: of musl, or of another word size
 				return err
 			}
 			if orphans {
-				tellUnknown(cmd.ErrOrStderr(), segments)
+				printUnknown(cmd.ErrOrStderr(), segments)
 				segments = slices.DeleteFunc(segments, func(s segment) bool { return !s.isOrphan() })
 			}
 			out := bufio.NewWriter(cmd.OutOrStdout())
@@ -61,7 +61,7 @@ semaphore that this machine's glibc cannot use: of musl, or of another word size
 		},
 	}
 	addJSON(cmd, &asJSON)
-	cmd.Flags().BoolVar(&orphans, "orphans", false, "only those that no process maps")
+	cmd.Flags().BoolVar(&orphans, "orphans", false, "only segments that no process maps")
 	return cmd
 }
 
@@ -74,10 +74,10 @@ type segment struct {
 	Length   *int      `json:"length,omitempty"`
 	Value    *int      `json:"value,omitempty"`
 	Waiters  *int      `json:"waiters,omitempty"`
-	Owner    string    `json:"owner"` // the number if it has no name
+	Owner    string    `json:"owner"` // the number of a user without a name
 	UID      uint32    `json:"uid"`
 	Mode     string    `json:"mode"`     // octal
-	Modified time.Time `json:"modified"` // when it was made, usually
+	Modified time.Time `json:"modified"` // usually when it was made
 	mapped
 
 	found pyshm.Segment
@@ -121,7 +121,7 @@ func listSegments() ([]segment, error) {
 	return segments, nil
 }
 
-// content says in a few words what is in the segment.
+// content describes in a few words what is in the segment.
 func (s segment) content() string {
 	switch {
 	case s.Length != nil:
@@ -134,8 +134,8 @@ func (s segment) content() string {
 	return ""
 }
 
-// spellable returns a time to the second in years that JSON and Python can spell,
-// 1 to 9999. Any user can give a file any other.
+// spellable rounds a time to the second, and into the years 1 to 9999, which JSON and
+// Python can spell. The owner of a file can give it any time.
 func spellable(t time.Time) time.Time {
 	switch year := t.UTC().Year(); {
 	case year < 1:
@@ -183,7 +183,7 @@ func ls(out *bufio.Writer, segments []segment, now time.Time) {
 	}
 }
 
-// age tells a duration in its largest unit.
+// age returns a duration in its largest unit.
 func age(d time.Duration) string {
 	switch {
 	case d < time.Minute:
@@ -201,7 +201,7 @@ func lsJSON(out *bufio.Writer, segments []segment) error {
 	array := beginArray(out)
 	var errs []error
 	for _, s := range segments {
-		errs = append(errs, array.add(s)) // what one has must not hide the others
+		errs = append(errs, array.add(s)) // one segment's error must not hide the others
 	}
 	array.end()
 	out.WriteByte('\n')

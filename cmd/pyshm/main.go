@@ -1,10 +1,10 @@
 // Pyshm looks into, makes and changes the shared memory of Python's
 // multiprocessing.shared_memory, without Python.
 //
-// Exit status: 0, or 1 if the command failed, or 2 if it could not be
-// understood; what went wrong is one line on standard error. The commands run and
-// lock have the exit status of the program that they run, 126 if it cannot be
-// started, and 127 if there is none.
+// Exit status: 0; 1 if the command failed; 2 if the command line is wrong. An error
+// is one line on standard error. The commands run and lock have the exit status of
+// the program that they run, 126 if the program cannot be started, and 127 if it
+// cannot be found.
 //
 // # JSON
 //
@@ -13,8 +13,8 @@
 //
 //	{"index":0,"kind":"float","value":1.5,"repr":"1.5"}
 //
-// where repr is the value as Python's repr prints it, exactly, and as set and
-// create take it. value is the same as JSON, by the item's kind:
+// repr is the value exactly as Python's repr prints it. The commands set and create
+// take it in this form. value is the same value as JSON, by the item's kind:
 //
 //	int        a number with all its digits; readers that keep numbers in
 //	           doubles round it beyond 2^53 and should use repr
@@ -24,17 +24,15 @@
 //	str        a string
 //	bytes      a string, in base64
 //
-// Bytes of a name that are not UTF-8 are \udc80 to \udcff, as in Python's
-// os.fsdecode.
+// Bytes of a name outside of UTF-8 are \udc80 to \udcff, as in Python's os.fsdecode.
 //
-// In the output of show, an item also tells its format, offset and capacity,
-// and one that cannot be read has an error and no value.
+// In the output of show, an item also has its format, offset and capacity. An item
+// that cannot be read has an error and no value.
 //
-// In the output of ls, a segment tells its name, kind, size in bytes, owner, uid,
-// mode in octal, and when it was last modified, which is when it was made,
-// usually; a time outside of the years 1 to 9999 is printed as the nearest in
-// them. A list also tells its layout and length, a semaphore its value and
-// waiters. The kinds are
+// In the output of ls, a segment has its name, kind, size in bytes, owner, uid, mode
+// in octal, and the time of its last modification, which is usually when it was made.
+// A time outside of the years 1 to 9999 is printed as the nearest time inside. A list
+// also has its layout and length, a semaphore its value and waiters. The kinds are
 //
 //	list
 //	block       any other memory

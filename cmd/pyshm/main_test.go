@@ -23,8 +23,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(leakless{m}, map[string]func(){"pyshm": main, "printable": printable})
 }
 
-// printable is a program that fails, and prints what it read, if a terminal could
-// be harmed by that.
+// printable is a program that fails, and prints its input, if the input could harm a
+// terminal.
 func printable() {
 	text, err := io.ReadAll(os.Stdin)
 	if err != nil || strings.ContainsFunc(string(text), func(r rune) bool { return r != '\n' && !harmless(r) }) || !utf8.Valid(text) {
@@ -45,23 +45,23 @@ func TestScripts(t *testing.T) {
 
 // TestPythonScripts runs the others under every interpreter, $PYTHON.
 func TestPythonScripts(t *testing.T) {
-	found, _ := compat.Find(t.Context()) // ForEach reports the error
+	found, _ := compat.Find(t.Context()) // ForEach reports an error
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		runScripts(t, "testdata/script/python", py == found[0], func(env *testscript.Env) {
 			env.Setenv("PYTHON", py.Path)
 			commands := filepath.SplitList(env.Getenv("PATH"))[0]
-			env.Setenv("PATH", commands+":/usr/bin:/bin") // no other Pythons than need be
+			env.Setenv("PATH", commands+":/usr/bin:/bin") // as few other Pythons as possible
 			env.Setenv("LC_ALL", "C.UTF-8")
 			env.Setenv("LAYOUT", layoutName(py.Layout()))
 		})
 	})
 }
 
-// runScripts runs the scripts in dir. What one makes in shared memory has a
-// name that begins with $NAME, which is another in each, and must be gone when
-// it ends. The conditions are [first], under the first interpreter, [namespaces],
-// where a user may hide files from a process, and [root], for the superuser who
-// may do so to other users and hide processes as well.
+// runScripts runs the scripts in dir. Each script names its segments with a prefix of
+// its own, $NAME, and must have removed them when it ends. The conditions are [first],
+// under the first interpreter; [namespaces], where a user may hide files from a
+// process; and [root], where the test is the superuser, which may hide files from other
+// users and hide processes as well.
 func runScripts(t *testing.T, dir string, first bool, setup func(*testscript.Env)) {
 	if runtime.GOOS != "linux" {
 		t.Skip("no shared memory on " + runtime.GOOS + " yet")

@@ -20,24 +20,25 @@ func newManager() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "manager",
 		Short: "Own segments, for Python's SharedMemoryManager",
-		Long: `Runs a manager: the server to which Python's SharedMemoryManager connects, and
-its SharedMemory and ShareableList hand over what they make. Unlike Python's own
-server it keeps the segments alive: when a name vanishes, because a resource
-tracker or somebody else has removed it, the manager restores it at once. It
-removes all of them itself when it ends: on SIGINT, SIGTERM, SIGHUP or manager
-stop. One that is killed leaves everything behind, and the next one takes on none
-of it. When no process maps it any more, rm --orphans removes the hidden names
-and those that Python and pyshm chose, psm_ and so on; to remove names of your
-own it needs a --pattern.
+		Long: `Runs a manager: a server to which Python's SharedMemoryManager connects. It tracks
+the segments that Python makes with the manager's SharedMemory and ShareableList.
+Unlike Python's own server, it restores a name at once when the name vanishes,
+because a resource tracker or another process has removed it. It removes all
+segments itself when it ends: on SIGINT, SIGTERM, SIGHUP or manager stop. A killed
+manager leaves everything behind, and the next manager does not take it over. When
+no process maps the segments any more, rm --orphans removes the hidden names and
+the names that Python and pyshm choose, psm_ and so on; for other names it needs a
+--pattern.
 
-The first line of the output is the address as Python takes it, as soon as it can
-be connected to; ast.literal_eval reads it. On standard error it logs what names
-it restored or lost and whom it refused, but not the requests that it serves.
+The first line of the output is the address as Python takes it, printed as soon as
+clients can connect; ast.literal_eval reads it. On standard error the manager logs
+the names that it restored or lost and the clients that it refused, but not the
+requests that it serves.
 
-ADDRESS is /a/path of a unix socket, which nobody else may connect to; or
-host:port, where port 0 chooses one; or @name, an abstract unix socket; or one
-of these as Python writes it. FILE holds the authkey: all its bytes, a final
-newline too. Nobody but its owner may have access to it.`,
+ADDRESS is /a/path of a unix socket, to which no other user may connect; or
+host:port, where port 0 chooses one; or @name, an abstract unix socket; or one of
+these as Python writes it. FILE holds the authkey: all its bytes, a final newline
+included. Only its owner may have access to it.`,
 		Example: `  head -c 32 /dev/urandom >key && chmod 600 key
   pyshm manager --address /run/app/manager --authkey-file key
   python3 -c 'from multiprocessing.managers import SharedMemoryManager
@@ -56,13 +57,13 @@ newline too. Nobody but its owner may have access to it.`,
 			return serve(ctx, server.address, authkey, log, cmd.OutOrStdout())
 		},
 	}
-	cmd.PersistentFlags().Var(&server.address, "address", "where the manager is")
+	cmd.PersistentFlags().Var(&server.address, "address", "the address of the manager")
 	cmd.PersistentFlags().StringVar(&server.keyFile, "authkey-file", "", "the `FILE` with the authkey")
 	cmd.AddCommand(newManagerLs(&server), newManagerRelease(&server), newManagerStop(&server))
 	return cmd
 }
 
-// serverFlags tell which manager is meant.
+// serverFlags are the flags that choose a manager.
 type serverFlags struct {
 	address addressFlag
 	keyFile string
@@ -86,7 +87,7 @@ func (s *serverFlags) authkey() ([]byte, error) {
 		return nil, err
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
-		return nil, fmt.Errorf("%s has mode %04o: nobody but its owner may have access to an authkey, see chmod 600", s.keyFile, mode)
+		return nil, fmt.Errorf("%s has mode %04o: only its owner may have access to an authkey, see chmod 600", s.keyFile, mode)
 	}
 	return io.ReadAll(f)
 }
@@ -108,10 +109,10 @@ func serve(ctx context.Context, address addressFlag, authkey []byte, log *slog.L
 	return nil
 }
 
-// requestTimeout is how long the commands below wait for a manager's answer.
+// requestTimeout is how long the commands below wait for a manager's reply.
 const requestTimeout = 30 * time.Second
 
-// request lets f ask the manager for something.
+// request calls f with a client of the manager.
 func (s *serverFlags) request(cmd *cobra.Command, f func(ctx context.Context, client *manager.Client) error) error {
 	authkey, err := s.authkey()
 	if err != nil {
@@ -126,7 +127,7 @@ func newManagerLs(server *serverFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:     "ls",
 		Short:   "List the segments of a manager",
-		Long:    `Prints the names that a manager tracks, be it Python's or pyshm's.`,
+		Long:    `Prints the names that a manager tracks, one of Python's or of pyshm's.`,
 		Example: `  pyshm manager ls --address /run/app/manager --authkey-file key`,
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -147,8 +148,8 @@ func newManagerRelease(server *serverFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "release NAME...",
 		Short: "Remove segments of a manager",
-		Long: `Has a manager, be it Python's or pyshm's, remove segments and track them no more.
-Processes that are attached keep the memory.`,
+		Long: `Has a manager, one of Python's or of pyshm's, remove segments and end their
+tracking. Processes that are attached keep the memory.`,
 		Example: `  pyshm manager release psm_0a1b2c3d --address /run/app/manager --authkey-file key`,
 		Args:    names,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -167,7 +168,7 @@ func newManagerStop(server *serverFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:     "stop",
 		Short:   "End a manager, and remove its segments",
-		Long:    `Has a manager, be it Python's or pyshm's, remove all its segments and end.`,
+		Long:    `Has a manager, one of Python's or of pyshm's, remove all its segments and end.`,
 		Example: `  pyshm manager stop --address /run/app/manager --authkey-file key`,
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

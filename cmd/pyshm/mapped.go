@@ -10,12 +10,12 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// mapped tells which processes map a segment, as JSON.
+// mapped lists the processes that map a segment, as JSON.
 type mapped struct {
 	Pids     []int `json:"pids"`
-	Complete bool  `json:"pids_complete"` // false if others may map it, too
+	Complete bool  `json:"pids_complete"` // false if other processes may map it, too
 
-	hidden error // why it is not complete
+	hidden error // why the list is not complete
 }
 
 func mappersOf(s pyshm.Segment) mapped {
@@ -25,17 +25,17 @@ func mappersOf(s pyshm.Segment) mapped {
 	return mapped{append([]int{}, pids...), err == nil, err}
 }
 
-// isOrphan tells whether it is certain that no process maps the segment.
+// isOrphan reports whether it is certain that no process maps the segment.
 func (m mapped) isOrphan() bool { return m.Complete && len(m.Pids) == 0 }
 
-// isUnknown tells whether any process maps the segment is unknown.
+// isUnknown reports whether it is unknown if any process maps the segment.
 func (m mapped) isUnknown() bool { return !m.Complete && len(m.Pids) == 0 }
 
-// maxPids is how many processes are named on a line.
+// maxPids is how many processes ls lists on a line.
 const maxPids = 4
 
-// mappers is what ls prints: -, or 17,23, or 17,unknown, or for many
-// processes 17,23,42,51+96.
+// mappers returns the processes as ls prints them: -, or 17,23, or 17,unknown, or for
+// many processes 17,23,42,51+96.
 func (m mapped) mappers() string {
 	if m.isOrphan() {
 		return "-"
@@ -53,8 +53,8 @@ func (m mapped) mappers() string {
 	return strings.Join(pids, ",")
 }
 
-// tellUnknown tells how many segments may or may not be orphans, and why.
-func tellUnknown(out io.Writer, segments []segment) {
+// printUnknown prints how many segments may or may not be orphans, and why.
+func printUnknown(out io.Writer, segments []segment) {
 	n, why := 0, error(nil)
 	for _, s := range segments {
 		if s.isUnknown() {
@@ -63,6 +63,6 @@ func tellUnknown(out io.Writer, segments []segment) {
 		}
 	}
 	if n > 0 {
-		complain(out, fmt.Sprintf("segments of which nobody can tell whether they are mapped: %d: %v", n, errors.Unwrap(why)))
+		complain(out, fmt.Sprintf("segments that may or may not be mapped: %d: %v", n, errors.Unwrap(why)))
 	}
 }

@@ -19,12 +19,12 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// ours matches the names that Python and pyshm choose themselves. Other programs
-// have names with these prefixes, too: PSM, an MPI transport, has psm_shm.UUID.
+// ours matches the names that Python and pyshm choose themselves. Other programs use
+// the same prefixes, too: PSM, an MPI transport, has psm_shm.UUID.
 var ours = regexp.MustCompile(`^(` + strings.Join([]string{
 	`psm_[0-9a-f]{8}`,                   // a SharedMemory or ShareableList without a name, or an alias
-	`sem\.mp-[a-z0-9_]{8}`,              // what is behind multiprocessing's locks
-	`\.pyshm-.+`,                        // what a manager or pyshm hold keeps a segment by
+	`sem\.mp-[a-z0-9_]{8}`,              // a semaphore of multiprocessing's locks
+	`\.pyshm-.+`,                        // a hidden name of a manager or pyshm hold
 	`(sem\.)?pyshm_demo_[a-z2-7]{6}_.+`, // pyshm demo
 }, "|") + `)$`)
 
@@ -37,11 +37,11 @@ type orphanFlags struct {
 
 func (o *orphanFlags) add(cmd *cobra.Command) {
 	cmd.Flags().Var(&o.patterns, "pattern", "with --orphans: also names that match, such as 'frames_*' (may be repeated)")
-	cmd.Flags().DurationVar(&o.olderThan, "older-than", time.Minute, "with --orphans: only what has not changed for so long")
+	cmd.Flags().DurationVar(&o.olderThan, "older-than", time.Minute, "with --orphans: only segments unchanged for so long")
 	cmd.Flags().BoolVar(&o.yes, "yes", false, "with --orphans: do not ask")
 }
 
-// given returns the first of the flags that is on the command line.
+// given returns the first of these flags on the command line, or "".
 func (o *orphanFlags) given(cmd *cobra.Command) string {
 	for _, flag := range []string{"pattern", "older-than", "yes"} {
 		if cmd.Flags().Changed(flag) {
@@ -72,19 +72,19 @@ func (g *globs) match(name string) bool {
 	})
 }
 
-// concerns tells whether a name is one to remove if it is an orphan.
+// concerns reports whether a name is to be removed if it is an orphan.
 func (o *orphanFlags) concerns(name string) bool {
 	return ours.MatchString(name) || o.patterns.match(name)
 }
 
-// isYoung reports whether a segment has changed too recently. Each change, also of
-// its names, shows in when the system last changed what it knows of the segment.
-// Unlike the time of modification, no process can set that.
+// isYoung reports whether a segment has changed too recently. Changed is the time of
+// the last change of the inode, which every change sets, also a change of its names.
+// Unlike the time of modification, no process can set it.
 func (o *orphanFlags) isYoung(s pyshm.Segment, now time.Time) bool {
 	return now.Sub(s.Changed) < o.olderThan
 }
 
-// rmOrphans removes orphans, after saying which.
+// rmOrphans lists orphans, asks, and removes them.
 func rmOrphans(cmd *cobra.Command, flags *orphanFlags) error {
 	segments, err := listSegments()
 	if err != nil {
@@ -92,12 +92,12 @@ func rmOrphans(cmd *cobra.Command, flags *orphanFlags) error {
 	}
 	now := time.Now()
 	segments = slices.DeleteFunc(segments, func(s segment) bool { return !flags.concerns(s.found.Name) })
-	tellUnknown(cmd.ErrOrStderr(), segments)
+	printUnknown(cmd.ErrOrStderr(), segments)
 	segments = slices.DeleteFunc(segments, func(s segment) bool { return !s.isOrphan() })
 	all := len(segments)
 	segments = slices.DeleteFunc(segments, func(s segment) bool { return flags.isYoung(s.found, now) })
 	if young := all - len(segments); young > 0 {
-		complain(cmd.ErrOrStderr(), fmt.Sprintf("orphans that are younger than %v, or were changed since, and stay: %d", flags.olderThan, young))
+		complain(cmd.ErrOrStderr(), fmt.Sprintf("orphans made or changed less than %v ago, which stay: %d", flags.olderThan, young))
 	}
 	if len(segments) == 0 {
 		_, err := fmt.Fprintln(cmd.OutOrStdout(), "nothing to remove")
@@ -121,7 +121,7 @@ func removeOrphans(segments []segment) error {
 	for _, s := range segments {
 		var err error
 		unstopped(func() { err = s.found.UnlinkUnused() })
-		if !errors.Is(err, fs.ErrNotExist) { // gone is gone
+		if !errors.Is(err, fs.ErrNotExist) { // already removed
 			errs = append(errs, err)
 		}
 	}
@@ -132,7 +132,7 @@ func removeOrphans(segments []segment) error {
 func ask(cmd *cobra.Command, question string) error {
 	in, ok := cmd.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return errors.New("nothing was removed: there is no terminal to ask on, --yes does without")
+		return errors.New("nothing was removed: there is no terminal to ask on, --yes removes without asking")
 	}
 	fmt.Fprint(cmd.ErrOrStderr(), question, " [y/N] ")
 	answer, err := bufio.NewReader(in).ReadString('\n')

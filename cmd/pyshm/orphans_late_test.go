@@ -9,7 +9,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// Who attaches while the question is being asked keeps the name.
+// A process that attaches while pyshm asks keeps the name.
 func TestOrphanAttachedAfterListing(t *testing.T) {
 	name := testkit.Name(t)
 	m, err := pyshm.Create(name, 64)

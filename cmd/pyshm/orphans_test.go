@@ -7,7 +7,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// A name given to an old segment is young, and no forged time makes it another.
+// A new name of an old segment is young, and a forged time does not change that.
 func TestYoungOrphans(t *testing.T) {
 	now := time.Now()
 	flags := orphanFlags{olderThan: time.Minute}

@@ -17,18 +17,19 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// Names and values come from other processes. What is printed has to be on one
-// line and without the control characters that a terminal obeys: values are
-// printed by format.Repr, names by shown, both as JSON by toJSON, and what went
-// wrong, which may quote anything, by visible.
+// Names and values come from other processes. All output has to be on one line and
+// without the control characters that a terminal obeys. format.Repr prints values,
+// shown prints names, toJSON prints both as JSON, and visible prints errors, which may
+// quote anything.
 
-// visible returns text as one line, with escapes for what is not plainly visible.
+// visible returns text as one line. Characters that are not plainly visible are
+// escaped.
 func visible(text string) string {
 	var line strings.Builder
 	for len(text) > 0 {
 		r, size := utf8.DecodeRuneInString(text)
 		switch {
-		case r == '\n': // of an error of several lines
+		case r == '\n': // in an error of several lines
 			line.WriteByte(' ')
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&line, `\x%02x`, text[0])
@@ -52,7 +53,7 @@ func shown(name string) string {
 	return name
 }
 
-// reason strips an error of what package format says of the operation and item.
+// reason returns the reason in an error of package format, without operation and item.
 func reason(err error) error {
 	var inner *format.Error
 	if errors.As(err, &inner) {
@@ -118,8 +119,8 @@ func toJSON(v any) ([]byte, error) {
 	return out, nil
 }
 
-// A fileName is a name that may hold any bytes, as JSON: those that are not UTF-8
-// are \udc80 to \udcff, as in Python's os.fsdecode.
+// A fileName is a name, which may hold any bytes, as JSON: bytes outside of UTF-8 are
+// \udc80 to \udcff, as in Python's os.fsdecode.
 type fileName string
 
 func (n fileName) MarshalJSON() ([]byte, error) {

@@ -18,20 +18,20 @@ func newRm() *cobra.Command {
 		Use:   "rm NAME... | rm --orphans",
 		Short: "Remove names",
 		Long: `Removes the names of lists and blocks, and of locks as sem.NAME. Processes that
-are attached keep the memory; it is free when the last of them is gone.
+are attached keep the memory; it is freed when the last of them is gone.
 
-With --orphans, removes what no process maps any more and nobody has made,
-linked or resized for a minute (--older-than), after showing it and asking. Of
-all names it takes only those that Python and pyshm choose: psm_ and 8 hex digits,
-sem.mp-, pyshm_demo_, and the hidden .pyshm- that a killed pyshm manager or hold
-leaves behind; and those that match a --pattern.
+With --orphans, removes the segments that no process maps and that were not made,
+linked or resized for a minute (--older-than), after listing them and asking. It
+takes only names that Python and pyshm choose: psm_ and 8 hex digits, sem.mp-,
+pyshm_demo_, and the hidden .pyshm- of a killed pyshm manager or hold; and names that
+match a --pattern.
 
-What is mapped is never removed, and neither is that of which it cannot be told,
-because its users may be hidden: a segment of another user, unless root asks, or
-one in a container that the kernel (before 5.3) says nothing about. That nobody
-maps it is looked at again directly before. What cannot be seen is a name that a
-program keeps to attach to it later; and who attaches in the microseconds between
-look and removal keeps the memory, but not the name.`,
+A mapped segment is never removed. Neither is a segment whose users may be hidden:
+one of another user, unless root runs pyshm, or one in a container if the kernel
+(before 5.3) does not report its users. pyshm checks once more, right before removing,
+that no process maps the segment. It cannot see that a program keeps a name to attach
+later. A process that attaches in the microseconds between check and removal keeps
+the memory, but not the name.`,
 		Example: `  pyshm rm prices frames
   pyshm rm --orphans
   pyshm rm --orphans --yes --older-than 1h --pattern 'frames_*'`,
@@ -56,7 +56,7 @@ look and removal keeps the memory, but not the name.`,
 			return errors.Join(errs...)
 		},
 	}
-	cmd.Flags().BoolVar(&orphans, "orphans", false, "remove what no process maps any more")
+	cmd.Flags().BoolVar(&orphans, "orphans", false, "remove segments that no process maps")
 	flags.add(cmd)
 	return cmd
 }

@@ -24,17 +24,17 @@ const (
 	exitUsage  = 2
 )
 
-// newRoot returns the whole command.
+// newRoot returns the command with all its subcommands.
 func newRoot(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "pyshm",
 		Short: "Share memory with Python",
 		Long: `pyshm looks into, makes and changes the shared memory that Python programs
 know as multiprocessing.shared_memory: ShareableList and SharedMemory, by name.
-It also runs programs under the locks that those share.
+It also runs programs under the locks that such programs share.
 
-Exit status: 0; 1 if a command fails; 2 if it cannot be understood; of run and
-lock, that of the program they run.`,
+Exit status: 0; 1 if a command fails; 2 if the command line is wrong. run and lock
+have the exit status of the program that they run.`,
 		Example: `  pyshm demo
   pyshm create prices '[1, 2.5, None, "abc"]'
   pyshm set prices 0 -7
@@ -43,7 +43,7 @@ lock, that of the program they run.`,
 		Version:            version(),
 		SilenceUsage:       true,
 		SilenceErrors:      true,
-		DisableSuggestions: true, // they take several lines
+		DisableSuggestions: true, // suggestions take several lines
 	}
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -60,7 +60,7 @@ lock, that of the program they run.`,
 	return root
 }
 
-// version is the module's, as the go command recorded it.
+// version returns the module's version, as the go command recorded it.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
@@ -72,7 +72,7 @@ func version() string {
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot(stdin, stdout, stderr)
 	root.SetArgs(flagsFirst(root, args))
-	understood := false // what fails earlier is about the command line
+	understood := false // earlier errors are about the command line
 	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
 	cmd, err := root.ExecuteC()
 	if err == nil {
@@ -94,7 +94,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	for _, err := range errorsIn(err) {
 		complaints = append(complaints, explain(err))
 	}
-	for _, complaint := range slices.Compact(complaints) { // one may be from a write and from the last flush
+	for _, complaint := range slices.Compact(complaints) { // a write and the last flush may fail alike
 		complain(stderr, complaint)
 	}
 	var notStarted startError
@@ -104,8 +104,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return exitFailed
 }
 
-// complain prints a line about what went wrong. All that pyshm prints on standard
-// error goes this way, but for logs, which quote what is in them themselves.
+// complain prints an error as one line. Everything on standard error goes through it,
+// except logs, which quote names and values themselves.
 func complain(stderr io.Writer, text string) {
 	fmt.Fprintf(stderr, "pyshm: %s\n", visible(text))
 }
@@ -123,16 +123,16 @@ func errorsIn(err error) []error {
 	return all
 }
 
-// A usageError is about an argument that is wrong whatever there is in shared
-// memory.
+// A usageError is about an argument that is wrong regardless of the segments that
+// exist.
 type usageError struct{ error }
 
 func usagef(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
 }
 
-// An exitStatus is that of a command which pyshm ran and which has failed. There
-// is nothing for pyshm to say about it.
+// An exitStatus is the status of a failed command that pyshm ran. pyshm prints
+// nothing about it.
 type exitStatus int
 
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
@@ -142,7 +142,7 @@ type startError struct{ error }
 
 func (e startError) Unwrap() error { return e.error }
 
-// status is what shells give.
+// status returns the exit status that shells report.
 func (e startError) status() int {
 	if errors.Is(e, exec.ErrNotFound) || errors.Is(e, fs.ErrNotExist) {
 		return 127
@@ -150,7 +150,8 @@ func (e startError) status() int {
 	return 126
 }
 
-// explain says what went wrong, and what to do where the library speaks of Go.
+// explain returns the text of an error. Where the library's text is about Go, explain
+// puts it in terms of the command, and adds what to do.
 func explain(err error) string {
 	text := strings.TrimPrefix(err.Error(), "pyshm: ")
 	op, name := subject(err)
@@ -159,22 +160,22 @@ func explain(err error) string {
 		return text
 	case errors.Is(err, errors.ErrUnsupported): // also of a lock that exists, but is musl's
 	case errors.Is(err, syscall.ENOENT) && op == "attach lock":
-		return fmt.Sprintf("no lock is named %q: pyshm ls shows those there are as sem.NAME, --create makes one", name)
+		return fmt.Sprintf("no lock is named %q: pyshm ls shows all locks as sem.NAME, --create makes one", name)
 	case errors.Is(err, syscall.ENOENT):
-		return fmt.Sprintf("no shared memory is named %q: pyshm ls shows what there is", name)
+		return fmt.Sprintf("no segment is named %q: pyshm ls shows all segments", name)
 	case errors.Is(err, syscall.EACCES) && strings.Contains(text, "ReadOnly"):
 		return fmt.Sprintf("%q can be read by this user, but not written: pyshm ls shows its owner and mode", name)
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Sprintf("%q exists already: create --replace takes its place (see create --help on Python), pyshm rm removes it", name)
 	case errors.Is(err, manager.ErrNotTracked):
-		return fmt.Sprintf("%q is not tracked by the manager: pyshm manager ls shows what is", name)
+		return fmt.Sprintf("%q is not tracked by the manager: pyshm manager ls shows the tracked names", name)
 	case errors.Is(err, manager.ErrOwned):
-		return fmt.Sprintf("%q is kept by another manager or pyshm hold: it alone can release it", name)
+		return fmt.Sprintf("%q is kept by another manager or pyshm hold, which alone can release it", name)
 	}
 	return text
 }
 
-// subject returns what failed on which segment, if an error is about one.
+// subject returns the operation and the segment of an error, if it is about one.
 func subject(err error) (op, name string) {
 	var segment *pyshm.Error
 	var tracked *manager.Error
@@ -192,12 +193,12 @@ const takesNumbers = "takes numbers"
 
 var negative = regexp.MustCompile(`^-(\.?[0-9]|inf$)`)
 
-// flagsFirst lets negative numbers be arguments, where they are expected. To
-// the flag parser they would be flags, unless they follow a --:
+// flagsFirst lets negative numbers be arguments of the commands that take them. The
+// flag parser takes them for flags, unless they follow a --:
 //
 //	get NAME -1 --json    becomes    get --json -- NAME -1
 //
-// The commands concerned have no flag that takes a value of its own.
+// The commands that take numbers have no flag with a value of its own.
 func flagsFirst(root *cobra.Command, args []string) []string {
 	cmd, rest, err := root.Find(args)
 	if err != nil || cmd.Annotations[takesNumbers] == "" {

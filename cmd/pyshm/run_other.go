@@ -8,8 +8,8 @@ import (
 	"os/exec"
 )
 
-// become runs the command and exits with its status, where no process can
-// replace itself by another. It returns only if the command cannot be started.
+// become runs the command and exits with its status, because no process can replace
+// itself by another on this system. It returns only if the command cannot be started.
 func become(command *exec.Cmd) error {
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err := command.Run()

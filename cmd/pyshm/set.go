@@ -6,13 +6,13 @@ func newSet() *cobra.Command {
 	return &cobra.Command{
 		Use:   "set NAME INDEX LITERAL",
 		Short: "Change an item of a list",
-		Long: `Sets an item of a ShareableList to LITERAL, which is written as Python's repr
-prints it, or is - to read it from standard input. The item's kind may change;
-a str or bytes has to fit the slot, whose size is fixed when the list is made
+		Long: `Sets an item of a ShareableList to LITERAL. LITERAL is written as Python's repr
+prints a value; if it is -, it is read from standard input. The item's kind may
+change. A str or bytes has to fit the slot, whose size is fixed when the list is made
 (pyshm show prints it as CAPACITY). A negative INDEX counts from the end.
 
-A value that is refused leaves the item as it was. Others see a change of kind
-and a str or bytes in parts while it is written, unless all hold a lock.`,
+A refused value leaves the item as it was. While set writes a str or bytes, or a value
+of another kind, other processes see parts of it, unless all hold a lock.`,
 		Example: `  pyshm set prices 0 -7
   pyshm set prices -1 "'text'"
   pyshm set prices 2 None`,

@@ -20,7 +20,7 @@ func newShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show NAME",
 		Short: "Show a list's items or a block's first bytes",
-		Long: `Shows what a name stands for: a ShareableList with the values of its items and
+		Long: `Shows the segment with a name: a ShareableList with the values of its items and
 how they are stored (struct format, offset in the segment, and capacity, the
 size of the slot in bytes), or a block of memory with its first bytes.
 
@@ -30,7 +30,7 @@ An item that cannot be read is shown with the reason, and show fails.`,
   pyshm show prices --json | jq -r '.items[].value'`,
 		Args: exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			// Items are printed as they are read, however many there are.
+			// Prints each item as it is read: there may be very many.
 			out := bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
 			return errors.Join(show(out, args[0], asJSON), out.Flush())
 		},
@@ -62,7 +62,7 @@ func show(out *bufio.Writer, name string, asJSON bool) error {
 	return showBlock(out, m, damage, asJSON)
 }
 
-// A segmentHead is what --json says of a segment before its items.
+// A segmentHead is the part of the JSON of a segment before its items.
 type segmentHead struct {
 	Name   fileName `json:"name"`
 	Kind   string   `json:"kind"`
@@ -72,8 +72,8 @@ type segmentHead struct {
 	Damage string   `json:"damage,omitempty"`
 }
 
-// showBlock shows a block. damage is what keeps it from being a list, if it
-// looks like one at first.
+// showBlock shows a block. If the block looks like a list at first, damage is the
+// reason why it is not one.
 func showBlock(out *bufio.Writer, m *pyshm.SharedMemory, damage error, asJSON bool) error {
 	if asJSON {
 		head := segmentHead{Name: fileName(m.Name()), Kind: "block", Size: m.Size()}
@@ -107,9 +107,9 @@ type row struct {
 	Error    string `json:"error,omitempty"`
 }
 
-// eachRow reads the items one after the other. One that cannot be read is
-// passed on as well and makes eachRow fail in the end. The values come from All,
-// which hands out no more than there is, however the slots overlap.
+// eachRow reads the items one after the other, and passes each to print. An item that
+// cannot be read is passed as well, and makes eachRow fail in the end. The values come
+// from All, which returns no more bytes than the segment has, even if slots overlap.
 func eachRow(l *pyshm.ShareableList, print func(row) error) error {
 	unreadable := 0
 	i := -1
@@ -151,7 +151,7 @@ func showList(out *bufio.Writer, l *pyshm.ShareableList) error {
 		layout += " and later"
 	}
 	fmt.Fprintf(out, "%s: list of %d %s, %d bytes, layout of CPython %s\n", shown(l.Name()), l.Len(), items, size, layout)
-	// The widths are known in advance but for the value's, hence its place.
+	// The value is the last column, because only its width is not known in advance.
 	index := max(len("INDEX"), len(strconv.Itoa(l.Len()-1)))
 	offset := max(len("OFFSET"), len(strconv.Itoa(size)))
 	fmt.Fprintf(out, "%*s  %-8s  %-8s  %*s  %8s  %s\n",

@@ -2,5 +2,5 @@
 
 package main
 
-// unstopped calls a function that may take leases, which there are none of here.
+// unstopped calls a function. This system has no leases that a stop could prolong.
 func unstopped(f func()) { f() }

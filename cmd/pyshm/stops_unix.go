@@ -14,8 +14,8 @@ import (
 // be stopped: each process that opens the segment would wait until it goes on.
 var stops sync.Mutex
 
-// unstopped calls a function that may take leases. A Ctrl-Z takes effect when it
-// has returned. Against SIGSTOP there is no remedy.
+// unstopped calls a function that may take leases. A Ctrl-Z takes effect when the
+// function has returned. There is no remedy against SIGSTOP.
 func unstopped(f func()) {
 	deferStops()
 	stops.Lock()
@@ -23,8 +23,8 @@ func unstopped(f func()) {
 	f()
 }
 
-// deferStops lets Ctrl-Z wait for its turn, until this process ends: the Go
-// runtime does not give the signal back to the kernel once it was asked for.
+// deferStops makes Ctrl-Z wait for stops, until this process ends: once a program has
+// asked for the signal, the Go runtime does not give it back to the kernel.
 var deferStops = sync.OnceFunc(func() {
 	if signal.Ignored(syscall.SIGTSTP) { // as in shells without job control
 		return
@@ -38,8 +38,8 @@ var deferStops = sync.OnceFunc(func() {
 	}()
 })
 
-// stop does what the kernel does at a Ctrl-Z. SIGTTIN is the signal that has the
-// same effect: none, where no shell could let the process go on.
+// stop does what the kernel does at a Ctrl-Z. SIGTTIN has the same effect: it stops
+// the process, unless there is no shell that could let it go on.
 func stop() {
 	stops.Lock()
 	defer stops.Unlock()

@@ -22,7 +22,7 @@ func init() {
 			fmt.Println("not stopped")
 		})
 		unstopped(func() {})
-		time.Sleep(time.Minute) // the test ends it earlier
+		time.Sleep(time.Minute) // the test ends this process earlier
 		return nil
 	}
 }
