@@ -20,13 +20,13 @@ func (p *Peer) Block(variable string) (*Block, error) {
 	return object[Block](p.lookUp(variable))
 }
 
-// Size returns the size in bytes as Python sees it. On Linux it is exact.
+// Size returns the block's size in bytes as Python sees it. On Linux it is exact.
 func (b *Block) Size() (int, error) {
 	n, err := call[int64](b.peer, b.variable, "size")
 	return int(n), err
 }
 
-// Read returns a copy of n bytes from offset on, fewer at the end of the block.
+// Read returns a copy of n bytes from offset on, or fewer at the end of the block.
 func (b *Block) Read(offset, n int) ([]byte, error) {
 	if offset < 0 || n < 0 { // Python would count from the end
 		return nil, b.peer.error("read", fmt.Errorf("%d bytes at offset %d: a negative number", n, offset))
@@ -34,8 +34,8 @@ func (b *Block) Read(offset, n int) ([]byte, error) {
 	return call[[]byte](b.peer, b.variable, "read", offset, n)
 }
 
-// Write stores data from offset on. Data beyond the end is an error; no data is
-// not, wherever it would go.
+// Write stores data from offset on. It fails if data would go beyond the end of the
+// block. Without data it succeeds at any offset.
 func (b *Block) Write(offset int, data []byte) error {
 	if offset < 0 {
 		return b.peer.error("write", fmt.Errorf("%d bytes at offset %d: a negative number", len(data), offset))

@@ -8,8 +8,8 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// A test that Go and numpy see the same array, with every Python of this machine
-// that has numpy. In a file of your own it is called TestArray, and go test runs it.
+// This test checks that Go and numpy see the same array, with every Python of this
+// machine that has numpy. In a test file it is called TestArray, and go test runs it.
 func testArray(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		if !py.HasNumpy {

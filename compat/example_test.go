@@ -10,8 +10,8 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// Go shares a list with a real Python, and each sees what the other does. In a
-// test, [compat.ForEach] runs such lines on every interpreter of the machine.
+// Go shares a list with a real Python, and each sees the other's changes. In a test,
+// [compat.ForEach] runs such lines on every interpreter of the machine.
 func Example() {
 	ctx := context.Background()
 	pythons, err := compat.Find(ctx)

@@ -23,7 +23,7 @@ const (
 	ExitKillGroup Exit = "kill group" // SIGKILL for the whole process group, resource tracker included
 )
 
-// Exits returns all of them.
+// Exits returns all the ways.
 func Exits() []Exit {
 	return []Exit{
 		ExitNormal, ExitStatus3, ExitException, ExitImmediate,
@@ -31,8 +31,8 @@ func Exits() []Exit {
 	}
 }
 
-// An ExitError is returned for a request during which the process has ended, and
-// for every later one.
+// An ExitError is the error of a request during which the process has ended, and of
+// every later request.
 type ExitError struct {
 	Code   int    // as in Python's multiprocessing: the exit status, or minus the signal's number
 	Stderr string // see [Peer.Stderr]
@@ -49,14 +49,13 @@ func (e *ExitError) Error() string {
 	return fmt.Sprintf("the process has ended %s; its standard error:\n%s", how, e.Stderr)
 }
 
-// Exit ends the process in the given way and returns its exit code, negative for
-// a signal as in [ExitError]. Lists and blocks stay as they are: close them
-// before to see what an orderly program does.
+// Exit ends the process in the given way and returns its exit code, negative for a
+// signal as in [ExitError]. It does not close lists and blocks. A test of an orderly
+// program closes them first.
 //
-// It returns when everything that the process has started is gone, too: workers,
-// which end with their parent, and the resource tracker, which by then has
-// unlinked what it had to. Only for a worker it cannot wait for what that has
-// started.
+// Exit returns when everything that the process has started has ended, too: workers,
+// which end with their parent, and the resource tracker, which has then unlinked its
+// segments. Exit of a worker does not wait for processes that the worker has started.
 func (p *Peer) Exit(how Exit) (code int, err error) {
 	return p.exit(p.process.ctx, how)
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
-// exitCodes has the exit code of a process for each way to end.
+// exitCodes has the exit code of a process for each way of ending it.
 var exitCodes = map[compat.Exit]int{
 	compat.ExitNormal: 0, compat.ExitStatus3: 3, compat.ExitException: 1, compat.ExitImmediate: 0,
 	compat.ExitSIGTERM: -15, compat.ExitSIGINT: -2, compat.ExitSIGABRT: -6, compat.ExitSIGKILL: -9, compat.ExitKillGroup: -9,
@@ -30,9 +30,9 @@ func workerExitCode(how compat.Exit) int {
 	return exitCodes[how]
 }
 
-// TestExit ends Pythons that have attached to a foreign segment in all the ways.
-// When Exit returns, the resource tracker has unlinked that, unless it was killed
-// as well.
+// TestExit ends Pythons that have attached to a foreign segment in all the ways. When
+// Exit returns, the resource tracker has unlinked the segment, unless the tracker was
+// killed as well.
 func TestExit(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		for _, how := range compat.Exits() {
@@ -86,7 +86,7 @@ func TestProcessDies(t *testing.T) {
 	})
 }
 
-// TestProcessIsEnded by an exception that is no Exception.
+// TestProcessIsEnded: an exception outside of the class Exception ends the process.
 func TestProcessIsEnded(t *testing.T) {
 	for statement, code := range map[string]int{
 		"sys.exit(5)":             5,
@@ -136,7 +136,7 @@ func TestWorkerExit(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py)
-		for _, how := range compat.Exits() { // the one that kills the parent, too, is the last
+		for _, how := range compat.Exits() { // the last way kills the parent, too
 			worker := must(p.StartWorker("fork"))(t)
 			wantEqual(t, "exit code after "+string(how), must(worker.Exit(how))(t), workerExitCode(how))
 			var exit *compat.ExitError
@@ -147,13 +147,13 @@ func TestWorkerExit(t *testing.T) {
 	})
 }
 
-// TestWorkersEndWithTheirParent, whichever way that ends.
+// TestWorkersEndWithTheirParent: workers end in every way in which their parent ends.
 func TestWorkersEndWithTheirParent(t *testing.T) {
 	ways := []compat.Exit{compat.ExitSIGKILL, compat.ExitNormal, compat.ExitException}
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py)
-		how := ways[py.Version[1]%len(ways)] // on several interpreters, all of them
+		how := ways[py.Version[1]%len(ways)] // several interpreters try all the ways
 		var pids []int
 		for _, method := range append(testkit.StartMethods, "fork") {
 			worker := must(p.StartWorker(method))(t)
@@ -166,8 +166,8 @@ func TestWorkersEndWithTheirParent(t *testing.T) {
 	})
 }
 
-// TestKilledTestLeavesNoPython kills a test process whose peer is busy, so that
-// it does not notice that a pipe closes. A busy worker finishes its request.
+// TestKilledTestLeavesNoPython kills a test process whose peer is busy, so that the
+// peer does not notice that a pipe closes. A busy worker finishes its request.
 func TestKilledTestLeavesNoPython(t *testing.T) {
 	for busy, statements := range map[string]string{
 		"peer":   "import time; time.sleep(60)",
@@ -192,7 +192,7 @@ func init() {
 	testkit.Roles["busy"] = func(args []string, _ <-chan string) error { return keepBusy(args[0], args[1]) }
 }
 
-// keepBusy prints the process IDs of a peer and its worker and has one of them
+// keepBusy prints the process IDs of a peer and its worker, and has one of the two
 // execute statements.
 func keepBusy(who, statements string) error {
 	py, err := compat.First(context.Background())

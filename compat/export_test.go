@@ -10,19 +10,19 @@ func SetSystemPython(path string) (restore func()) {
 	return func() { systemPython = old }
 }
 
-// SetProbeTimeout changes how long a candidate may take to answer. It returns the
-// function that undoes it.
+// SetProbeTimeout changes how long a candidate may take. It returns the function that
+// undoes it.
 func SetProbeTimeout(d time.Duration) (restore func()) {
 	old := probeTimeout
 	probeTimeout = d
 	return func() { probeTimeout = old }
 }
 
-// Executable and Prefix return what tells two interpreters apart.
+// Executable and Prefix return the paths that distinguish two interpreters.
 func Executable(py Interpreter) string { return py.executable }
 func Prefix(py Interpreter) string     { return py.prefix }
 
-// Unnumbered returns an interpreter as [Probe] does.
+// Unnumbered returns an interpreter without its number, as [Probe] does.
 func Unnumbered(py Interpreter) Interpreter {
 	py.number = 0
 	return py

@@ -22,32 +22,34 @@ import (
 // ErrNoPython is in the error of [Find] when it has found no interpreter.
 var ErrNoPython = errors.New("no Python 3.8 or later")
 
-// probeTimeout is long because a first start reads a cold disk, perhaps while
-// every core is busy with tests. What misses it is not run again, unlike what
-// the caller's context has cut short.
+// probeTimeout is long because a first start reads a cold disk, perhaps while every
+// core is busy with tests. A candidate that exceeds it is not run again. A candidate
+// that the caller's context has cut short is.
 var probeTimeout = 30 * time.Second
 
 // Find returns the interpreters of this machine, the preferred one first:
 //
-//  1. those listed in $PYSHM_PYTHONS, paths or commands to look up on $PATH,
+//  1. the ones listed in $PYSHM_PYTHONS, paths or commands to look up on $PATH,
 //     separated as the entries of $PATH are,
-//  2. python3, python3.N and pypy3 on $PATH, wherever they occur on it,
+//  2. python3, python3.N and pypy3 in every folder of $PATH,
 //  3. /usr/bin/python3,
 //  4. pyenv's versions, in $PYENV_ROOT or ~/.pyenv,
-//  5. inside pyshm's own source tree, what scripts/interpreters.sh has brought.
+//  5. inside pyshm's own source tree, the ones that scripts/interpreters.sh has
+//     brought.
 //
 // A candidate counts if it runs, is Python 3.8 or later and can import
-// multiprocessing.shared_memory; others are passed over (a shim of pyenv on
-// $PATH, for one, need not run anything). Only a listed one that does not count
-// is an error. The same interpreter found twice is returned once.
+// multiprocessing.shared_memory. Find passes over other candidates (a shim of pyenv
+// on $PATH, for example, need not run anything), but fails if one listed in
+// $PYSHM_PYTHONS does not count. An interpreter found twice is returned once.
 //
-// When $PYSHM_PYTHONS begins with "only:", as in only:/opt/a/python3:python3.12,
-// the listed interpreters are the only candidates.
+// If $PYSHM_PYTHONS begins with "only:", as in only:/opt/a/python3:python3.12, the
+// listed interpreters are the only candidates.
 //
-// Without any, the error matches [ErrNoPython] and says what to install.
+// If there is no interpreter, the error matches [ErrNoPython] and lists packages to
+// install.
 //
-// Each candidate is run once in the life of the process; later calls answer at
-// once. Concurrent calls are allowed and wait for each other.
+// Each candidate is run once in the life of the process. Later calls return the same
+// results at once. Concurrent calls are allowed and wait for each other.
 func Find(ctx context.Context) ([]Interpreter, error) {
 	candidates := findCandidates()
 	found, err := accepted(ctx, candidates)
@@ -57,8 +59,8 @@ func Find(ctx context.Context) ([]Interpreter, error) {
 	return found, findErr(err)
 }
 
-// First returns the interpreter that [Find] returns first. It does not wait for
-// the others.
+// First returns the interpreter that [Find] returns first, without waiting for the
+// others.
 func First(ctx context.Context) (Interpreter, error) {
 	candidates := findCandidates()
 	for i := range candidates {
@@ -73,8 +75,9 @@ func First(ctx context.Context) (Interpreter, error) {
 	return Interpreter{}, findErr(noPythonError(candidates, probeAll(ctx, candidates)))
 }
 
-// Probe returns the interpreter behind a command, which is a path or is looked
-// up on $PATH. The error says why there is none.
+// Probe returns the interpreter behind a command, which is a path or is looked up on
+// $PATH. It fails if the command is no interpreter that [Find] would return, and the
+// error has the reason.
 func Probe(ctx context.Context, command string) (Interpreter, error) {
 	path, err := lookUp(command)
 	if err != nil {
@@ -133,7 +136,7 @@ func accepted(ctx context.Context, candidates []candidate) ([]Interpreter, error
 }
 
 func noPythonError(candidates []candidate, probed []probeResult) error {
-	if _, only := listedCandidates(); only { // a listed one that does not count is another error
+	if _, only := listedCandidates(); only { // none is listed, or accepted would have failed
 		return fmt.Errorf("%w: $PYSHM_PYTHONS is %q, which lists none", ErrNoPython, os.Getenv("PYSHM_PYTHONS"))
 	}
 	var tried strings.Builder
@@ -151,7 +154,7 @@ type candidate struct {
 	listed  bool // in $PYSHM_PYTHONS
 }
 
-// systemPython is tried because a shim may hide it on $PATH.
+// systemPython is a candidate because a shim may hide it on $PATH.
 var systemPython = "/usr/bin/python3"
 
 func findCandidates() []candidate {
@@ -168,8 +171,8 @@ func findCandidates() []candidate {
 	return all
 }
 
-// listedCandidates reads $PYSHM_PYTHONS, and reports whether there are to be no
-// others.
+// listedCandidates reads $PYSHM_PYTHONS, and reports whether it excludes all other
+// candidates.
 func listedCandidates() (listed []candidate, only bool) {
 	list, only := strings.CutPrefix(os.Getenv("PYSHM_PYTHONS"), "only:")
 	for _, command := range filepath.SplitList(list) {
@@ -178,7 +181,7 @@ func listedCandidates() (listed []candidate, only bool) {
 		}
 		if path, err := lookUp(command); err == nil {
 			command = path
-		} // otherwise its probe fails
+		} // otherwise the probe of the command fails
 		listed = append(listed, candidate{command, true})
 	}
 	return listed, only
@@ -186,14 +189,14 @@ func listedCandidates() (listed []candidate, only bool) {
 
 var versionedPython = regexp.MustCompile(`^python3\.[0-9]+$`)
 
-// onPath returns each place of each name: the first python3.11 may be a shim that
-// does not run, the second the system's.
+// onPath returns all paths of each name: the first python3.11 may be a shim that does
+// not run, and the second the system's.
 func onPath() []string {
 	var plain, versioned, pypy []string
 	for _, dir := range pathDirs() {
 		plain = append(plain, filepath.Join(dir, "python3"))
 		pypy = append(pypy, filepath.Join(dir, "pypy3"))
-		entries, _ := os.ReadDir(dir) // one that cannot be read has nothing to offer
+		entries, _ := os.ReadDir(dir) // an unreadable folder has no candidates
 		for _, entry := range entries {
 			if versionedPython.MatchString(entry.Name()) {
 				versioned = append(versioned, filepath.Join(dir, entry.Name()))
@@ -220,7 +223,7 @@ func pathDirs() []string {
 
 var digits = regexp.MustCompile(`[0-9]+`)
 
-// numbers returns the numbers in a version: ordered by them, 3.9 precedes 3.10.
+// numbers returns the numbers in a version. In their order, 3.9 precedes 3.10.
 func numbers(version string) []int {
 	var all []int
 	for _, s := range digits.FindAllString(version, -1) {
@@ -252,8 +255,8 @@ func pyenvVersions() []string {
 
 var moduleLine = regexp.MustCompile(`(?m)^module github\.com/pyshm-go/pyshm$`)
 
-// broughtByScript reads .interpreters/list beside the go.mod above the working
-// directory, if that is pyshm's own.
+// broughtByScript reads .interpreters/list beside the next go.mod above the working
+// directory. It returns nothing if the go.mod is another module's.
 func broughtByScript() []string {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -285,7 +288,7 @@ var probes struct {
 	known map[string]probeResult // by command
 }
 
-// probeAll probes the candidates that are not known yet, all at the same time.
+// probeAll probes the candidates that are not known yet, all of them at the same time.
 func probeAll(ctx context.Context, candidates []candidate) []probeResult {
 	probes.mu.Lock()
 	defer probes.mu.Unlock()
@@ -328,7 +331,7 @@ func probe(ctx context.Context, command string) (Interpreter, error) {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	switch err := cmd.Run(); {
 	case ctx.Err() != nil:
-		return Interpreter{}, fmt.Errorf("it gave no answer: %w", ctx.Err())
+		return Interpreter{}, fmt.Errorf("it printed nothing in time: %w", ctx.Err())
 	case err != nil:
 		return Interpreter{}, fmt.Errorf("%w: %s", err, lastLine(stderr.Bytes()))
 	}
@@ -354,8 +357,8 @@ func parseProbe(output []byte) (Interpreter, error) {
 	return py, nil
 }
 
-// same reports whether two interpreters are one installation. A virtual
-// environment is not the same as what it was made from.
+// same reports whether two interpreters are one installation. A virtual environment
+// and the interpreter from which it was made are two.
 func (py Interpreter) same(other Interpreter) bool {
 	return py.executable == other.executable && py.prefix == other.prefix
 }

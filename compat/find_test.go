@@ -16,7 +16,7 @@ import (
 	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
-// onlyPath hides every interpreter of this machine but those in dirs.
+// onlyPath hides every interpreter of this machine except in dirs.
 func onlyPath(t *testing.T, dirs ...string) {
 	t.Helper()
 	t.Setenv("PYSHM_PYTHONS", "")
@@ -49,7 +49,7 @@ func symlink(t *testing.T, target, path string) string {
 // version returns the name of an interpreter without a number.
 func version(py compat.Interpreter) string { return compat.Unnumbered(py).String() }
 
-// TestInterpreterFacts asks each interpreter again, in other words.
+// TestInterpreterFacts asks each interpreter for the same facts in another way.
 func TestInterpreterFacts(t *testing.T) {
 	pythonBool := map[bool]string{true: "True", false: "False"}
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
@@ -124,7 +124,7 @@ func TestFindOrder(t *testing.T) {
 	}
 	path, pyenv := t.TempDir(), t.TempDir()
 	last := len(all) - 1
-	// What stands in the earlier place comes first, whichever it is.
+	// Each of them comes first if it is in the earlier place.
 	symlink(t, compat.Executable(all[last]), filepath.Join(path, "python3"))
 	symlink(t, compat.Executable(all[0]), filepath.Join(pyenv, "versions", "3.8.1", "bin", "python3"))
 	onlyPath(t, path)
@@ -192,8 +192,8 @@ func TestFindKeepsVirtualEnvironmentsApart(t *testing.T) {
 	}
 }
 
-// TestNamesDiffer: no two of the interpreters that Find returns have one name, and
-// each has the same name the next time.
+// TestNamesDiffer: all interpreters that Find returns have different names, and each
+// has the same name the next time.
 func TestNamesDiffer(t *testing.T) {
 	py := testkit.Python(t)
 	listed := []string{py.Path}
@@ -291,7 +291,7 @@ func TestFindOnly(t *testing.T) {
 	}
 }
 
-// TestFindListedMayBeRelative: the path that Find returns is good from anywhere.
+// TestFindListedMayBeRelative: the path that Find returns works from any folder.
 func TestFindListedMayBeRelative(t *testing.T) {
 	dir := t.TempDir()
 	path := command(t, filepath.Join(dir, "listed"), "exec '"+compat.Executable(testkit.Python(t))+`' "$@"`)
@@ -335,8 +335,8 @@ func TestFindHonoursTheContext(t *testing.T) {
 	}
 }
 
-// What scripts/interpreters.sh has brought to this source tree takes part in the
-// tests.
+// The interpreters that scripts/interpreters.sh has brought to this source tree take
+// part in the tests.
 func TestFindReturnsWhatWasBrought(t *testing.T) {
 	list, err := os.ReadFile("../.interpreters/list")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -345,7 +345,7 @@ func TestFindReturnsWhatWasBrought(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("PYSHM_PYTHONS", "") // which may say that there are to be no others
+	t.Setenv("PYSHM_PYTHONS", "") // it could exclude all other interpreters
 	found, err := compat.Find(t.Context())
 	if err != nil {
 		t.Fatal(err)

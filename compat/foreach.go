@@ -7,11 +7,12 @@ import (
 	"sync"
 )
 
-// TestingT is what [ForEach] needs of T: *testing.T and *testing.B have it.
+// TestingT has the methods that [ForEach] needs: *testing.T and *testing.B have them.
 //
-// It is not testing.TB, which has no Run, because the Run of a test and the Run of
-// a benchmark take different functions. And this package is also part of a command,
-// pyshm demo, in which package testing has no place: a test of pyshm keeps it out.
+// TestingT is not testing.TB for two reasons. testing.TB has no Run, because the Run
+// of a test and the Run of a benchmark take different functions. And this package is
+// also part of a command, pyshm demo, which must not link package testing: a test of
+// pyshm checks that.
 type TestingT[T any] interface {
 	Context() context.Context
 	Fatal(args ...any)
@@ -19,12 +20,12 @@ type TestingT[T any] interface {
 	Run(name string, f func(T)) bool
 }
 
-// ForEach runs f as a subtest on every interpreter that [Find] returns. The
-// subtest has the interpreter's name, "CPython_3.13.0" or, for the second one of
-// that version, "CPython_3.13.0_#2": go test -run 'TestName/PyPy' picks some of
-// them. ForEach fails the test when there is none.
+// ForEach runs f as a subtest on every interpreter that [Find] returns. The subtest
+// has the interpreter's name, "CPython_3.13.0" or, for the second interpreter of one
+// version, "CPython_3.13.0_#2". So go test -run 'TestName/PyPy' picks interpreters.
+// ForEach fails the test if there is no interpreter.
 //
-// Its first call in a process writes the interpreters to standard error.
+// The first call of ForEach in a process writes the interpreters to standard error.
 func ForEach[T TestingT[T]](t T, f func(T, Interpreter)) {
 	t.Helper()
 	found, err := Find(t.Context())

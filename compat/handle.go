@@ -2,7 +2,7 @@ package compat
 
 import "fmt"
 
-// handle is what a [List] and a [Block] have in common.
+// handle has the fields and methods that [List] and [Block] have in common.
 type handle struct {
 	peer     *Peer
 	variable string
@@ -23,11 +23,11 @@ func (h *handle) Bytes() ([]byte, error) { return call[[]byte](h.peer, h.variabl
 // Close calls Python's close: the peer can no longer reach the memory.
 func (h *handle) Close() error { return run(h.peer, h.variable, "close") }
 
-// Unlink calls Python's unlink: the name is gone, the memory stays as long as
-// anybody has it open.
+// Unlink calls Python's unlink: the name is gone, and the memory stays as long as a
+// process has it open.
 func (h *handle) Unlink() error { return run(h.peer, h.variable, "unlink") }
 
-// bind has Python make an object and keep it in a new variable.
+// bind has Python make an object, and keep it in a new variable.
 func (p *Peer) bind(kind, op string, args ...any) (handle, error) {
 	variable := fmt.Sprintf("_pyshm_%s%d", kind, p.variables.Add(1))
 	name, err := call[string](p, "", op, append([]any{variable}, args...)...)
@@ -40,7 +40,7 @@ func (p *Peer) lookUp(variable string) (handle, error) {
 	return handle{p, variable, name}, err
 }
 
-// object makes a List or Block of a handle.
+// object returns the List or Block with a handle.
 func object[T List | Block](h handle, err error) (*T, error) {
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func object[T List | Block](h handle, err error) (*T, error) {
 	return &T{h}, nil
 }
 
-// nameOrNone spells a name that Python is to choose.
+// nameOrNone returns None for the empty name, for which Python chooses a name.
 func nameOrNone(name string) any {
 	if name == "" {
 		return nil

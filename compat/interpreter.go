@@ -6,7 +6,7 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// An Interpreter is a Python that [Find] has run and that has the module
+// An Interpreter is a Python that [Find] has run. It has the module
 // multiprocessing.shared_memory.
 type Interpreter struct {
 	Path           string // the command that runs it
@@ -17,7 +17,7 @@ type Interpreter struct {
 
 	executable string // its sys.executable, symbolic links resolved
 	prefix     string // its sys.prefix, which differs between virtual environments
-	number     int    // among those of one version that Find has returned, from 0 on
+	number     int    // counts the interpreters of one version in the result of Find, from 0 on
 }
 
 // AtLeast reports whether the language version is major.minor or later.

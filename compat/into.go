@@ -15,7 +15,7 @@ import (
 )
 
 // EvalInto stores the value of a Python expression in the variable that dst points
-// to. The expression sees what [Peer.Eval] does.
+// to. The expression sees the same variables and modules as in [Peer.Eval].
 //
 //	Python                                  Go
 //	bool                                    bool
@@ -35,20 +35,19 @@ import (
 //	numpy array                             nested slices or arrays; structured elements
 //	                                         are dicts; of no dimension, a scalar
 //
-// Infinities and NaNs arrive as they are. In an any there are nil, bool, int64 or,
-// where that is small, *big.Int, float64, string, []byte, []any and
-// map[string]any.
+// Infinities and NaNs arrive as they are. An any gets nil, bool, int64, *big.Int for
+// an int that int64 cannot hold, float64, string, []byte, []any or map[string]any.
 //
-// A struct's fields have the names that encoding/json gives them, tags included;
-// case matters only where names differ in nothing else. A key without a field is an
-// error, a field without a key is zero. A [json.Unmarshaler] is given the value as
-// JSON, in which bytes are base64; an [encoding.TextUnmarshaler] is given a str.
+// A struct's fields have the names that encoding/json gives them, tags included. Case
+// matters only where names differ in nothing else. A key without a field is an error.
+// A field without a key is zero. A [json.Unmarshaler] gets the value as JSON, with
+// bytes in base64. An [encoding.TextUnmarshaler] gets a str.
 //
-// Nothing is changed silently, which JSON by itself would do: a value that the Go
-// type cannot hold exactly is an error that says where, as in ".prices[3]". So are
-// Python types not listed here: complex, set, Decimal, timedelta, numpy's
-// datetime64, longdouble and masked arrays, for example. After an error dst is as
-// it was.
+// EvalInto changes no value silently, as JSON alone would: it fails if the Go type
+// cannot hold a value exactly, and the error names the place, as in ".prices[3]". It
+// also fails for Python types not listed here: complex, set, Decimal, timedelta,
+// numpy's datetime64, longdouble and masked arrays, for example. After an error dst
+// is as it was.
 //
 // An element takes some microseconds on its way. A large array is better shared.
 func (p *Peer) EvalInto(dst any, expression string) error {
@@ -69,7 +68,7 @@ func (p *Peer) EvalInto(dst any, expression string) error {
 	return nil
 }
 
-// A misfit says which part of a value the Go type cannot hold, and why.
+// A misfit is the error about a part of a value that the Go type cannot hold.
 type misfit struct {
 	where string // ".prices[3]", or "" for the value itself
 	err   error
@@ -78,7 +77,7 @@ type misfit struct {
 func (m *misfit) Error() string { return strings.TrimPrefix(m.where+": "+m.err.Error(), ": ") }
 func (m *misfit) Unwrap() error { return m.err }
 
-// inside puts a step in front of where a misfit is.
+// inside puts a step in front of the place of a misfit.
 func inside(err error, step string, args ...any) error {
 	step = fmt.Sprintf(step, args...)
 	if m, ok := errors.AsType[*misfit](err); ok {
@@ -87,7 +86,7 @@ func inside(err error, step string, args ...any) error {
 	return &misfit{step, err}
 }
 
-// assign stores a value that a peer has returned in dst, which is zero.
+// assign stores a value from a peer in dst, which has to be zero.
 func assign(dst reflect.Value, v any) error {
 	if done, err := unmarshal(dst, v); done || err != nil {
 		return err
@@ -132,14 +131,15 @@ func assign(dst reflect.Value, v any) error {
 	return cannotHold(dst, v)
 }
 
-// unmarshal has dst itself take the value, if its type says how.
+// unmarshal stores the value by dst's own UnmarshalText or UnmarshalJSON, if dst has
+// one, and reports whether it did.
 func unmarshal(dst reflect.Value, v any) (done bool, err error) {
 	fromText, isText := dst.Addr().Interface().(encoding.TextUnmarshaler)
 	if s, ok := v.(string); ok && isText {
 		return true, fromText.UnmarshalText([]byte(s))
 	}
 	fromJSON, isJSON := dst.Addr().Interface().(json.Unmarshaler)
-	if !isJSON || v == nil && isText { // a time.Time would pass over null
+	if !isJSON || v == nil && isText { // a time.Time would ignore null
 		return false, nil
 	}
 	text, err := json.Marshal(v)
@@ -260,14 +260,13 @@ func assignStruct(dst reflect.Value, v map[string]any) error {
 	return nil
 }
 
-// A field is one of a struct, with the name that it has in JSON.
+// A field is a struct field with its name in JSON.
 type field struct {
 	name  string
 	value reflect.Value
 }
 
-// fieldsOf returns the fields of a struct, the outer ones before those of embedded
-// structs.
+// fieldsOf returns the fields of a struct. The fields of embedded structs come last.
 func fieldsOf(s reflect.Value) []field {
 	var fields, embedded []field
 	for i := range s.NumField() {
@@ -301,7 +300,7 @@ func findField(fields []field, key string) int {
 	return folded
 }
 
-// cannotHold is the error about a value that does not fit a type.
+// cannotHold returns the error about a value that does not fit a type.
 func cannotHold(dst reflect.Value, v any) error {
 	switch v := v.(type) {
 	case map[string]any:

@@ -15,7 +15,7 @@ import (
 	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
-// preparation is Python that the expressions of these tests use.
+// preparation is Python code that the expressions of these tests use.
 const preparation = `
 import array, collections, dataclasses, datetime, decimal, enum, fractions, pathlib
 
@@ -66,7 +66,7 @@ func into[T any](p *compat.Peer, expression string) (any, error) {
 	return v, err
 }
 
-// intoUTC returns a time without a location of this machine's.
+// intoUTC returns a time in UTC, without the location of this machine.
 func intoUTC(p *compat.Peer, expression string) (any, error) {
 	var v time.Time
 	err := p.EvalInto(&v, expression)
@@ -76,7 +76,7 @@ func intoUTC(p *compat.Peer, expression string) (any, error) {
 type intoTest struct {
 	into       func(*compat.Peer, string) (any, error)
 	expression string
-	want       any // or, for an error, what it says
+	want       any // or the text of an error
 }
 
 var stored = []intoTest{
@@ -217,8 +217,8 @@ func TestEvalInto(t *testing.T) {
 	})
 }
 
-// TestEvalIntoReplaces: the whole variable after success, nothing of it after an
-// error.
+// TestEvalIntoReplaces: EvalInto replaces the whole variable if it succeeds, and
+// nothing of it if it fails.
 func TestEvalIntoReplaces(t *testing.T) {
 	p := testkit.StartPeer(t, testkit.Python(t))
 	old := map[string]int{"old": 1}
@@ -314,5 +314,5 @@ func TestEvalIntoFromNumpy(t *testing.T) {
 	})
 }
 
-// TestArrayOfTheExample runs what the documentation shows.
+// TestArrayOfTheExample runs the example of the documentation.
 func TestArrayOfTheExample(t *testing.T) { testArray(t) }

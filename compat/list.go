@@ -1,7 +1,7 @@
 package compat
 
-// A List is a ShareableList of a peer. Its methods do in the peer what their
-// names say in Python, and return Python's exceptions as a [*PythonError].
+// A List is a ShareableList of a peer. Its methods call Python's methods of the same
+// names in the peer, and return Python's exceptions as a [*PythonError].
 type List struct{ handle }
 
 // CreateList makes a ShareableList. Python chooses a name if name is "".
@@ -28,7 +28,7 @@ func (l *List) Set(i int, v any) error { return run(l.peer, l.variable, "set", i
 // Len returns len(list), which Python reads from the segment each time.
 func (l *List) Len() (int, error) { return l.number("len") }
 
-// Index returns list.index(v); a missing v is Python's ValueError.
+// Index returns list.index(v). If v is missing, the error is Python's ValueError.
 func (l *List) Index(v any) (int, error) { return l.number("index", v) }
 
 // Count returns list.count(v).
@@ -40,7 +40,7 @@ func (l *List) Repr() (string, error) { return call[string](l.peer, l.variable, 
 // Format returns list.format, the formats of all items.
 func (l *List) Format() (string, error) { return call[string](l.peer, l.variable, "format") }
 
-// Values returns what iterating over the list gives.
+// Values returns all items, by iterating over the list.
 func (l *List) Values() ([]any, error) { return call[[]any](l.peer, l.variable, "values") }
 
 func (l *List) number(op string, args ...any) (int, error) {

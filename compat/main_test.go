@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// Tests that may run at the same time mostly wait, for Pythons to start and end.
-	flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))) // a default only
+	flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))) // only a default
 	testkit.Main(m)
 }
 

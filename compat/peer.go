@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// A Peer is a Python process that executes what a test asks: with the methods
-// named after Python's, with [Peer.Eval] and [Peer.Exec] for everything else,
-// or many at once with [Peer.Do].
+// A Peer is a Python process that executes requests of a test: single ones with the
+// methods named after Python's, anything else with [Peer.Eval] and [Peer.Exec], and
+// many at once with [Peer.Do].
 //
 // Requests of concurrent callers are executed one after the other.
 type Peer struct {
 	process *process
-	address []int // which worker of which worker it is; empty for the process itself
+	address []int // the worker's number in its parent, after the parent's address; empty for the process itself
 	pid     int
 
-	variables atomic.Int64 // how many were made
+	variables atomic.Int64 // how many variables bind has made
 }
 
 // A PeerOption changes how [Interpreter.Start] starts a peer.
@@ -32,8 +32,8 @@ type peerOptions struct {
 	command []func(*exec.Cmd)
 }
 
-// Timeout limits how long a request may take, 30 seconds if not given. A peer
-// that has missed it answers nothing more.
+// Timeout limits how long a request may take; the default is 30 seconds. A peer that
+// exceeds the limit executes no more requests.
 func Timeout(d time.Duration) PeerOption {
 	return func(o *peerOptions) { o.timeout = d }
 }
@@ -49,18 +49,18 @@ func Dir(path string) PeerOption {
 	return Command(func(cmd *exec.Cmd) { cmd.Dir = path })
 }
 
-// Command lets f change the command before it starts, for instance to add flags
-// of the interpreter or another user's credentials. The input, the outputs,
-// ExtraFiles and the process group are the peer's own and set after f.
+// Command lets f change the command before it starts, for instance to add flags of the
+// interpreter or another user's credentials. Start sets the input, the outputs,
+// ExtraFiles and the process group after f.
 func Command(f func(*exec.Cmd)) PeerOption {
 	return func(o *peerOptions) { o.command = append(o.command, f) }
 }
 
-// Start starts a peer. The context limits this and every later request; it does
-// not end the process: [Peer.Close] does, which the caller must call.
+// Start starts a peer. The context limits Start and every later request. It does not
+// end the process: the caller must call [Peer.Close].
 //
-// The process does what any Python does, in particular it has a resource tracker
-// that unlinks, when the process ends, every segment it has attached to.
+// The process does what any Python does. In particular, when the process ends its
+// resource tracker unlinks every segment that it has attached to.
 func (py Interpreter) Start(ctx context.Context, options ...PeerOption) (*Peer, error) {
 	o := peerOptions{timeout: 30 * time.Second}
 	for _, option := range options {
@@ -86,16 +86,16 @@ func (p *Peer) Interpreter() Interpreter { return p.process.python }
 // Pid returns the process ID.
 func (p *Peer) Pid() int { return p.pid }
 
-// Stderr returns what the peer, its workers and its resource tracker have
-// written to their standard error and standard output so far, the latter line by
-// line. It is complete after [Peer.Exit] and [Peer.Close]. A worker's is that of
-// the whole tree.
+// Stderr returns all text that the peer, its workers and its resource tracker have
+// written to their standard error and standard output so far. Standard output comes
+// line by line. The text is complete after [Peer.Exit] and [Peer.Close]. Stderr of a
+// worker returns the text of the whole tree of processes.
 func (p *Peer) Stderr() string { return p.process.output.String() }
 
-// StartWorker starts a child process with a start method of multiprocessing:
-// "fork", "spawn" or "forkserver". It is a peer like its parent, through which
-// its requests go. Close ends it; it also ends when its parent does, after the
-// request that it is executing.
+// StartWorker starts a child process with a start method of multiprocessing: "fork",
+// "spawn" or "forkserver". The worker is a peer like its parent, and its requests go
+// through the parent. Close ends the worker. It also ends when its parent does, after
+// the request that it is executing.
 func (p *Peer) StartWorker(method string) (*Peer, error) {
 	started, err := call[[]any](p, "", "start_worker", method)
 	if err != nil {
@@ -109,11 +109,11 @@ func (p *Peer) StartWorker(method string) (*Peer, error) {
 	}, nil
 }
 
-// Eval returns the value of a Python expression. It sees the variables of Exec
-// and of [List.Var], ShareableList, SharedMemory and the modules multiprocessing,
-// os, resource_tracker, signal, struct and sys. The value must be of a kind that
-// the package documentation lists; a tuple arrives as a list. [Peer.EvalInto] takes
-// more.
+// Eval returns the value of a Python expression. The expression sees the variables of
+// Exec and of [List.Var], ShareableList, SharedMemory and the modules multiprocessing,
+// os, resource_tracker, signal, struct and sys. The package documentation lists the
+// kinds of values that Eval returns; a tuple arrives as a list. [Peer.EvalInto] takes
+// more kinds.
 func (p *Peer) Eval(expression string) (any, error) {
 	return call[any](p, "", "eval", expression)
 }
@@ -124,16 +124,16 @@ func (p *Peer) Exec(statements string) error {
 }
 
 func (p *Peer) error(op string, err error) error {
-	who := p.process.python.String()
+	peer := p.process.python.String()
 	if len(p.address) > 0 {
-		who = fmt.Sprintf("worker %v of %s", p.address, who)
+		peer = fmt.Sprintf("worker %v of %s", p.address, peer)
 	}
-	return fmt.Errorf("compat: %s: %s: %w", who, op, err)
+	return fmt.Errorf("compat: %s: %s: %w", peer, op, err)
 }
 
-// Close ends the peer as if its script had come to an end, waits for everything
-// that it has started and frees all resources. What does not end in time is
-// killed, and Close returns an error. Closing again does nothing.
+// Close ends the peer as if its script had come to an end, waits for all processes that
+// it has started, and frees all resources. If a process does not end in time, Close
+// kills it and returns an error. Closing again does nothing.
 func (p *Peer) Close() error {
 	if len(p.address) == 0 {
 		if err := p.process.close(); err != nil {

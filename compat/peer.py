@@ -1,23 +1,23 @@
-"""The Python half of a Peer: executes what Go asks for.
+"""The Python half of a Peer: executes Go's requests.
 
 Runs on Python 3.8 and later and on PyPy with nothing but the standard library.
 It is no file on the machine: Go starts `python -c` with this text on standard
 input, and a worker gets it as an argument of exec(), which every start method
-can pass on. Before it is executed `source` is set to this text and, for a worker,
-`connection` to its end of a pipe.
+can pass on. Before it is executed, `source` is set to this text. In a worker,
+`connection` is set to the worker's end of a pipe.
 
 A message is one line of JSON. Go sends
 
     {"at": "a_test.go:7", "requests": [{"op": "get", "on": "_pyshm_list1", "args": [{"int": "0"}]}, ...]}
     {"exit": "sys.exit(3)"}
 
-either of them with "to": [1, 2] when it is for the second worker of the first
-worker. The answers are
+A message for the second worker of the first worker has "to": [1, 2] as well. The
+answers are
 
     {"replies": [{"value": {"int": "42"}}, {"error": {"Type": ..., ...}}, ...]}
     {"exited": 3}     from the parent of a worker that has ended
 
-Values are spelled as package internal/pyvalue documents it.
+Package internal/pyvalue documents the spelling of values.
 """
 
 import array
@@ -36,14 +36,14 @@ from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import ShareableList, SharedMemory
 from multiprocessing.util import register_after_fork
 
-# Into a pipe, Python would write when a buffer is full or the process ends.
+# Python would write to a pipe only when a buffer is full or the process ends.
 sys.stdout.reconfigure(line_buffering=True)
 
-# Ints cross in decimal, of which Python otherwise converts 4300 digits at most.
+# Ints cross in decimal. By default Python converts at most 4300 digits.
 if hasattr(sys, "set_int_max_str_digits"):
     sys.set_int_max_str_digits(0)
 
-# What Eval and Exec see, and where requests find the objects they name.
+# The variables of Eval and Exec. Requests find the objects that they name here.
 variables = {
     "ShareableList": ShareableList,
     "SharedMemory": SharedMemory,
@@ -73,7 +73,7 @@ def spell(value):
 
 
 def parse(spelled):
-    """Return the value that has this JSON form."""
+    """Return the value of this JSON form."""
     if isinstance(spelled, list):
         return [parse(item) for item in spelled]
     ((name, text),) = spelled.items()
@@ -129,7 +129,7 @@ def from_numpy(value):
         if value.ndim > 0:
             return list(value)
         return {name: value[name] for name in dtype.names}
-    # Others lose something on the way: a unit, an imaginary part, precision.
+    # Other types lose something on the way: a unit, an imaginary part, precision.
     if dtype.kind not in "biufSUO" or (dtype.kind == "f" and dtype.itemsize > 8):
         raise TypeError("Go has no type for numpy's %s" % dtype)
     return value.tolist()
@@ -156,7 +156,7 @@ PARSED = {
     "bytes": bytes.fromhex,
 }
 
-# How spell_data makes data of other types of the standard library.
+# How spell_data converts other types of the standard library.
 TO_DATA = {
     range: list,
     ShareableList: list,
@@ -174,13 +174,13 @@ HINTS = {set: ", which has no order: sort it", frozenset: ", which has no order:
 
 
 def bind(variable, memory):
-    """Give a list or block a name of Go's choice and return the segment's."""
+    """Keep a list or block in a variable and return the segment's name."""
     variables[variable] = memory
     return block(memory).name
 
 
 def block(memory):
-    """Return the SharedMemory of a list, or of itself."""
+    """Return the SharedMemory of a list, or a block itself."""
     return memory.shm if isinstance(memory, ShareableList) else memory
 
 
@@ -227,7 +227,7 @@ OPERATIONS = {
 }
 
 
-# Operations on source, which gets a name.
+# Operations on source text, which gets a file name.
 SOURCES = ("eval", "eval_data", "exec")
 
 
@@ -249,7 +249,7 @@ def describe(error):
     prefix = "" if kind.__module__ == "builtins" else "%s." % kind.__module__
     try:
         file, line = find_place(error)
-    except Exception:  # of a property of the error
+    except Exception:  # a property of the error has failed
         file, line = "", 0
     return {
         "Type": prefix + kind.__qualname__,
@@ -261,7 +261,7 @@ def describe(error):
 
 
 def find_place(error):
-    """Return file and line of the caller's own code that an error comes from."""
+    """Return file and line of the caller's own code in which an error arose."""
     if isinstance(error, SyntaxError) and isinstance(error.filename, str) and isinstance(error.lineno, int):
         if is_callers(error.filename):
             return error.filename, error.lineno
@@ -278,8 +278,8 @@ LIBRARY = os.path.dirname(os.__file__) + os.sep
 def is_callers(file):
     """Report whether a file is neither this one nor a library's.
 
-    Names in angle brackets are those of frozen modules, of code that a library
-    has generated, and of this file; but Eval and Exec have them, too.
+    Frozen modules, code generated by a library, and this file have names in angle
+    brackets. So have the sources of Eval and Exec, which are the caller's.
     """
     if file.startswith("<"):
         return file.startswith(("<eval", "<exec"))
@@ -293,7 +293,7 @@ def is_callers(file):
 
 
 def printable(get, *arguments):
-    """Return a text about an exception, whose own code may fail, in UTF-8."""
+    """Return a text about an exception in UTF-8. The exception's own code may fail."""
     try:
         return get(*arguments).encode("utf-8", "backslashreplace").decode()
     except Exception:
@@ -329,8 +329,8 @@ class Pipes:
 class Worker:
     """A child process that executes requests, too.
 
-    No fork may inherit the parent's end of the pipe: a worker ends when that is
-    closed, which happens in any case when the parent ends.
+    A worker ends when the parent's end of the pipe is closed, which happens in any
+    case when the parent ends. So no fork may inherit the parent's end.
     """
 
     def __init__(self, method):
@@ -367,7 +367,7 @@ def leave(how):
     if how == "kill group":
         os.killpg(0, signal.SIGKILL)
     if how.startswith("SIG"):
-        # No core file for SIGABRT; and SIGINT is ignored in background jobs.
+        # No core file for SIGABRT. Background jobs ignore SIGINT by default.
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.kill(os.getpid(), getattr(signal, how))
@@ -379,7 +379,7 @@ def to_json(message):
 
 
 def answer(message):
-    """Return the reply to a message that does not end this process."""
+    """Return the answer to a message, which must not be one to end this process."""
     if message.get("to"):
         worker = workers[message["to"].pop(0) - 1]
         return worker.forward(to_json(message))
@@ -390,7 +390,7 @@ def answer(message):
 
 
 def serve(connection):
-    """Answer messages until one of them ends this process or none can follow."""
+    """Answer messages until one of them ends this process or the pipe is closed."""
     try:
         while True:
             try:
@@ -401,7 +401,7 @@ def serve(connection):
                 return leave(message["exit"])
             connection.send_bytes(answer(message))
     finally:
-        # Ends the workers, for whose end the interpreter waits in most of the ways.
+        # Ends the workers: in most of the ways to end, the interpreter waits for them.
         for worker in workers:
             worker.connection.close()
         connection.close()

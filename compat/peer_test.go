@@ -20,7 +20,7 @@ import (
 	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
-// someOfEach has a value of every kind, all of which Python keeps.
+// someOfEach has values of every kind. Python keeps all of them exactly.
 func someOfEach() []any {
 	return []any{
 		int64(math.MinInt64), int64(math.MaxInt64), math.Copysign(0, -1), math.Inf(-1),
@@ -100,7 +100,7 @@ func TestBlockRequests(t *testing.T) {
 		testkit.Check(t, block.Close())
 		testkit.Check(t, block.Unlink())
 		testkit.Check(t, p.Close())
-		// A second registration of one name by one process is no second one.
+		// A second registration of a name by the same process does not count.
 		testkit.WantEqual(t, "standard error", p.Stderr(), "")
 	})
 }
@@ -139,7 +139,8 @@ func TestLongInts(t *testing.T) {
 	})
 }
 
-// TestVariablesOfTheirOwn: those of lists and blocks replace none of a test's.
+// TestVariablesOfTheirOwn: the variables of lists and blocks replace no variable of a
+// test.
 func TestVariablesOfTheirOwn(t *testing.T) {
 	p := testkit.StartPeer(t, testkit.Python(t))
 	testkit.Check(t, p.Exec("list1 = block2 = 'kept'"))
@@ -150,14 +151,14 @@ func TestVariablesOfTheirOwn(t *testing.T) {
 	testkit.WantEqual(t, "the variables", testkit.Must(p.Eval("list1, block2"))(t), any([]any{"kept", "kept"}))
 }
 
-// TestOddExceptions: whatever is raised comes back, and the peer goes on.
+// TestOddExceptions: even an odd exception comes back, and the peer goes on.
 func TestOddExceptions(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		p := testkit.StartPeer(t, py)
 		testkit.WantPythonError(t, p.Exec("class Mute(Exception):\n    def __str__(self): return 1 / 0\nraise Mute"),
 			"Mute", "<unprintable>")
 		testkit.WantPythonError(t, p.Exec(`raise ValueError('a\ud800')`), "ValueError", `a\ud800`)
-		// Of this one the older traceback modules can make no traceback.
+		// The older traceback modules fail to make a traceback of this one.
 		var raised *compat.PythonError
 		err := p.Exec("class Homeless(Exception): __module__ = None\nraise Homeless('text')")
 		if !errors.As(err, &raised) || raised.Type != "None.Homeless" || raised.Message != "text" {
@@ -170,7 +171,7 @@ func TestDo(t *testing.T) {
 	p := testkit.StartPeer(t, testkit.Python(t))
 	list := testkit.Must(p.CreateList("", []any{strings.Repeat("x", 1000), 0}))(t)
 	defer list.Unlink()
-	// Far more than a pipe holds, in both directions.
+	// Much more than a pipe holds, in both directions.
 	var requests []compat.Request
 	for i := range 1000 {
 		requests = append(requests,
@@ -239,8 +240,8 @@ func TestOutputSurvivesSIGKILL(t *testing.T) {
 	})
 }
 
-// TestPeerClosesWhatItOpened: warnings about the peer itself would hide those
-// about the code that a test is after.
+// TestPeerClosesWhatItOpened: warnings about the peer itself would hide warnings about
+// the code that a test examines.
 func TestPeerClosesWhatItOpened(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		p := testkit.StartPeer(t, py, compat.Env("PYTHONDEVMODE=1", "PYTHONWARNINGS=error"))
@@ -263,8 +264,8 @@ func TestOptions(t *testing.T) {
 		any([]any{"b", int64(42), false, true}))
 }
 
-// TestCommandMayReplaceSysProcAttr: the peer has a process group of its own even
-// so. If it had not, ExitKillGroup would end this test.
+// TestCommandMayReplaceSysProcAttr: the peer has a process group of its own all the
+// same. Otherwise ExitKillGroup would end this test.
 func TestCommandMayReplaceSysProcAttr(t *testing.T) {
 	p := testkit.StartPeer(t, testkit.Python(t), compat.Command(func(cmd *exec.Cmd) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -295,7 +296,7 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
-// TestStuckPythonIsKilled: neither a request nor Close waits for it.
+// TestStuckPythonIsKilled: neither a request nor Close waits for a stuck Python.
 func TestStuckPythonIsKilled(t *testing.T) {
 	t.Parallel()
 	p := testkit.Must(testkit.Python(t).Start(t.Context(), compat.Timeout(4*time.Second)))(t)
@@ -315,8 +316,9 @@ func TestStuckPythonIsKilled(t *testing.T) {
 	testkit.WantEqual(t, "names", testkit.NamesWith(name), []string(nil))
 }
 
-// TestStuckWorkerIsKilled although its parent is gone already: Close waits once
-// for it to end, not once more after killing a process that has ended.
+// TestStuckWorkerIsKilled: a stuck worker is killed although its parent has ended
+// already. Close waits for the worker once, and not once more after killing a process
+// that has ended.
 func TestStuckWorkerIsKilled(t *testing.T) {
 	t.Parallel()
 	p := testkit.Must(testkit.Python(t).Start(t.Context(), compat.Timeout(time.Second)))(t)

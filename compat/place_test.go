@@ -16,7 +16,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// here names the line of the caller as a peer's sources are named.
+// here returns the caller's line in the form in which a peer's sources are named.
 func here() string {
 	_, file, line, _ := runtime.Caller(1)
 	return fmt.Sprintf("%s:%d", filepath.Base(file), line)
@@ -35,8 +35,8 @@ func wantPlace(t *testing.T, err error, file string, line int) {
 	}
 }
 
-// TestErrorsHaveAPlace: the line of the caller's own Python, be it in a module, in
-// the source of this call or of an earlier one.
+// TestErrorsHaveAPlace: an error has the line of the caller's own Python, in a module,
+// or in the source of this call or an earlier one.
 func TestErrorsHaveAPlace(t *testing.T) {
 	dir := t.TempDir()
 	beside, broken := filepath.Join(dir, "beside.py"), filepath.Join(dir, "broken.py")
@@ -75,7 +75,7 @@ func TestErrorsHaveAPlace(t *testing.T) {
 		list := testkit.Must(p.CreateList("", []any{1}))(t)
 		defer list.Unlink()
 		_, err := list.Get(7)
-		wantPlace(t, err, "", 0) // the name of the operation says it
+		wantPlace(t, err, "", 0) // the operation has no source of its own
 
 		supervised := testkit.StartPeer(t, py, compat.Command(func(cmd *exec.Cmd) { testkit.Check(t, pyshm.WorkerEnv(cmd)) }))
 		_, err = supervised.AttachBlock(testkit.Name(t))

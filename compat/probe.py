@@ -1,8 +1,8 @@
-# Prints what package compat wants to know of an interpreter, in one JSON object.
-# Any Python that is still around must get through to the version at least.
+# Prints facts about an interpreter for package compat, in one JSON object. Even a very
+# old Python must get as far as the version.
 import sys
 
-# The working directory may have a script called like one of these modules.
+# The working directory may have a script with the name of one of these modules.
 sys.path[:] = [path for path in sys.path if path]
 
 import json

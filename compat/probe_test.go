@@ -16,7 +16,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// TestProbeUnderPyshmRun: what `pyshm run` puts on PYTHONPATH wraps the
+// TestProbeUnderPyshmRun: the module that `pyshm run` puts on PYTHONPATH wraps the
 // constructor of SharedMemory and changes no fact.
 func TestProbeUnderPyshmRun(t *testing.T) {
 	found := must(compat.Find(t.Context()))(t)
@@ -28,21 +28,21 @@ func TestProbeUnderPyshmRun(t *testing.T) {
 		}
 	}
 	for _, py := range found {
-		// Under a new name, since the answers are kept.
+		// Under a new name, because results are kept by name.
 		again := command(t, filepath.Join(t.TempDir(), "python3"), "exec '"+py.Path+`' "$@"`)
 		probed := must(compat.Probe(t.Context(), again))(t)
 		wantEqual(t, py.String()+" has track", probed.HasTrack, py.HasTrack)
 	}
 }
 
-// hangingCommand writes a script that never answers. Each run adds the process ID
-// of what it waits for to the file pids.
+// hangingCommand writes a script that prints nothing and hangs. Each run adds the ID of
+// the process for which the script waits to the file pids.
 func hangingCommand(t *testing.T, pids string) (path string) {
 	t.Helper()
 	return command(t, filepath.Join(t.TempDir(), "python3"), "sleep 45 & echo $! >>'"+pids+"'; wait")
 }
 
-// wantRuns checks how often a hanging command was run and that nothing is left.
+// wantRuns checks how often a hanging command was run, and that no process is left.
 func wantRuns(t *testing.T, pids string, want int) {
 	t.Helper()
 	runs := strings.Fields(string(must(os.ReadFile(pids))(t)))
@@ -52,7 +52,8 @@ func wantRuns(t *testing.T, pids string, want int) {
 	}
 }
 
-// TestHangingCandidateIsRunOnce when it was given its time.
+// TestHangingCandidateIsRunOnce: a candidate that has exceeded its time is not run
+// again.
 func TestHangingCandidateIsRunOnce(t *testing.T) {
 	pids := filepath.Join(t.TempDir(), "pids")
 	path := hangingCommand(t, pids)
@@ -65,7 +66,7 @@ func TestHangingCandidateIsRunOnce(t *testing.T) {
 	wantRuns(t, pids, 1)
 }
 
-// TestHangingCandidateIsRunAgain when the caller had less time than that.
+// TestHangingCandidateIsRunAgain: a candidate is run again if the caller had less time.
 func TestHangingCandidateIsRunAgain(t *testing.T) {
 	pids := filepath.Join(t.TempDir(), "pids")
 	path := hangingCommand(t, pids)
@@ -79,8 +80,8 @@ func TestHangingCandidateIsRunAgain(t *testing.T) {
 	wantRuns(t, pids, 2)
 }
 
-// TestProbeImportsNothingFromTheWorkingDirectory, which is the tested package's
-// and may hold a script called like a module of Python's.
+// TestProbeImportsNothingFromTheWorkingDirectory: the working directory is the tested
+// package's, and may hold a script with the name of a module of Python.
 func TestProbeImportsNothingFromTheWorkingDirectory(t *testing.T) {
 	path := command(t, filepath.Join(t.TempDir(), "python3"), "exec '"+testkit.Python(t).Path+`' "$@"`)
 	dir := t.TempDir()

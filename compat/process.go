@@ -21,20 +21,20 @@ import (
 //go:embed peer.py
 var peerSource string
 
-// bootstrap executes what standard input holds. The script is no file, so that
-// nothing remains of it when the test is killed, and no argument either, which
-// would fill the list of processes.
+// bootstrap executes the text on standard input. The script is no file, so that no file
+// remains when the test is killed. It is no argument either, because an argument would
+// fill the list of processes.
 const bootstrap = "import sys; source = sys.stdin.read(); exec(compile(source, '<peer>', 'exec'))"
 
-// endTimeout is how long processes may take to end. On a busy machine that can
-// be seconds.
+// endTimeout is how long processes may take to end. On a busy machine they take
+// seconds.
 const endTimeout = 15 * time.Second
 
 // A process is a Python that runs peer.py, and the conversation with it.
 //
-// Everything that it starts inherits its standard error, the resource tracker
-// too (other descriptors are closed in that one): when the pipe behind it has no
-// writer left, all of them are gone.
+// All processes that it starts inherit its standard error, also the resource tracker
+// (which closes the other descriptors). When the pipe behind standard error has no
+// writer left, all of them have ended.
 type process struct {
 	python  Interpreter
 	ctx     context.Context // limits requests
@@ -48,7 +48,7 @@ type process struct {
 	broken   error // why there can be no further message
 
 	stderr   *os.File
-	output   output        // what has come from stderr
+	output   output        // the text read from stderr
 	exited   chan struct{} // closed when the process has been waited for
 	finished chan struct{} // closed at the end of stderr
 
@@ -86,13 +86,13 @@ func startProcess(ctx context.Context, py Interpreter, options peerOptions) (*pr
 	}
 	go func() {
 		defer close(p.finished)
-		_, _ = io.Copy(&p.output, p.stderr) // how it ends does not matter
+		_, _ = io.Copy(&p.output, p.stderr) // until the end or an error, which does not matter
 	}()
 	return p, nil
 }
 
 // run starts the process and waits for its end. It keeps its thread for so long,
-// because Linux takes the end of the thread for the parent's.
+// because Linux takes the end of the thread for the end of the parent.
 func (p *process) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -104,8 +104,8 @@ func (p *process) run(started chan<- error) {
 	}
 }
 
-// converse sends a message and returns the answer. After an error there is no
-// further message, since the next line would be the answer to this one.
+// converse sends a message and returns the answer. After an error it sends no further
+// message, because the next line would be the answer to this message.
 func (p *process) converse(ctx context.Context, message []byte) (answer, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -140,8 +140,8 @@ func (p *process) setDeadline(t time.Time) {
 	p.replies.SetReadDeadline(t)
 }
 
-// diagnose returns the reason why the conversation has failed. One that is stuck
-// is killed: the process only, so that its resource tracker can still clean up.
+// diagnose returns the reason why the conversation has failed. If the process is stuck,
+// diagnose kills it, but not its resource tracker, which can still clean up.
 func (p *process) diagnose(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, os.ErrClosed):
@@ -157,11 +157,11 @@ func (p *process) diagnose(ctx context.Context, err error) error {
 	case !within(endTimeout, p.exited):
 		return fmt.Errorf("it has closed its pipes (%w) but not ended", err)
 	}
-	within(endTimeout, p.finished) // standard error is of more use when complete
+	within(endTimeout, p.finished) // so that standard error is complete
 	return &ExitError{Code: exitCode(p.cmd.ProcessState), Stderr: p.output.String()}
 }
 
-// waitForAll waits until the process and all that it has started have ended.
+// waitForAll waits until the process and all processes that it has started have ended.
 func (p *process) waitForAll() error {
 	if !within(endTimeout, p.exited) {
 		return fmt.Errorf("the process has not ended within %v", endTimeout)
@@ -172,8 +172,8 @@ func (p *process) waitForAll() error {
 	return nil
 }
 
-// end closes the request pipe, at which the process ends in the normal way, and
-// kills what does not end then.
+// end closes the request pipe, so that the process ends in the normal way, and kills
+// the processes that do not end then.
 func (p *process) end() error {
 	p.requests.Close()
 	err := p.waitForAll()
@@ -185,8 +185,8 @@ func (p *process) end() error {
 	return err
 }
 
-// kill kills the process, if it still runs, so that its resource tracker can
-// clean up; then whatever is left of its group.
+// kill kills the process, if it still runs, and gives its resource tracker time to
+// clean up. Then it kills the rest of the process group.
 func (p *process) kill() {
 	if !closed(p.exited) {
 		p.cmd.Process.Kill()
@@ -216,7 +216,7 @@ func within(d time.Duration, done <-chan struct{}) bool {
 	}
 }
 
-// output collects what a process writes.
+// output collects the text that a process writes.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -236,7 +236,7 @@ func (o *output) String() string {
 
 type pipe struct{ r, w *os.File }
 
-// openPipes opens three pipes or none.
+// openPipes opens three pipes, or none if it fails.
 func openPipes() (a, b, c pipe, err error) {
 	for _, p := range []*pipe{&a, &b, &c} {
 		if p.r, p.w, err = os.Pipe(); err != nil {
@@ -247,7 +247,7 @@ func openPipes() (a, b, c pipe, err error) {
 	return a, b, c, nil
 }
 
-// closeFiles closes files, of which some may be nil.
+// closeFiles closes files. Some of them may be nil.
 func closeFiles(files ...*os.File) {
 	for _, f := range files {
 		f.Close()

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// prepare puts the process into a group of its own, so that it can be killed
-// together with what it has started.
+// prepare puts the process into a group of its own, so that it can be killed together
+// with the processes that it has started.
 func prepare(cmd *exec.Cmd) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
@@ -19,8 +19,8 @@ func prepare(cmd *exec.Cmd) error {
 	return nil
 }
 
-// killGroup kills what is left of the process's group. Only call it while
-// something is left: the number could belong to others afterwards.
+// killGroup kills the rest of the process's group. It may be called only while the
+// group has a process left: afterwards another group could have the number.
 func killGroup(leader *os.Process) {
 	syscall.Kill(-leader.Pid, syscall.SIGKILL)
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/pyshm-go/pyshm/internal/pyvalue"
 )
 
-// A Request asks a [Peer] for one operation. These exist, with their arguments
-// and what the Python side does; var is a name for the new object, name may be
-// nil where Python is to choose one.
+// A Request asks a [Peer] for one operation. The table lists the operations with their
+// arguments and the Python that they execute. var is the variable for the new object.
+// name may be nil: then Python chooses one.
 //
 //	create_list(var, name, values)   var = ShareableList(values, name=name)
 //	attach_list(var, name)           var = ShareableList(name=name)
@@ -34,15 +34,15 @@ import (
 //	format()        list.format      bytes()               bytes(shm.buf)
 //	values()        list(list)       close(), unlink()
 //
-// Arguments are values as the package documentation lists them.
+// The package documentation lists the values that may be arguments.
 type Request struct {
 	On   string // the variable that holds the list or block, see [List.Var]
 	Op   string
 	Args []any
 }
 
-// A Reply is the result of a [Request]: a value as the package documentation lists
-// it, or the exception as a [*PythonError].
+// A Reply is the result of a [Request]: one of the values that the package
+// documentation lists, or the exception as a [*PythonError].
 type Reply struct {
 	Value any
 	Err   error
@@ -50,16 +50,16 @@ type Reply struct {
 
 // A PythonError is an exception that a peer's Python has raised.
 type PythonError struct {
-	Type      string // with its module, unless that is builtins: "IndexError", "struct.error"
+	Type      string // with its module, except builtins: "IndexError", "struct.error"
 	Message   string // str(exception)
 	Traceback string
 
-	// Where the exception comes from in the caller's own Python: the last line of
-	// the traceback that is neither in Python's library nor in site-packages, or
-	// the line of a syntax error. The file is as Python names it. The source of
-	// [Peer.Exec], [Peer.Eval] or an exec in [Peer.Do] is named after the call in
-	// Go, "<exec at a_test.go:42>" or "<exec at a_test.go:42, requests[7]>", and
-	// its lines count from 1. File is "" if no such code was executing.
+	// The place in the caller's own Python: the last line of the traceback outside of
+	// Python's library and site-packages, or the line of a syntax error. Python names
+	// the file. The source of [Peer.Exec], [Peer.Eval] or an exec in [Peer.Do] is
+	// named after the call in Go, "<exec at a_test.go:42>" or
+	// "<exec at a_test.go:42, requests[7]>", and its lines count from 1. File is "" if
+	// none of the caller's code was executing.
 	File string
 	Line int
 }
@@ -68,17 +68,17 @@ type PythonError struct {
 func (e *PythonError) Error() string {
 	s := e.Type + ": " + e.Message
 	place := fmt.Sprintf(" (%s, line %d)", e.File, e.Line)
-	if e.File == "" || strings.HasSuffix(s, place) { // as the message of a SyntaxError ends
+	if e.File == "" || strings.HasSuffix(s, place) { // the message of a SyntaxError ends with it
 		return s
 	}
 	return s + place
 }
 
-// Do executes requests in order, in one message each way: a test that performs
-// tens of thousands of operations need not wait for each. An exception does not
-// keep the following requests from being executed, but one that is no Exception
-// (SystemExit, KeyboardInterrupt, asyncio.CancelledError) ends the peer. The error
-// is about the conversation itself; then there are no replies.
+// Do executes requests in order, in one message each way: a test that performs tens of
+// thousands of operations need not wait for each of them. After an Exception, Do
+// executes the following requests all the same. Any other exception (SystemExit,
+// KeyboardInterrupt, asyncio.CancelledError) ends the peer. If Do fails, the error is
+// about the conversation itself, and there are no replies.
 func (p *Peer) Do(requests []Request) ([]Reply, error) {
 	replies, err := p.do(requests)
 	if err != nil {
@@ -138,8 +138,8 @@ func (p *Peer) appendMessage(dst []byte, requests []Request) (_ []byte, err erro
 	return append(dst, "]}\n"...), nil
 }
 
-// callerOfKit returns the line that has called this package, "a_test.go:42". Of a
-// go statement nothing is left to find.
+// callerOfKit returns the line that has called this package, "a_test.go:42". If a go
+// statement made the call, the line cannot be found.
 func callerOfKit() string {
 	kit := reflect.TypeFor[Peer]().PkgPath() + "."
 	callers := make([]uintptr, 16)
@@ -155,7 +155,7 @@ func callerOfKit() string {
 	}
 }
 
-// appendAddress begins a message with the worker that it is for.
+// appendAddress begins a message with the address of its worker.
 func (p *Peer) appendAddress(dst []byte) []byte {
 	dst = append(dst, `{"to":[`...)
 	for i, number := range p.address {
@@ -182,7 +182,7 @@ func (r Request) append(dst []byte) (_ []byte, err error) {
 	return append(dst, '}'), nil
 }
 
-// String shows a request as Python would write it: "_pyshm_list1.get(0)".
+// String returns a request as Python would write it: "_pyshm_list1.get(0)".
 func (r Request) String() string {
 	var s strings.Builder
 	if r.On != "" {
@@ -209,7 +209,7 @@ func call[T any](p *Peer, on, op string, args ...any) (value T, err error) {
 		return value, p.error(request.String(), err)
 	}
 	value, ok := replies[0].Value.(T)
-	if !ok && replies[0].Value != nil { // nil is no T, not even as any
+	if !ok && replies[0].Value != nil { // None is the zero T: nil never is a T
 		return value, p.error(request.String(), fmt.Errorf("Python returned a %T", replies[0].Value))
 	}
 	return value, nil
