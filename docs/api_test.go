@@ -19,9 +19,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files in docs/api")
 
-// TestAPI compares what a user of each importable package can reach with the
-// golden files in docs/api. To change it on purpose, run the test with -update
-// and describe the change in CHANGELOG.md.
+// TestAPI compares the API that a user of each importable package can reach with the
+// golden files in docs/api. After a change of the API on purpose, run the test with
+// -update and describe the change in CHANGELOG.md.
 func TestAPI(t *testing.T) {
 	packages := goList(t, "-export", "-deps", "./...")
 	exports := map[string]string{} // files with export data, by import path
@@ -84,8 +84,8 @@ func compareAPI(t *testing.T, golden, got string) {
 	}
 }
 
-// api lists what a package exports, in the order of the names: a type with its
-// exported fields and with its methods, those of embedded types included.
+// api lists the exported names of a package, in order: a type with its exported fields
+// and with its methods, also the methods of embedded types.
 func api(pkg *types.Package) string {
 	var b strings.Builder
 	local := func(other *types.Package) string {
@@ -124,7 +124,7 @@ func writeType(b *strings.Builder, object *types.TypeName, local types.Qualifier
 		}
 	}
 	if types.IsInterface(object.Type()) || object.IsAlias() {
-		return // the line above has all
+		return // the line above has everything
 	}
 	ofValue := types.NewMethodSet(object.Type())
 	for method := range types.NewMethodSet(types.NewPointer(object.Type())).Methods() {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// ranks order the packages of the module: one imports only those of a lower
+// ranks order the packages of the module: a package imports only packages of a lower
 // rank, or its own internal ones.
 var ranks = []struct {
 	path string
@@ -42,7 +42,7 @@ func TestImportsGoOneWay(t *testing.T) {
 	for _, pkg := range goList(t, "./...") {
 		rank, tree, ok := rankOf(pkg.ImportPath)
 		if !ok {
-			continue // docs, examples: nobody imports them
+			continue // docs, examples: no package imports them
 		}
 		if len(pkg.CgoFiles) > 0 {
 			t.Errorf("%s uses cgo: %v", pkg.ImportPath, pkg.CgoFiles)
@@ -95,8 +95,8 @@ func TestInternalImports(t *testing.T) {
 	}
 }
 
-// What a user of a package has to link, besides the standard library and the
-// packages of this module below it.
+// A user of a package links these modules, besides the standard library and the packages
+// of this module below it.
 func TestDependencies(t *testing.T) {
 	for _, test := range []struct {
 		pkg   string

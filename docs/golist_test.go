@@ -12,7 +12,7 @@ import (
 // module is the path of this module.
 const module = "github.com/pyshm-go/pyshm"
 
-// A listed is what go list -json tells of a package.
+// A listed has the facts that go list -json prints about a package.
 type listed struct {
 	ImportPath string
 	Name       string

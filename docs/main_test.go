@@ -8,5 +8,5 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// check is a short name of the test kit's.
+// check is a short name for the test kit's.
 var check = testkit.Check

@@ -19,8 +19,8 @@ import (
 // A block is a fenced code block of the README.
 type block struct {
 	line     int    // of the opening fence
-	language string // what stands behind the opening fence
-	file     string // the file that the paragraph before it links to, if it names one
+	language string // the word behind the opening fence
+	file     string // the file to which the paragraph before it links, or ""
 	text     string
 }
 
@@ -57,7 +57,7 @@ func readmeBlocks(t *testing.T) []block {
 	return blocks
 }
 
-// Snippets are cut out of programs that exist, compile and are run below.
+// Snippets are cut out of existing programs, which compile and are run below.
 func TestReadmeSnippets(t *testing.T) {
 	for _, b := range readmeBlocks(t) {
 		if b.language == "console" {
@@ -73,7 +73,7 @@ func TestReadmeSnippets(t *testing.T) {
 			continue
 		}
 		text := b.text
-		if b.language == "go" { // shown without the indentation of the function it is in
+		if b.language == "go" { // shown without the indentation of its function
 			text = regexp.MustCompile(`(?m)^(.)`).ReplaceAllString(text, "\t$1")
 		}
 		if !strings.Contains(string(source), text) {
@@ -82,8 +82,8 @@ func TestReadmeSnippets(t *testing.T) {
 	}
 }
 
-// Commands of the console blocks are run in order, in the module's root, and
-// print what the README shows. A line "..." stands for any lines.
+// The commands of the console blocks are run in order, in the module's root, and print
+// the output that the README shows. A line "..." stands for any lines.
 func TestReadmeCommands(t *testing.T) {
 	path := commandPath(t)
 	for _, b := range readmeBlocks(t) {
@@ -93,7 +93,7 @@ func TestReadmeCommands(t *testing.T) {
 		for _, step := range strings.Split("\n"+b.text, "\n$ ")[1:] {
 			command, want, _ := strings.Cut(step, "\n")
 			if want != "" && !strings.HasSuffix(want, "\n") {
-				want += "\n" // Split took it for the next step
+				want += "\n" // Split has cut it off
 			}
 			cmd := exec.CommandContext(t.Context(), "sh", "-c", command)
 			cmd.Dir = ".."
@@ -110,9 +110,9 @@ func TestReadmeCommands(t *testing.T) {
 	}
 }
 
-// commandPath returns a $PATH on which pyshm is the command of this module and
-// python3 an interpreter that was found. It is not CPython 3.8, which the README
-// says the examples do without.
+// commandPath returns a $PATH on which pyshm is the command of this module and python3
+// is an interpreter that was found. It is not CPython 3.8: the examples of the README do
+// not support it.
 func commandPath(t *testing.T) string {
 	t.Helper()
 	pythons, err := compat.Find(t.Context())
@@ -136,7 +136,7 @@ func commandPath(t *testing.T) string {
 	return bin + string(os.PathListSeparator) + os.Getenv("PATH")
 }
 
-// changing finds what is different on every machine or in every run.
+// changing matches output that differs between machines or runs.
 var changing = regexp.MustCompile(`psm_[0-9a-f]{8}|pyshm_demo_[a-z0-9]{6}|without the lock .*\n.* counted to +[0-9]+|(CPython|PyPy) [0-9.]+|/\S*/\S*python\S*|[0-9.]+ ?(µs|ms|s|seconds?)\b`)
 
 // matches compares the output of a command with the README's.
@@ -151,7 +151,7 @@ func matches(want, got string) bool {
 	return regexp.MustCompile(pattern + "$").MatchString(changing.ReplaceAllString(got, "*"))
 }
 
-// CI runs the very test command that the README tells people to run.
+// CI runs the same test command as the README.
 func TestReadmeTestCommand(t *testing.T) {
 	for file, want := range map[string]string{"../README.md": "`go test ./...`", "../.ci/run": "\ngo test ./...\n"} {
 		text, err := os.ReadFile(file)

@@ -25,15 +25,15 @@ import (
 	"github.com/pyshm-go/pyshm/scripts"
 )
 
-// ends are the ways to end of the README's table, in the order of its columns.
+// ends are the ways to end in the README's table, in the order of its columns.
 var ends = []compat.Exit{compat.ExitNormal, compat.ExitException, compat.ExitSIGKILL, compat.ExitKillGroup}
 
 // untracked is the row for Pythons that have the argument track.
 const untracked = "Python 3.13: created or attached to with `track=False`"
 
-// TestWhoRemovesWhat compares the README's table with what happens to segments
-// when processes end, here with one Python. The tests in compat/conformance have all
-// of them end, in more ways.
+// TestWhoRemovesWhat compares the README's table with the fate of segments when
+// processes end, here with one Python. The tests in compat/conformance end all Pythons,
+// in more ways.
 func TestWhoRemovesWhat(t *testing.T) {
 	cache := t.TempDir()
 	check(t, os.Chmod(filepath.Dir(cache), 0o755))
@@ -60,7 +60,7 @@ func TestWhoRemovesWhat(t *testing.T) {
 	}
 }
 
-// newestPython returns an interpreter that has the argument track, if any does.
+// newestPython returns an interpreter that has the argument track, if there is one.
 func newestPython(t *testing.T) compat.Interpreter {
 	t.Helper()
 	found, err := compat.Find(t.Context())
@@ -69,7 +69,7 @@ func newestPython(t *testing.T) compat.Interpreter {
 	return found[max(i, 0)]
 }
 
-// removalTable returns the README's table: the cells of each row behind the first.
+// removalTable returns the README's table: the cells of each row, without the first.
 func removalTable(t *testing.T) map[string][]string {
 	t.Helper()
 	readme, err := os.ReadFile("../README.md")
@@ -96,7 +96,7 @@ type ending struct {
 	fates map[string]string // by row
 }
 
-// saw notes what has become of segments by now, which should be the same.
+// saw notes the fate of segments, which should all have the same.
 func (e ending) saw(row string, names ...string) {
 	left := 0
 	for _, name := range names {
@@ -119,7 +119,7 @@ func exists(name string) bool {
 	return err == nil
 }
 
-// newName returns a name of which nothing is left after the test.
+// newName returns a name, and removes it after the test if it is left.
 func (e ending) newName() string {
 	return e.removed(testkit.Name(e))
 }
@@ -129,7 +129,7 @@ func (e ending) removed(name string) string {
 	return name
 }
 
-// newBlock makes a segment that others attach to, and returns its name.
+// newBlock makes a segment to which other processes attach, and returns its name.
 func (e ending) newBlock() string {
 	e.Helper()
 	m, err := pyshm.Create(e.newName(), 64)
@@ -138,7 +138,7 @@ func (e ending) newBlock() string {
 	return m.Name()
 }
 
-// replace puts new segments under names that others have.
+// replace puts new segments under the names of others.
 func (e ending) replace(names []string) {
 	e.Helper()
 	for _, name := range names {
@@ -238,8 +238,8 @@ replaced = SharedMemory(%q, create=True, size=64), SharedMemory(%q)
 	e.saw("Python under `pyshm run` or `WorkerEnv`: attached to", attached)
 }
 
-// ownManager is a program that uses a SharedMemoryManager as its documentation
-// does.
+// ownManager is a program that uses a SharedMemoryManager in the way of its
+// documentation.
 const ownManager = `
 import sys
 from multiprocessing.managers import SharedMemoryManager
@@ -265,8 +265,8 @@ func (e ending) pythonManager() {
 	syscall.Kill(server, syscall.SIGKILL)
 }
 
-// endProgram starts a program that prints a line and then waits for another,
-// which tells it how to end unless it is killed. It returns the words of its line.
+// endProgram starts a program, which prints a line and then reads a line with the way to
+// end, or is killed. It returns the words of the program's line.
 func (e ending) endProgram(cmd *exec.Cmd) []string {
 	e.Helper()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -285,7 +285,7 @@ func (e ending) endProgram(cmd *exec.Cmd) []string {
 	default:
 		fmt.Fprintln(in, e.how)
 	}
-	cmd.Wait() // some of its ends are errors
+	cmd.Wait() // some ways to end are errors
 	return strings.Fields(line)
 }
 
@@ -298,8 +298,7 @@ func (e ending) goProgram() {
 	removeHidden(tracked)
 }
 
-// removeHidden removes the names by which a manager that was killed held a
-// segment.
+// removeHidden removes the hidden names that a killed manager left to a segment.
 func removeHidden(name string) {
 	segment, err := os.Stat("/dev/shm/" + name)
 	if err != nil {
@@ -315,7 +314,7 @@ func removeHidden(name string) {
 
 func init() { testkit.Roles["end with segments"] = shareAndEnd }
 
-// shareAndEnd is that program. A line of input tells it how to end.
+// shareAndEnd is the Go program of goProgram. A line of input has the way to end.
 func shareAndEnd(names []string, input <-chan string) error {
 	created, attached, tracked := names[0], names[1], names[2]
 	m, err := manager.New()

@@ -23,8 +23,8 @@ print(sys.argv[2], "sem." + sys.argv[3], file=sys.stderr, flush=True)
 time.sleep(600)
 `
 
-// A signal that the README's example catches leaves no name, though Python holds
-// the lock.
+// A signal that the README's example catches leaves no name, even while Python holds the
+// lock.
 func TestSignalsLeaveNothing(t *testing.T) {
 	testkit.NeedLinux(t)
 	dir := t.TempDir()
@@ -72,7 +72,7 @@ func testSignal(t *testing.T, dir string, sig syscall.Signal) {
 	for lines.Scan() {
 		t.Log(lines.Text())
 	}
-	example.Wait() // its error is that of the exit status
+	example.Wait() // its error is the exit status
 	if example.ProcessState.ExitCode() != 1 {
 		t.Errorf("the example has ended with %v", example.ProcessState)
 	}

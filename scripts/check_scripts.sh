@@ -2,14 +2,14 @@
 #
 # Checks the Python and shell files, and installs pyshm_attach as pip does:
 #
-#   Python files   ruff lints them and looks at their format (.ruff.toml)
-#   pyshm_attach   mypy checks its types, and two examples that use the wheel
+#   Python files   ruff lints them and checks their format (.ruff.toml)
+#   pyshm_attach   mypy checks its types, and the types of two examples that use the wheel
 #   shell scripts  shellcheck lints them
-#   the wheel      is built, installed, and attaches to what Go has made
+#   the wheel      is built, installed, and attaches to a list and a lock made by Go
 #
-# The tools come from PyPI, in the versions of scripts/requirements-tools.txt, and
-# go to .interpreters/tools, which git ignores. When they are there already, they
-# are used. That takes a Python 3.10 or later with venv and pip, and Go.
+# The tools come from PyPI, in the versions of scripts/requirements-tools.txt, and go
+# to .interpreters/tools, which git ignores. Tools that are there already are used
+# again. The script needs Go, and a Python 3.10 or later with venv and pip.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -31,8 +31,8 @@ clean() {
 	rm -rf "$work" "/dev/shm/$name" "/dev/shm/sem.$name"
 }
 
-# provide_tools makes the virtual environment anew if the versions have changed or
-# the Python is gone. The copy of the versions comes last: an interrupted run is repeated.
+# provide_tools makes the virtual environment anew if the versions have changed or the
+# Python is gone. It copies the versions last, so that an interrupted run is repeated.
 provide_tools() {
 	local python
 	if cmp -s "$pins" "$tools/pins" && "$tools/bin/python" -c ''; then
@@ -80,8 +80,8 @@ check_shell() {
 	"$tools/bin/shellcheck" "${files[@]}"
 }
 
-# check_wheel installs pyshm_attach where nothing else leads to it (python -I), and
-# has an example add 1 a thousand times to a list of Go's, under a lock of Go's.
+# check_wheel installs pyshm_attach where no other path leads to it (python -I), and has
+# an example add 1 a thousand times to a list made by Go, under a lock made by Go.
 check_wheel() {
 	local python=$work/venv/bin/python count
 	cmp LICENSE scripts/LICENSE

@@ -10,13 +10,13 @@
 #   PyPy          Debian's package pypy3: installed when run as root, otherwise
 #                 unpacked (only where apt-get exists)
 #
-# Whatever is unpacked goes to .interpreters/ at the top of the repository,
-# which git ignores; removing that folder undoes it. .interpreters/list names
-# the interpreters that work, one executable a line, and package compat reads
-# it. What is already there and runs is left alone, so a second run is short;
-# every part is built aside and renamed, so an interrupted run can be repeated.
+# Unpacked files go to .interpreters/ at the top of the repository, which git ignores;
+# removing that folder undoes everything. .interpreters/list has the interpreters that
+# work, one executable a line. Package compat reads it. An interpreter that is there
+# already and runs is left alone, so a second run is short. Every part is built aside
+# and renamed, so an interrupted run can be repeated.
 #
-# Prints one line per part. The exit status is 1 when one could not be had.
+# Prints one line per part. The exit status is 1 if a part could not be brought.
 #
 # provide calls functions by their names:
 # shellcheck disable=SC2329
@@ -58,7 +58,7 @@ main() {
 	exit "$status"
 }
 
-# remove_abandoned_work clears what runs that were killed have left.
+# remove_abandoned_work removes the remains of killed runs.
 remove_abandoned_work() {
 	local left
 	for left in "$dest"/.work.*; do
@@ -67,8 +67,8 @@ remove_abandoned_work() {
 	done
 }
 
-# provide NAME EXECUTABLE BRING lists EXECUTABLE if it runs, calling BRING first
-# if it does not. BRING may assign another path to executable.
+# provide NAME EXECUTABLE BRING lists EXECUTABLE if it runs. If it does not run, provide
+# calls BRING first, which may assign another path to executable.
 provide() {
 	local name=$1 executable=$2 bring=$3
 	if ! version "$executable" >"$work/version" 2>/dev/null; then
@@ -118,16 +118,15 @@ unpack_cpython() {
 		install_tree "$tree" "$cpython"
 }
 
-# compile_modules PYTHON TREE TO writes the bytecode of a tree that will be moved
-# to TO. Left to the imports, it is never written by an account that may not, or
-# where PYTHONDONTWRITEBYTECODE is set: then each start takes several times as
-# long.
+# compile_modules PYTHON TREE TO writes the bytecode of a tree that will be moved to TO.
+# Imports would not write it for an account without the right to, or where
+# PYTHONDONTWRITEBYTECODE is set. Each start would then take several times as long.
 compile_modules() {
 	"$1" -m compileall -q -j 0 -d "$3" "$2"
 }
 
-# special_files lists the entries of files.json that a plain copy does not get
-# right, one a line: link, gzip or file; 1 if executable; name; link target.
+# special_files lists the entries of files.json for which a plain copy is wrong, one a
+# line: link, gzip or file; 1 if executable; name; link target.
 special_files() {
 	awk -F '"' '
 		/"name":/             { name = $4; target = ""; kind = "file"; perm = 0 }
@@ -220,8 +219,8 @@ find_cpython() {
 	return 1
 }
 
-# unpack_cpython_unstable leaves the host's apt and dpkg as they are: apt works
-# for a machine on which nothing is installed, and only downloads.
+# unpack_cpython_unstable leaves the host's apt and dpkg as they are: apt works as if on
+# a machine without any package installed, and only downloads.
 unpack_cpython_unstable() {
 	local tree=$work/cpython-unstable apt=$work/unstable mirror keys=/usr/share/keyrings/debian-archive-keyring.gpg
 	mirror=$(debian_mirror) && mkdir -p "$apt" "$tree" || return
@@ -239,7 +238,7 @@ unpack_cpython_unstable() {
 		install_tree "$tree" "$cpython_unstable"
 }
 
-# debian_mirror prints where this machine gets its Debian from.
+# debian_mirror prints the address from which this machine gets its Debian packages.
 debian_mirror() {
 	local id release mirror
 	if ! command -v apt-get >/dev/null; then
@@ -260,10 +259,10 @@ debian_mirror() {
 	return 1
 }
 
-# wrap_cpython_unstable makes python3.15 a script that starts the interpreter,
-# which becomes python3.15.real, with the C library beside it. argv[0] is the
-# script, or a link to it as in a virtual environment: from it Python finds its
-# modules, and sys.executable. PATH may be anything.
+# wrap_cpython_unstable renames the interpreter to python3.15.real, and makes python3.15
+# a script that starts it with the C library beside it. argv[0] is the script, or a link
+# to it as in a virtual environment: Python finds its modules and sys.executable by it.
+# PATH does not matter.
 wrap_cpython_unstable() {
 	mv "$1/python3.15" "$1/python3.15.real" && cat >"$1/python3.15" <<-'WRAPPER' && chmod +x "$1/python3.15"
 		#!/bin/sh
@@ -304,8 +303,8 @@ unpack_pypy() {
 		wrap_pypy "$tree/usr/bin" && install_tree "$tree" "$pypy"
 }
 
-# private_apt ARGUMENTS... runs apt-get with lists and a cache in the folder $apt,
-# which needs no rights.
+# private_apt ARGUMENTS... runs apt-get with lists and a cache in the folder $apt, so
+# that it needs no rights.
 private_apt() {
 	mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" &&
 		apt-get -q -o Dir::State="$apt/state" -o Dir::Cache="$apt/cache" "$@"
@@ -319,9 +318,9 @@ unpack_packages() {
 	done
 }
 
-# wrap_pypy makes pypy3 a script that finds the interpreter's shared library,
-# and that PyPy takes for its own executable (argv[0] becomes sys.executable).
-# What it was, a link to pypy3.9 or another version, becomes pypy3.real.
+# wrap_pypy makes pypy3 a script that finds the interpreter's shared library. PyPy takes
+# the script for its own executable (argv[0] becomes sys.executable). The former pypy3, a
+# link to pypy3.9 or another version, becomes pypy3.real.
 wrap_pypy() {
 	mv "$1/pypy3" "$1/pypy3.real" && cat >"$1/pypy3" <<-'WRAPPER' && chmod +x "$1/pypy3"
 		#!/bin/bash

@@ -9,10 +9,10 @@ var attachHelper string
 //go:embed site/sitecustomize.py
 var siteCustomize string
 
-// AttachHelper returns pyshm_attach.py, which Python programs import to attach to
-// segments without handing them to the resource tracker, and to locks.
+// AttachHelper returns pyshm_attach.py. Python programs import it to attach to locks, and
+// to attach to segments without registering them with the resource tracker.
 func AttachHelper() string { return attachHelper }
 
-// SiteCustomize returns the sitecustomize.py that makes unmodified Python programs
-// do the same.
+// SiteCustomize returns the sitecustomize.py that keeps unmodified Python programs, too,
+// from registering the segments to which they attach.
 func SiteCustomize() string { return siteCustomize }

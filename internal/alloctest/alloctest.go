@@ -1,4 +1,4 @@
-// Package alloctest measures what memory a function allocates, for tests.
+// Package alloctest measures how much memory a function allocates, for tests.
 package alloctest
 
 import (
@@ -6,13 +6,14 @@ import (
 	"runtime"
 )
 
-// tries is how often a function is called at most.
+// tries is how often Least calls a function at most.
 const tries = 5
 
-// Least returns how many bytes f allocates: the least of a few calls, because the
-// runtime counts what all other goroutines of the process allocate meanwhile, such as
-// a fuzz worker's, and what a first call prepares. No more than enough is enough: f is
-// not called again then.
+// Least returns how many bytes f allocates: the least of a few calls. A single call
+// would not do, because the runtime also counts the memory that all other goroutines of
+// the process allocate meanwhile, such as a fuzz worker's, and the memory that a first
+// call prepares. Least does not call f again after a call that allocates no more than
+// enough.
 func Least(enough uint64, f func()) uint64 {
 	least := uint64(math.MaxUint64)
 	for range tries {

@@ -4,8 +4,8 @@ import "testing"
 
 var sink []byte
 
-// A call that allocates more than others, for whatever reason, does not count, and one
-// that allocates little enough is the last.
+// A call that allocates more than others, for any reason, does not count. A call that
+// allocates little enough is the last.
 func TestLeast(t *testing.T) {
 	calls := 0
 	first := func(n int) func() {

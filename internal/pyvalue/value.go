@@ -12,8 +12,8 @@
 //
 //	dict     map[string]any             {"dict": [key, value, ...]}    read only
 //
-// JSON's own numbers would not do: many readers round an int beyond 2^53, and
-// none of them has infinities or NaNs.
+// JSON's own numbers would not do: many readers round an int beyond 2^53, and JSON has
+// neither infinities nor NaNs.
 package pyvalue
 
 import (
@@ -30,8 +30,8 @@ import (
 	"unicode/utf8"
 )
 
-// Append appends the JSON form of v. A string that is not valid UTF-8 and a type
-// that the package documentation does not list are refused.
+// Append appends the JSON form of v. It fails for a string of invalid UTF-8 and for a
+// type that the package documentation does not list.
 func Append(dst []byte, v any) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
@@ -83,9 +83,9 @@ func appendList(dst []byte, values []any) (_ []byte, err error) {
 	return append(dst, ']'), nil
 }
 
-// Decode is the inverse of [Append]. An int comes back as int64, or as
-// *big.Int where that is too small, a list as []any. A str with a lone
-// surrogate, which Python's json writes and no Go string can hold, is refused.
+// Decode is the inverse of [Append]. An int comes back as int64, or as *big.Int if
+// int64 is too small, and a list as []any. Decode fails for a str with a lone surrogate,
+// which Python's json writes and no Go string can hold.
 func Decode(raw json.RawMessage) (any, error) {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) > 0 && raw[0] == '[' {
@@ -199,8 +199,8 @@ func decodeText(kind, text string) (any, error) {
 	}
 }
 
-// decodeString is strict where encoding/json puts U+FFFD for what it cannot
-// represent.
+// decodeString fails where encoding/json would put U+FFFD for text that a Go string
+// cannot hold.
 func decodeString(content json.RawMessage) (string, error) {
 	var s *string
 	switch err := json.Unmarshal(content, &s); {
@@ -216,8 +216,8 @@ func decodeString(content json.RawMessage) (string, error) {
 	return *s, nil
 }
 
-// hasLoneSurrogate looks at the \u escapes of a JSON string that is known to
-// be well formed.
+// hasLoneSurrogate looks at the \u escapes of a JSON string, which has to be well
+// formed.
 func hasLoneSurrogate(content []byte) bool {
 	for i := 0; i < len(content); i++ {
 		if content[i] != '\\' {
@@ -240,7 +240,7 @@ func hasLoneSurrogate(content []byte) bool {
 	return false
 }
 
-// unicodeEscape parses the \u escape that content begins with, if it does.
+// unicodeEscape parses the \u escape at the beginning of content, if there is one.
 func unicodeEscape(content []byte) (rune, bool) {
 	if len(content) < 6 || content[0] != '\\' || content[1] != 'u' {
 		return 0, false

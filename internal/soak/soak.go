@@ -1,5 +1,5 @@
-// Package soak sets how long randomised tests run, what they draw at random,
-// and how they say what they did. Two variables of the environment steer it:
+// Package soak sets how long randomised tests run, the seed of their random values, and
+// how they report their work. Two variables of the environment steer it:
 //
 //	PYSHM_SOAK   a factor: 1 is the full run, 0.05 a twentieth of it; without
 //	             it tests take their short form, as part of every go test
@@ -19,14 +19,14 @@ import (
 	"time"
 )
 
-// Length returns how often, or for how long, a test does what it does: short or,
-// where $PYSHM_SOAK is set, so many times full, but never less than short.
+// Length returns how often, or for how long, a test does its work: short or, where
+// $PYSHM_SOAK is set, full times that factor, but never less than short.
 func Length[N int | time.Duration](short, full N) N {
 	return max(short, N(factor()*float64(full)))
 }
 
-// factor panics on a value that is none: a run that was to be long must not
-// turn out short.
+// factor panics if the variable is not a factor, because a run that was to be long must
+// not turn out short.
 var factor = sync.OnceValue(func() float64 {
 	text := os.Getenv("PYSHM_SOAK")
 	if text == "" {
@@ -56,19 +56,19 @@ func Seed(t interface {
 	return seed
 }
 
-// Rand returns one of the sequences of random numbers that a seed gives.
+// Rand returns one of the sequences of random numbers from a seed.
 func Rand(seed uint64, sequence int) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, uint64(sequence)))
 }
 
-// A Tally counts what a test has done and seen. Several goroutines may count at
-// once. The zero Tally is ready for use.
+// A Tally counts the events of a test. Several goroutines may count at once. The zero
+// Tally is ready for use.
 type Tally struct {
 	mu     sync.Mutex
 	counts map[string]int
 }
 
-// Add counts n more of something.
+// Add adds n to a count.
 func (t *Tally) Add(what string, n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -78,7 +78,7 @@ func (t *Tally) Add(what string, n int) {
 	t.counts[what] += n
 }
 
-// Count returns how many there have been.
+// Count returns a count.
 func (t *Tally) Count(what string) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -10,12 +10,12 @@ import (
 	"testing"
 )
 
-// againEnv has the name of the test that is run again.
+// againEnv is the variable with the name of the test that is run again.
 const againEnv = "PYSHM_TEST_AGAIN"
 
-// Again runs the calling test again, in a process of its own that prepare has
-// changed. It returns true in that process alone. The outcome there, a skip too,
-// is the outcome here. The error is that of a process that did not start.
+// Again runs the calling test again, in a process of its own that prepare has changed.
+// It returns true only in that process. The outcome there, also a skip, becomes the
+// outcome here. Again fails if the process did not start.
 func Again(t *testing.T, prepare func(*exec.Cmd)) (again bool, err error) {
 	t.Helper()
 	if os.Getenv(againEnv) == t.Name() {
@@ -49,8 +49,8 @@ func only(name string) string {
 	return strings.Join(parts, "/")
 }
 
-// InFIPSOnlyMode runs the calling test again in FIPS 140-only mode, which is a
-// mode of the process. It returns true in that process alone.
+// InFIPSOnlyMode runs the calling test again in a process in FIPS 140-only mode. It
+// returns true only in that process.
 func InFIPSOnlyMode(t *testing.T) bool {
 	t.Helper()
 	again, err := Again(t, func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, "GODEBUG=fips140=only") })

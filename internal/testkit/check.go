@@ -25,11 +25,11 @@ func Must[T any](v T, err error) func(t testing.TB) T {
 	}
 }
 
-// Patience is how long what must happen is waited for.
+// Patience is how long Eventually waits.
 const Patience = 20 * time.Second
 
-// Eventually waits until a condition holds. Each time that it does not,
-// Eventually sleeps for a millisecond.
+// Eventually waits until a condition holds, and looks every millisecond. It ends the
+// test if the condition does not hold within Patience.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(Patience); !holds(); time.Sleep(time.Millisecond) {
@@ -39,7 +39,7 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 	}
 }
 
-// Within returns a context that ends a while from now, or with the test.
+// Within returns a context that ends after d, or with the test.
 func Within(t testing.TB, d time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)

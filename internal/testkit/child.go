@@ -16,7 +16,7 @@ type Child struct {
 	Stderr bytes.Buffer   // complete when the child has ended
 }
 
-// StartChild starts a child, which the test ends, with [Child.End] or [Child.Kill].
+// StartChild starts a child. The test has to end it with [Child.End] or [Child.Kill].
 func StartChild(t testing.TB, role string, args ...string) *Child {
 	t.Helper()
 	c := &Child{Cmd: Command(t, role, args...)}
@@ -25,7 +25,7 @@ func StartChild(t testing.TB, role string, args ...string) *Child {
 	c.Lines = bufio.NewScanner(Must(c.Cmd.StdoutPipe())(t))
 	Check(t, c.Cmd.Start())
 	t.Cleanup(func() {
-		if c.Cmd.ProcessState == nil { // the test has given up
+		if c.Cmd.ProcessState == nil { // the test has failed before it ended the child
 			c.Cmd.Process.Kill()
 			c.Cmd.Wait()
 		}
@@ -33,7 +33,7 @@ func StartChild(t testing.TB, role string, args ...string) *Child {
 	return c
 }
 
-// Line waits for the next line that the child prints.
+// Line waits for the child's next line of output, and returns it.
 func (c *Child) Line(t testing.TB) string {
 	t.Helper()
 	if !c.Lines.Scan() {
@@ -43,8 +43,8 @@ func (c *Child) Line(t testing.TB) string {
 	return c.Lines.Text()
 }
 
-// End ends the child by the end of its input, and returns the last line that it
-// prints.
+// End closes the child's input, waits until the child has ended, and returns its last
+// line of output.
 func (c *Child) End(t testing.TB) (last string) {
 	t.Helper()
 	c.Stdin.Close()
@@ -57,7 +57,7 @@ func (c *Child) End(t testing.TB) (last string) {
 	return last
 }
 
-// Kill ends the child with SIGKILL, unless it has ended itself, which is an error.
+// Kill ends the child with SIGKILL. It is an error if the child has ended before.
 func (c *Child) Kill(t testing.TB) {
 	t.Helper()
 	err := c.Cmd.Process.Kill()

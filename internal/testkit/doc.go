@@ -1,9 +1,9 @@
-// Package testkit is what the tests of this module share: the names that they
-// give to segments, the processes that they start, and the search for what they
-// leave behind. A package of tests begins with
+// Package testkit has the helpers that all tests of this module share: they name
+// segments, start processes, and find everything that a test leaves behind. A package
+// of tests begins with
 //
 //	func TestMain(m *testing.M) { testkit.Main(m) }
 //
-// Shared memory is Linux's /dev/shm here. A test that asks for a name, for
-// another process or for a private /dev/shm is skipped on other systems.
+// Shared memory is Linux's /dev/shm here. On other systems a test is skipped when it
+// asks for a name, for another process or for a private /dev/shm.
 package testkit

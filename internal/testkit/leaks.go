@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// leakPatience is how long processes that are ending, and cleanups that the
-// garbage collector has yet to run, are waited for.
+// leakPatience is how long Run waits for processes that are ending, and for cleanups
+// that the garbage collector has yet to run.
 const leakPatience = 3 * time.Second
 
-// Run runs the tests of m, which is a *testing.M, and returns the exit status:
-// the status of the tests or, if these succeed, 1 when they leave something
-// behind, which Run then lists on standard error:
+// Run runs the tests of m, which is a *testing.M, and returns the exit status: the
+// status of the tests or, if they succeed but leave something behind, 1. Run lists on
+// standard error everything that is left:
 //
-//   - a name in /dev/shm that begins with [Prefix], or with "sem." and it
+//   - a name in /dev/shm that begins with [Prefix], or with "sem." and Prefix
 //   - a descriptor that was not open before
-//   - a mapping of a file in /dev/shm, be it unlinked
-//   - a child process, be it a zombie
+//   - a mapping of a file in /dev/shm, also of an unlinked one
+//   - a child process, also a zombie
 //
 // On systems other than Linux it finds nothing.
 func Run(m interface{ Run() int }) int {
@@ -53,8 +53,8 @@ func takeCensus() census {
 	return c
 }
 
-// leaks returns what there is now and was not in c, as soon as that is
-// nothing, or when patience is at an end.
+// leaks returns the things that exist now and were not in c. It returns as soon as there
+// are none, or when patience is at an end.
 func (c census) leaks(patience time.Duration) []string {
 	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		runtime.GC() // cleanups unmap and close
@@ -84,8 +84,8 @@ func (c census) countDescriptors() {
 	entries, _ := os.ReadDir("/proc/self/fd")
 	for _, e := range entries {
 		target, err := os.Readlink("/proc/self/fd/" + e.Name())
-		// The Go runtime opens its poller when it first needs it, and ReadDir
-		// has seen the descriptor of its own, which is closed by now.
+		// The Go runtime opens its poller when it first needs it. ReadDir lists its
+		// own descriptor, which is closed by now: Readlink fails.
 		if err == nil && !strings.HasPrefix(target, "anon_inode:[event") {
 			c["descriptor of "+target]++
 		}
@@ -108,7 +108,7 @@ func (c census) countChildren() {
 		text, _ := os.ReadFile(stat)
 		end := bytes.LastIndexByte(text, ')')
 		if end < 0 {
-			continue // it has ended
+			continue // the process has ended
 		}
 		if fields := bytes.Fields(text[end+1:]); len(fields) > 1 && string(fields[1]) == strconv.Itoa(os.Getpid()) {
 			c["process "+string(text[:end+1])]++

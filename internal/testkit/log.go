@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// A Log is a log that a test reads while others write to it. The zero Log is
+// A Log is a log that a test reads while other goroutines write to it. The zero Log is
 // ready for use.
 type Log struct {
 	mu   sync.Mutex
@@ -19,7 +19,7 @@ func (l *Log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// String returns all that was logged.
+// String returns everything logged so far.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

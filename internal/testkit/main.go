@@ -7,14 +7,14 @@ import (
 	"testing"
 )
 
-// Main runs the tests of a package, or, in a process that [Command] started, a
-// role. It does not return.
+// Main runs the tests of a package or, in a process that [Command] started, its role. It
+// does not return.
 func Main(m *testing.M) {
 	PlayRole()
 	os.Exit(Run(m))
 }
 
-// Prefix begins every name that this process makes, and no name of another run.
+// Prefix begins every name that this process makes, and no other process's names.
 var Prefix = "pyshm_t" + rand.Text()[:8] + "_"
 
 // Name returns a name that no other segment has.
@@ -24,7 +24,7 @@ func Name(t testing.TB) string {
 	return Prefix + rand.Text()[:12]
 }
 
-// NeedLinux skips a test where it cannot run.
+// NeedLinux skips a test on systems other than Linux.
 func NeedLinux(t testing.TB) {
 	t.Helper()
 	if runtime.GOOS != "linux" {

@@ -10,12 +10,12 @@ import (
 	"testing"
 )
 
-// InPrivateShm runs the calling test again, in a process whose /dev/shm is an
-// empty file system of its own with room for size bytes. It returns true in
-// that process alone.
+// InPrivateShm runs the calling test again, in a process whose /dev/shm is an empty
+// file system of its own with room for size bytes. It returns true only in that
+// process.
 //
-// Where the system does not allow that, the test is skipped, or fails if the
-// environment says that this is the CI, which must not leave it out.
+// If the system does not allow that, the test is skipped. In the CI (CI=true in the
+// environment) it fails, because the CI must not leave it out.
 func InPrivateShm(t *testing.T, size int, options ...string) bool {
 	t.Helper()
 	again, err := Again(t, func(cmd *exec.Cmd) {
@@ -51,8 +51,8 @@ func InUserNamespace(cmd *exec.Cmd) {
 	cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
 }
 
-// NoNamespace reports whether a process did not start because this system does
-// not allow namespaces.
+// NoNamespace reports whether err means that a process did not start because this
+// system does not allow namespaces.
 func NoNamespace(err error) bool {
 	return errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EINVAL)
 }

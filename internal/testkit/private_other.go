@@ -4,7 +4,7 @@ package testkit
 
 import "testing"
 
-// InPrivateShm skips the test: mount namespaces are Linux's.
+// InPrivateShm skips the test: only Linux has mount namespaces.
 func InPrivateShm(t *testing.T, size int, options ...string) bool {
 	t.Helper()
 	NeedLinux(t)

@@ -49,7 +49,7 @@ func AttachHelper(t testing.TB) compat.PeerOption {
 	return compat.Dir(dir)
 }
 
-// StartMethods are multiprocessing's.
+// StartMethods are multiprocessing's start methods.
 var StartMethods = []string{"fork", "spawn", "forkserver"}
 
 // WantPythonError checks the type and the message of a Python exception.
@@ -71,14 +71,14 @@ func WantEqual(t testing.TB, what string, got, want any) {
 	}
 }
 
-// SameValue compares what pyvalue.Decode returns: floats by their bits.
+// SameValue compares values from pyvalue.Decode: floats by their bits.
 var SameValue = cmp.Options{
 	cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }),
 	cmp.Comparer(func(a, b *big.Int) bool { return a.Cmp(b) == 0 }),
 }
 
-// WaitForEnd waits until a process at most waits for its parent. Its descriptors
-// are closed a little earlier.
+// WaitForEnd waits until a process is gone, or is a zombie that waits for its parent.
+// The system has closed its descriptors a little earlier.
 func WaitForEnd(t testing.TB, pid int) {
 	t.Helper()
 	Eventually(t, fmt.Sprintf("the end of process %d", pid), func() bool {

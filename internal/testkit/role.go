@@ -9,20 +9,21 @@ import (
 	"testing"
 )
 
-// A Role is what the test binary does as a process of its own. It gets the words
-// of the command line, and the lines of its standard input on a channel that is
-// closed when the input ends: at the latest, the process of the test has ended
-// then. An error makes the exit status 1.
+// A Role is the work of the test binary in a process of its own. It gets the words of
+// the command line, and the lines of its standard input on a channel. The channel is
+// closed when the input ends, at the latest when the process of the test ends. If the
+// role fails, the exit status is 1.
 type Role func(args []string, input <-chan string) error
 
-// Roles has the roles of a package of tests. Its files add theirs in init.
+// Roles has the roles of a package of tests. The files of the package add their roles in
+// init.
 var Roles = map[string]Role{}
 
-// RoleEnv is the variable of the environment that has the name of a role.
+// RoleEnv is the variable of the environment with the name of a role.
 const RoleEnv = "PYSHM_TEST_ROLE"
 
-// PlayRole does nothing in the process of the tests. In a process that [Command]
-// started it does not return.
+// PlayRole plays the role of a process that [Command] started, and does not return. In
+// the process of the tests it does nothing.
 func PlayRole() {
 	play, ok := Roles[os.Getenv(RoleEnv)]
 	if !ok {
@@ -46,9 +47,9 @@ func inputLines() <-chan string {
 	return input
 }
 
-// Command returns the command of a process in a role, for a test that prepares
-// it in a way of its own; the others call [StartChild]. The process is killed
-// when the test ends.
+// Command returns the command of a process in a role, for tests that prepare the command
+// in their own way; other tests call [StartChild]. The process is killed when the test
+// ends.
 func Command(t testing.TB, role string, args ...string) *exec.Cmd {
 	t.Helper()
 	if _, ok := Roles[role]; !ok {
@@ -59,7 +60,7 @@ func Command(t testing.TB, role string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// self returns a path of the test binary that another user, too, may execute.
+// self returns a path of the test binary that other users may execute, too.
 func self(t testing.TB) string {
 	t.Helper()
 	if runtime.GOOS == "linux" {

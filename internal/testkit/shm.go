@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Names lists /dev/shm, which should be a private one, in order.
+// Names returns the names in /dev/shm, in order. /dev/shm should be a private one.
 func Names(t testing.TB) (names []string) {
 	t.Helper()
 	for _, e := range Must(os.ReadDir("/dev/shm"))(t) {
@@ -16,8 +16,8 @@ func Names(t testing.TB) (names []string) {
 	return names
 }
 
-// WantNames fails unless a private /dev/shm holds these names and no other, not
-// even a hidden one.
+// WantNames fails unless a private /dev/shm holds exactly these names, hidden ones
+// included.
 func WantNames(t testing.TB, names ...string) {
 	t.Helper()
 	slices.Sort(names)
@@ -26,7 +26,7 @@ func WantNames(t testing.TB, names ...string) {
 	}
 }
 
-// NamesWith lists the names that begin with a prefix.
+// NamesWith returns the names that begin with a prefix.
 func NamesWith(prefix string) (names []string) {
 	paths, _ := filepath.Glob("/dev/shm/" + prefix + "*")
 	for _, path := range paths {

@@ -195,7 +195,7 @@ func (k *keeper) settleUntracked(name string) error {
 		return nil
 	}
 	if h := k.holds[name]; h != nil {
-		k.restoreHold(h)
+		k.restore(h)
 	}
 	if h := k.holds[name]; h != nil { // not lost
 		k.drop(h)
@@ -265,7 +265,7 @@ func (k *keeper) restoreNamed(name string) {
 	h, tracked := k.holds[name]
 	switch {
 	case h != nil:
-		k.restoreHold(h)
+		k.restore(h)
 	case tracked && k.hold(name) == nil:
 		k.log.Info("segment appeared", "segment", name)
 	}
@@ -277,8 +277,8 @@ func (k *keeper) restoreAll() {
 	names := slices.Clone(k.names)
 	k.mu.Unlock()
 	for _, name := range names {
-// restore restores the name that a segment has lost. It drops a segment that
-// has lost both names, or that has another owner.
+		// restore restores the name that a segment has lost. It drops a segment that
+		// has lost both names, or that has another owner.
 		k.restoreNamed(name)
 	}
 }
