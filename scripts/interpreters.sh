@@ -12,8 +12,8 @@
 #
 # Unpacked files go to .interpreters/ at the top of the repository, which git ignores;
 # removing that folder undoes everything. .interpreters/list has the interpreters that
-# work, one executable a line. Package compat reads it. An interpreter that is there
-# already and runs is left alone, so a second run is short. Every part is built aside
+# work, one executable a line. Package compat reads it. The script leaves alone each
+# interpreter that runs already, so a second run is short. Every part is built aside
 # and renamed, so an interrupted run can be repeated.
 #
 # Prints one line per part. The exit status is 1 if a part could not be brought.

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # Copyright (c) 2026 The pyshm Authors. SPDX-License-Identifier: BSD-3-Clause
-"""Record what this Python's ShareableList makes of a set of values.
+"""Record the lists that this Python's ShareableList makes of a set of values.
 
     py_fixtures.py OUTDIR              writes OUTDIR/manifest.json and OUTDIR/*.bin
     py_fixtures.py --check TESTDATA    makes them anew and compares them with
                                        TESTDATA/*, made by a Python of this layout
 
-Any Python from 3.8 will do, with nothing but its standard library. The output
-is the same on each run. testdata/README.md describes the manifest.
+Any Python from 3.8 on will do, with only its standard library. The output is the same
+on each run. testdata/README.md describes the manifest.
 """
 
 import argparse
@@ -42,8 +42,8 @@ LISTS = (
     ("floats", "[0.0, -0.0, 1.5, float('inf'), float('-inf'), 5e-324]"),
     ("nans", "[bits('7ff8000000000000'), bits('fff8000000000000'), bits('7ff8000000001234')]"),
     ("nans-signalling", "[bits('7ff0000000000001'), bits('fff4000000abcdef')]"),
-    # str. A slot is sized by code points, then filled with UTF-8: what does not
-    # fit is cut, between two characters or inside one.
+    # str. A slot is sized by code points, then filled with UTF-8: bytes that do not fit
+    # are cut off, between two characters or inside one.
     ("str-ascii", "['a' * n for n in (0, 1, 7, 8, 9, 15, 16, 17, 23, 24)]"),
     ("str-2-bytes", "['é' * n for n in (1, 2, 3, 4, 8)]"),
     ("str-2-bytes-cut", "['é' * n for n in (5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17)]"),
@@ -75,7 +75,7 @@ LISTS = (
     ("str-surrogate", r"['\ud800']"),
     ("str-surrogate-inside", r"['a\udc80b']"),
     ("str-surrogate-later", r"[7, 'ab', '\ud800', 8]"),
-    # Types that are not one of the six, subclasses of these included.
+    # Types other than the six, also subclasses of the six.
     ("type-int-subclass", "[Int(1)]"),
     ("type-int-enum", "[Number.ONE]"),
     ("type-float-subclass", "[Float(1.5)]"),
@@ -95,7 +95,7 @@ LISTS = (
     ("type-array", "[array('b', b'a')]"),
     ("type-type", "[int]"),
     ("type-ellipsis", "[...]"),
-    # What may stand in for a list.
+    # Arguments in the place of a list.
     ("sequence-none", ""),
     ("sequence-empty-tuple", "()"),
     ("sequence-empty-str", "''"),
@@ -182,8 +182,8 @@ SETS = tuple(
     ("int8", 3, "at-3", "5"),
 )
 
-# (before, area, bytes, name): written over an area of item 1 from outside, to
-# see what Python then reads.
+# (before, area, bytes, name): bytes written over an area of item 1 from outside, to see
+# the value that Python then reads.
 PATCHES = (
     ("bool8", "slot", b"\0\0\0\0\0\0\0\2", "true-2"),
     ("bool8", "slot", b"\0\0\0\0\0\0\0\xff", "true-255"),
@@ -257,14 +257,14 @@ def spell(value):
 
 
 def is_utf8(text):
-    """Report whether UTF-8 can spell text, which then has no lone surrogates."""
+    """Report whether UTF-8 can spell text: it cannot if text has lone surrogates."""
     return text.encode("utf-8", "ignore").decode() == text
 
 
 def spell_list(values):
-    """Return what an entry says of a list's values: nothing if one cannot be spelled.
+    """Return the part of an entry with a list's values, empty if one cannot be spelled.
 
-    One long text is spelled by the character that it repeats.
+    A single long text is spelled by the character that it repeats.
     """
     if len(values) == 1 and isinstance(values[0], (str, bytes)) and len(values[0]) > 1000:
         (text,) = values
@@ -280,7 +280,7 @@ def exception_name(error):
 
 
 def read_item(items, index):
-    """Return what Python reads at index: a spelled value, or the exception it gets."""
+    """Return the spelled value that Python reads at index, or the exception."""
     try:
         return spell(items[index])
     except Exception as error:
@@ -291,10 +291,11 @@ def read_item(items, index):
 
 
 class Layout:
-    """Where the parts of a ShareableList are.
+    """The offsets of the parts of a ShareableList.
 
-    "sizes" (Python 3.8) begins with the count and a size per item, "offsets"
-    (3.9 and later) with the count and count+1 offsets, the first of them 0.
+    The layout "sizes" (Python 3.8) begins with the count and a size per item. The
+    layout "offsets" (3.9 and later) begins with the count and count+1 offsets, the
+    first of them 0.
     """
 
     def __init__(self, name, data):
@@ -381,7 +382,7 @@ class Segments:
 
 
 class Recorder:
-    """Runs the cases and writes into a folder what comes of them."""
+    """Runs the cases and writes their results into a folder."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -425,7 +426,7 @@ class Recorder:
                 self.describe_list(entry, items, *sequence)
 
     def describe_refusal(self, entry, sequence=None):
-        if sequence and isinstance(sequence, list):  # an empty one is refused for its name
+        if sequence and isinstance(sequence, list):  # an empty list is refused for its name
             entry.update(spell_list(sequence))
         left = self.segments.take_left_behind()
         entry["left_behind"] = left is not None
@@ -474,7 +475,7 @@ class Recorder:
         self.manifest["patches"].append(entry)
 
     def describe_item(self, entry, items):
-        """Add the bytes as they are now and, if there is such an item, its state."""
+        """Add the bytes as they are now and, if there is such an item, the item's state."""
         index = entry["index"]
         data = bytes(items.shm.buf)
         layout = Layout(self.layout, data)
@@ -537,7 +538,7 @@ def read_manifest(folder):
 
 
 def check(testdata):
-    """Compare what this Python makes with what another one made; return the exit status."""
+    """Compare this Python's results with another Python's; return the exit status."""
     with tempfile.TemporaryDirectory(prefix="pyshm_fx_") as temporary:
         made_in = pathlib.Path(temporary)
         Recorder(made_in).record()
@@ -573,7 +574,7 @@ def compare(folder, made_in):
 
 
 def lines_of(manifest, folder, bytes_too):
-    """Return what must be equal, one line a case and a file."""
+    """Return the lines that must be equal, one for each case and each file."""
     ignored = () if bytes_too else ("after", "sha256")
     # Where floats pass through the x87 registers, no signalling NaN survives.
     left_out = () if spell(bits("7ff0000000000001"))["float"] == "7ff0000000000001" else ("nans-signalling",)
@@ -592,8 +593,8 @@ def lines_of(manifest, folder, bytes_too):
 def expect_pypy(manifest, folder):
     """Put into a manifest of CPython the one thing that PyPy does differently.
 
-    When struct refuses an int, the item has already become one: CPython has also
-    zeroed the slot, PyPy has left in it what was there.
+    When struct refuses an int, the kind of the item is already int. CPython has also
+    zeroed the slot by then, PyPy has left the old bytes in it.
     """
     states = {entry["name"]: (folder / entry["file"]).read_bytes() for entry in manifest["lists"] if "file" in entry}
     for entry in manifest["sets"]:

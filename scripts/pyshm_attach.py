@@ -1,10 +1,10 @@
 # Copyright (c) 2026 The pyshm Authors. SPDX-License-Identifier: BSD-3-Clause
-"""Attach to shared memory that another program made, and leave it its owner's.
+"""Attach to shared memory of another program, and leave it to its owner.
 
-Python's SharedMemory and ShareableList hand every name they attach to over to
+Python's SharedMemory and ShareableList register every name to which they attach with
 multiprocessing's resource tracker, which removes the name when the process ends
 (SharedMemory until 3.12, and from 3.13 unless track=False; ShareableList in all
-versions). The functions below attach without that:
+versions). The functions below attach without registering:
 
     from pyshm_attach import attach_block, attach_list
 
@@ -16,36 +16,36 @@ versions). The functions below attach without that:
     block.buf[:5] = b"hello"
     block.close()
 
-close() gives up this process's view. unlink() removes the name, if that is what
-you want; it raises FileNotFoundError if the name has passed to another segment
-meanwhile. An attach that fails removes nothing either. Nothing is patched, so
-threads and other users of shared memory in the process are not affected, and
-what these functions return can be sent to worker processes of any start method,
-where it attaches in the same way. As with multiprocessing's own, an attach starts
-the resource tracker: processes that are forked later share it.
+close() ends this process's view. unlink() removes the name on purpose. It raises
+FileNotFoundError if the name has passed to another segment meanwhile. A failed attach
+removes nothing either. The module patches nothing, so threads and other users of
+shared memory in the process are not affected. The returned objects can be sent to
+worker processes of any start method, and attach there in the same way. Like an attach
+of multiprocessing itself, an attach starts the resource tracker: processes forked
+later share it.
 
-A numpy array over a block has to hold the block's buffer, as
+A numpy array over a block must be made by
 
     samples = numpy.frombuffer(block.buf, "d")
 
-does: close() then raises BufferError while there is such an array. An array made by
-numpy.ndarray(..., buffer=block.buf) does not, and touching it after the block is
-closed or collected kills Python.
+Such an array holds the block's buffer: close() raises BufferError while the array
+exists. An array made by numpy.ndarray(..., buffer=block.buf) does not hold it, and
+touching that array after the block is closed or collected kills Python.
 
-Locks need no such care: a process that attaches to one does not register it. But
-multiprocessing has no function that attaches by name; these do:
+A process that attaches to a lock does not register it, so locks need no such care. But
+multiprocessing has no function that attaches to a lock by name. This module has:
 
     lock = attach_lock("prices.lock")   # a multiprocessing Lock
     with lock:
         items[0] += 1
 
-and so do attach_rlock, attach_semaphore, attach_condition and attach_event. The
-other way round, parts(lock) returns the names of what Python has made, for others
-to attach to.
+and likewise attach_rlock, attach_semaphore, attach_condition and attach_event. The
+other way round, parts(lock) returns the names of a lock that Python has made, for
+other processes to attach to.
 
-Names may be written with or without a leading slash. Python 3.8 or later, with
-nothing but its standard library. Under pyshm run and WorkerEnv every process can
-import this module. Elsewhere, install it, or copy this file to wherever you need it.
+Names may be written with or without a leading slash. The module needs Python 3.8 or
+later, and only its standard library. Under pyshm run and WorkerEnv every process can
+import it. For other programs, pip installs it, or this file is copied beside them.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ if sys.platform != "win32":
 
 if TYPE_CHECKING:
     _ListBase = shared_memory.ShareableList[Any]
-else:  # which 3.8 cannot subscript
+else:  # 3.8 cannot subscript the class
     _ListBase = shared_memory.ShareableList
 
 __all__ = [
@@ -90,51 +90,51 @@ __version__ = "0.1.0.dev0"
 
 _PYTHON_3_8 = sys.version_info < (3, 9)
 _T = TypeVar("_T")
-_synchronize: Any = synchronize  # with the constants that typeshed leaves out
+_synchronize: Any = synchronize  # typeshed leaves some constants out
 
 
 def attach_block(name: str) -> shared_memory.SharedMemory:
-    """Attach to the shared memory called name: a multiprocessing SharedMemory.
+    """Attach to the segment called name, and return a multiprocessing SharedMemory.
 
-    FileNotFoundError if there is none, ValueError if it is empty (its maker has not
-    yet given it a size) or if name cannot be one.
+    FileNotFoundError if there is no such segment. ValueError if the segment is empty
+    (its maker has not yet given it a size), or if name is not a valid name.
     """
     return SharedMemory(name)
 
 
 def attach_list(name: str) -> shared_memory.ShareableList[Any]:
-    """Attach to the list called name: a multiprocessing ShareableList.
+    """Attach to the list called name, and return a multiprocessing ShareableList.
 
-    FileNotFoundError if there is none. ValueError if the memory holds no list, a
-    list that is still being made, or one in the layout of the other versions of
-    Python (3.8 and those from 3.9 on cannot read each other's lists, and would
+    FileNotFoundError if there is no such segment. ValueError if the segment holds no
+    list, an unfinished list, or a list in the layout of other versions of Python
+    (Python 3.8 and the versions from 3.9 on cannot read each other's lists, and would
     destroy them by writing).
     """
     return ShareableList(name=name)
 
 
 def attach_lock(name: str) -> synchronize.Lock:
-    """Attach to the lock called name: a multiprocessing Lock.
+    """Attach to the lock called name, and return a multiprocessing Lock.
 
-    FileNotFoundError if there is none, ValueError if what is there is no semaphore
-    that this Python could use.
+    FileNotFoundError if there is no such lock. ValueError if the file with the name is
+    not a semaphore that this Python could use.
     """
     return _semaphore(synchronize.Lock, _synchronize.SEMAPHORE, 1, name)
 
 
 def attach_rlock(name: str) -> synchronize.RLock:
-    """Attach to the lock called name: a multiprocessing RLock.
+    """Attach to the lock called name, and return a multiprocessing RLock.
 
-    Recursion is Python's own affair: to others, it is the same as a Lock. Two RLocks
-    attached to one name in one process do not know of each other.
+    Only this Python knows the recursion: to other processes an RLock is the same as a
+    Lock. Two RLocks attached to one name in one process do not know of each other.
     """
     return _semaphore(synchronize.RLock, _synchronize.RECURSIVE_MUTEX, 1, name)
 
 
 def attach_semaphore(name: str, bound: int | None = None) -> synchronize.Semaphore:
-    """Attach to the semaphore called name: a multiprocessing Semaphore.
+    """Attach to the semaphore called name, and return a multiprocessing Semaphore.
 
-    With a bound, which release() must not exceed, it is a BoundedSemaphore.
+    With a bound, which release() must not exceed, it returns a BoundedSemaphore.
     """
     if bound is None:
         return _semaphore(synchronize.Semaphore, _synchronize.SEMAPHORE, _synchronize.SEM_VALUE_MAX, name)
@@ -144,18 +144,18 @@ def attach_semaphore(name: str, bound: int | None = None) -> synchronize.Semapho
 
 
 def attach_condition(name: str) -> synchronize.Condition:
-    """Attach to the condition called name: a multiprocessing Condition.
+    """Attach to the condition called name, and return a multiprocessing Condition.
 
-    It has an RLock, as Python's own have, and consists of the semaphores NAME.lock,
-    NAME.sleeping, NAME.woken and NAME.wait.
+    The condition has an RLock, as Python's own conditions have. It consists of the
+    semaphores NAME.lock, NAME.sleeping, NAME.woken and NAME.wait.
     """
     return _condition(attach_rlock, name)
 
 
 def attach_event(name: str) -> synchronize.Event:
-    """Attach to the event called name: a multiprocessing Event.
+    """Attach to the event called name, and return a multiprocessing Event.
 
-    It consists of a condition of that name and the semaphore NAME.flag.
+    The event consists of a condition with the same name and the semaphore NAME.flag.
     """
     event: Any = synchronize.Event.__new__(synchronize.Event)
     event._cond = _condition(attach_lock, name)
@@ -174,10 +174,9 @@ def parts(
     {"lock": .., "sleeping": .., "woken": .., "wait": ..}  of a Condition
     the same and "flag"                                    of an Event
 
-    ValueError if it has no name: in the context fork, multiprocessing removes the
-    name at once, and on Windows there is none. Elsewhere
-    multiprocessing.get_context("spawn").Lock() has one, for as long as the object
-    lives.
+    ValueError if the object has no name: in the context fork, multiprocessing removes
+    the name at once, and on Windows there are no names. In other contexts the object
+    has a name for as long as it lives: multiprocessing.get_context("spawn").Lock().
     """
     return json.dumps(_parts(made))
 
@@ -225,24 +224,24 @@ def _semaphore(kind_class: type[_T], kind: int, maximum: int, name: str) -> _T:
         semaphore = _unpickle(kind_class, (0, kind, maximum, "/" + name))
     except OSError as error:
         raise OSError(error.errno, error.strerror, name) from None
-    # As after making one: what the parent holds at a fork, the child does not.
+    # As after making a semaphore: a forked child does not hold its parent's locks.
     util.register_after_fork(cast(Any, semaphore), lambda semaphore: semaphore._semlock._after_fork())
     return semaphore
 
 
 def _unpickle(kind_class: type[_T], state: tuple[object, ...]) -> _T:
-    """Make an object of multiprocessing.synchronize as unpickling does."""
+    """Make an object of multiprocessing.synchronize in the way of unpickling."""
     made: Any = kind_class.__new__(kind_class)
     made.__setstate__(state)
     return cast(_T, made)
 
 
 def _check_semaphore(name: str) -> None:
-    """Raise ValueError for a file that is not a semaphore of this Python's libc.
+    """Raise ValueError unless the file is a semaphore of this Python's libc.
 
-    With an empty one Python would crash, with one that is not shared it would sleep
-    for ever, and musl would take shared memory for one and write to it. Other systems
-    and libraries are left to check for themselves.
+    Python would crash with an empty file, and sleep for ever with an unshared
+    semaphore. musl would take any segment for a semaphore and write to it. Other
+    systems and libraries have to check for themselves.
 
     glibc  /dev/shm/sem.NAME  value | waiters | 128 if shared     32-bit: value | 128 | ...
     musl   /dev/shm/NAME      value | waiters | 0 if shared
@@ -283,13 +282,13 @@ class SharedMemory(shared_memory.SharedMemory):
             raise ValueError("pyshm_attach only attaches")
         name = _bare(name)
         if sys.version_info >= (3, 13):
-            # Where mmap fails, the constructor unlinks what it did not make.
+            # If mmap fails, the constructor unlinks a segment that it did not make.
             vars(self)["unlink"] = lambda: None
             try:
                 super().__init__(name, track=False)
             finally:
                 vars(self).pop("unlink", None)
-        elif sys.platform == "win32":  # where there is no tracker
+        elif sys.platform == "win32":  # no tracker there
             super().__init__(name)
         else:
             self._attach(name)
@@ -297,8 +296,8 @@ class SharedMemory(shared_memory.SharedMemory):
             stats = os.fstat(self._fd)
             self._pyshm_identity = stats.st_dev, stats.st_ino
             # As a registration would, so that processes forked later share the tracker.
-            # Otherwise each starts its own, which removes at the process's end what
-            # the process has created, although others use it.
+            # Otherwise each starts a tracker of its own. That tracker removes the
+            # process's own segments when the process ends, although others use them.
             resource_tracker.ensure_running()
 
     def _attach(self, name: str) -> None:
@@ -314,10 +313,11 @@ class SharedMemory(shared_memory.SharedMemory):
         self._buf = memoryview(self._mmap)
 
     def unlink(self) -> None:
-        """Remove the name. The memory is there until the last process closes it.
+        """Remove the name. The memory stays until the last process closes it.
 
         FileNotFoundError if the name is gone or leads to another segment by now. (In
-        the microseconds between that look and the removal it can still pass to one.)
+        the microseconds between this check and the removal the name can still pass to
+        another segment.)
         """
         if sys.platform == "win32":
             return
@@ -325,9 +325,9 @@ class SharedMemory(shared_memory.SharedMemory):
             reason = os.strerror(errno.ENOENT) + " (the name has passed to another segment)"
             raise FileNotFoundError(errno.ENOENT, reason, self._name)
         _posixshmem.shm_unlink(self._name)
-        # If this process and the one that made the segment belong to one family,
-        # their tracker holds the name and must forget it. It complains about a
-        # name that it does not hold, hence the first line.
+        # If this process and the segment's maker belong to one family, their tracker
+        # holds the name and must forget it. The tracker complains if it does not hold
+        # the name, hence the first line.
         if _is_trackable(self._name):
             resource_tracker.register(self._name, "shared_memory")
             resource_tracker.unregister(self._name, "shared_memory")
@@ -336,7 +336,7 @@ class SharedMemory(shared_memory.SharedMemory):
 def _identity(name: str) -> tuple[int, int] | None:
     """Return the device and inode of the segment that has the name, or None."""
     try:
-        if sys.platform == "linux":  # where opening is not needed, nor the right to
+        if sys.platform == "linux":  # works without the right to open the segment
             found = os.stat("/dev/shm/" + name.lstrip("/"), follow_symlinks=False)
         else:
             fd = _posixshmem.shm_open(name, os.O_RDONLY, mode=0)
@@ -352,9 +352,9 @@ def _identity(name: str) -> tuple[int, int] | None:
 def _is_trackable(name: str) -> bool:
     """Report whether a tracker can hold the name, with its leading slash.
 
-    A tracker until 3.13 reads lines of ASCII, in fields between colons. The one of
-    3.14 takes colons in the name, and JSON for a name with a newline; the one of 3.15
-    takes JSON for every name, of up to 255 bytes.
+    A tracker until 3.13 reads lines of ASCII, in fields between colons. A tracker of
+    3.14 takes colons in the name, and JSON for a name with a newline. A tracker of
+    3.15 takes JSON for every name, of up to 255 bytes.
     """
     if sys.version_info >= (3, 14) and ("\n" in name or sys.version_info >= (3, 15)):
         return len(name.encode("utf-8", "surrogateescape")) <= 255
@@ -371,8 +371,8 @@ def _list_block(name: str) -> SharedMemory:
     return block
 
 
-# ShareableList's constructor makes its own SharedMemory and takes no other. This
-# is that constructor, for which the name SharedMemory stands for _list_block.
+# ShareableList's constructor makes its own SharedMemory and takes no other. This is
+# the same constructor, but in it the name SharedMemory stands for _list_block.
 _init: Any = shared_memory.ShareableList.__init__
 _init_list = types.FunctionType(
     _init.__code__,
@@ -387,7 +387,7 @@ class ShareableList(_ListBase):
     """ShareableList attached to a name without telling the resource tracker."""
 
     def __init__(self, *, name: str) -> None:
-        _init_list(self, name=_bare(name))  # whose own None would make a list
+        _init_list(self, name=_bare(name))  # the name None would make a new list
 
 
 def _check_list(block: SharedMemory) -> None:
@@ -396,8 +396,8 @@ def _check_list(block: SharedMemory) -> None:
     3.8     count | size of slot 0       | ... | size of slot n-1 | slots ...
     3.9 on  count | offset of slot 0 = 0 | ... | offset of slot n | slots ...
 
-    Each is an int64; the last offset is where the slots end. A slot has at least 8
-    bytes: the word after the count tells the layouts apart.
+    Each is an int64. The slots end at the last offset. A slot has at least 8 bytes, so
+    the word after the count distinguishes the layouts.
     """
     count = _int64s(block, 0, 1)[0] if block.size >= 8 else -1
     # An item takes 8 bytes in the table, a slot, 8 for its format and 1 for its code.
@@ -427,7 +427,8 @@ def _check_list(block: SharedMemory) -> None:
 def _check_formats(block: SharedMemory, formats: int, count: int) -> None:
     """Raise ValueError if none of the first formats and codes is written.
 
-    That is so before a list is complete. Setting an item clears its format for a moment.
+    They are not yet written in an unfinished list. Setting an item, too, clears its
+    format, but only for a moment.
     """
     codes, first = formats + 8 * count, min(count, 64)
     for _ in range(50):

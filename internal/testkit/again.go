@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// againEnv is the variable with the name of the test that is run again.
+// againEnv is the variable with the name of the test to run again.
 const againEnv = "PYSHM_TEST_AGAIN"
 
 // Again runs the calling test again, in a process of its own that prepare has changed.

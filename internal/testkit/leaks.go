@@ -18,7 +18,7 @@ const leakPatience = 3 * time.Second
 
 // Run runs the tests of m, which is a *testing.M, and returns the exit status: the
 // status of the tests or, if they succeed but leave something behind, 1. Run lists on
-// standard error everything that is left:
+// standard error everything that they have left:
 //
 //   - a name in /dev/shm that begins with [Prefix], or with "sem." and Prefix
 //   - a descriptor that was not open before

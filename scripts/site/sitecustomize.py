@@ -1,21 +1,21 @@
 # Copyright (c) 2026 The pyshm Authors. SPDX-License-Identifier: BSD-3-Clause
-"""Keep multiprocessing from removing shared memory that it should leave alone.
+"""Keep multiprocessing from removing segments that it should leave alone.
 
-Python runs a sitecustomize that it finds on PYTHONPATH whenever it starts, so this
-one runs in each process of a worker's tree, and in their resource tracker. It does
+Whenever Python starts, it runs a sitecustomize that it finds on PYTHONPATH. So this
+file runs in each process of a worker's tree, and in their resource tracker. It does
 nothing until the process imports multiprocessing.shared_memory or the tracker. Then
 
-- an attach starts the resource tracker as ever, but does not register the segment,
-  so that it stays when the process ends; and one that fails does not unlink;
-- what the process creates is registered as ever, together with its identity;
-- unlink(), the tracker and a manager remove a name as ever, unless it has passed to another
-  segment meanwhile. (In the microseconds between the look and the removal it still
-  can: no system call does both.)
+- an attach starts the resource tracker as ever, but does not register the segment, so
+  that the segment stays when the process ends; a failed attach does not unlink;
+- a segment that the process creates is registered as ever, together with its identity;
+- unlink(), the tracker and a manager remove a name as ever, unless the name has passed
+  to another segment meanwhile. (In the microseconds between check and removal it still
+  can pass to another: no system call does both.)
 
 If this file hides other sitecustomizes, it runs the next one as well.
 
-With PYSHM_VERBOSE in the environment, each process in which this takes effect says
-so on standard error.
+With PYSHM_VERBOSE in the environment, each process in which this takes effect prints a
+line on standard error.
 """
 
 import os
@@ -25,7 +25,7 @@ import sys
 def _identity(name):
     """Return the device and inode of the segment that has the name, or None."""
     try:
-        if sys.platform == "linux":  # where opening is not needed, nor the right to
+        if sys.platform == "linux":  # works without the right to open the segment
             found = os.stat("/dev/shm/" + name.lstrip("/"), follow_symlinks=False)
         else:
             import _posixshmem
@@ -52,8 +52,8 @@ def _identity_of_open(block):
 def _change_tracker(tracker):
     """Change multiprocessing.resource_tracker, in its users and in its own process.
 
-    A segment that this thread is attaching to is not registered, and unregister
-    forgets any name without complaint.
+    For a segment to which this thread is attaching, register only starts the tracker.
+    unregister takes any name without complaint.
     """
     import threading
 
@@ -64,7 +64,7 @@ def _change_tracker(tracker):
         if rtype != "shared_memory":
             register(name, rtype)
         elif getattr(local, "attaching", False):
-            # Processes that are forked later share the tracker that runs by then.
+            # Processes forked later share a tracker that runs already.
             tracker.ensure_running()
         else:
             block = getattr(local, "block", None)
@@ -74,11 +74,11 @@ def _change_tracker(tracker):
 
     def quiet_unregister(name, rtype):
         if rtype == "shared_memory":
-            # The tracker keeps a set, and prints a KeyError for what is not in it:
-            # the name of a segment that this process has only attached to.
+            # The tracker keeps a set, and prints a KeyError for a name outside of it,
+            # such as the name of a segment to which this process has only attached.
             try:
                 register(name, rtype)
-            except ValueError:  # this tracker cannot hold it: too long, or not ASCII
+            except ValueError:  # this tracker cannot hold the name: too long, or not ASCII
                 return
         unregister(name, rtype)
 
@@ -87,9 +87,9 @@ def _change_tracker(tracker):
     _change_tracker_process(tracker)
 
 
-# The line that precedes a registration and has the identity of the segment: a probe,
-# which every version of the tracker reads and ignores. Device and inode in hexadecimal
-# digits, the name in base64.
+# A line with the identity of the segment precedes each registration. It is a probe,
+# which every version of the tracker reads and ignores. Device and inode are in
+# hexadecimal digits, the name is in base64.
 _IDENTITY_LINE = "PROBE:pyshm/%x/%x/%s:noop\n"
 
 
@@ -101,17 +101,18 @@ def _send_identity(tracker, name, identity):
     try:
         coded = urlsafe_b64encode(name.encode("utf-8", "surrogateescape")).decode()
         line = (_IDENTITY_LINE % (identity + (coded,))).encode()
-        if len(line) <= 512:  # which a pipe takes as a whole
+        if len(line) <= 512:  # a pipe takes such a line as a whole
             os.write(tracker.getfd(), line)
     except Exception:
-        pass  # the tracker will look for itself
+        pass  # the tracker looks for the identity itself
 
 
 def _change_tracker_process(tracker):
-    """Change the tracker's main, so that it removes only what was registered.
+    """Change the tracker's main, so that it removes only registered segments.
 
-    Some in a tree of processes may not run this file. What they register without an
-    identity gets the one that the tracker finds when it reads the line.
+    Some processes of a tree may not run this file. If such a process registers a name
+    without an identity, the name gets the identity that the tracker finds when it
+    reads the line.
     """
     main, shm_unlink = tracker.main, tracker._CLEANUP_FUNCS.get("shared_memory")
     identities = {}  # for each registered name, a set
@@ -149,7 +150,7 @@ def _change_tracker_process(tracker):
 
 
 def _decode(tracker, line):
-    if hasattr(tracker, "_decode_message"):  # 3.14 and later, which know JSON, too
+    if hasattr(tracker, "_decode_message"):  # 3.14 and later read JSON, too
         return tracker._decode_message(line)
     command, name, rtype = line.strip().decode("ascii").split(":")
     return command, rtype, name
@@ -164,7 +165,7 @@ def _decode_identity(text):
 
 
 class _SeenLines:
-    """An open file that shows each line to a function before it gives it out."""
+    """An open file that calls a function with each line before it yields the line."""
 
     def __init__(self, file, see):
         self.file = file
@@ -181,14 +182,15 @@ class _SeenLines:
             try:
                 self.see(line)
             except Exception:
-                pass  # the tracker itself complains about what it cannot read
+                pass  # the tracker itself complains about a line that it cannot read
             yield line
 
 
 def _change_shared_memory(shared_memory):
     """Change multiprocessing.shared_memory.
 
-    The tracker's local knows of an attach, and unlink looks at what has the name.
+    An attach is noted in the tracker's local, and unlink checks which segment has the
+    name.
     """
     import errno
     import functools
@@ -198,11 +200,11 @@ def _change_shared_memory(shared_memory):
 
     @functools.wraps(init)
     def init_quietly(self, name=None, create=False, size=0, **options):
-        local = tracker._pyshm_local  # another one after a reload of the tracker
+        local = tracker._pyshm_local  # a reload of the tracker replaces it
         outer = getattr(local, "attaching", False), getattr(local, "block", None)
         local.attaching, local.block = not create, self
         if not create:
-            # A failing attach calls it, and it would start the tracker.
+            # A failing attach calls unlink, which would start the tracker.
             tracked = options.get("track", True)
             self.unlink = tracker.ensure_running if tracked else lambda: None
         try:
@@ -230,8 +232,8 @@ def _change_shared_memory(shared_memory):
 def _change_managers(managers):
     """Change multiprocessing.managers.
 
-    A manager, too, removes only what it was asked to track. What has the name by then it
-    leaves alone.
+    A manager, too, removes only the segment that it was asked to track. If another
+    segment has taken the name, the manager leaves it alone.
     """
     tracker = getattr(managers, "_SharedMemoryTracker", None)
     if tracker is None:
@@ -255,8 +257,8 @@ def _change_managers(managers):
 def _change_util(util):
     """Change multiprocessing.util.
 
-    Before a Python is started, the files of this folder are restored if they are gone, as
-    they may be for a cleaner's or a user's doing.
+    A cleaner or a user may have removed the files of this folder. They are restored
+    before a Python is started.
     """
     spawn, files = util.spawnv_passfds, {}
     for name in _FILES:
@@ -264,7 +266,7 @@ def _change_util(util):
             file = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
             with open(file, "rb") as opened:
                 files[file] = opened.read()
-        except OSError:  # in a zip file, for one
+        except OSError:  # for example in a zip file
             pass
 
     def spawn_restoring(*args):
@@ -276,7 +278,7 @@ def _change_util(util):
     util.spawnv_passfds = spawn_restoring
 
 
-# The files of this folder, and what becomes of a Python that is started without.
+# The files of this folder, and the effect on a Python that is started without the file.
 _FILES = {
     "sitecustomize.py": "removes shared memory that it attaches to",
     "pyshm_attach.py": "cannot import it",
@@ -309,7 +311,7 @@ def _restore(file, content):
 
 
 def _hold_folder():
-    """Keep systemd-tmpfiles from removing this file, where it is in its reach."""
+    """Keep systemd-tmpfiles from removing this file, if it looks after its folder."""
     folder = os.path.dirname(os.path.abspath(__file__))
     if os.path.basename(folder).startswith("pyshm-"):
         import fcntl
@@ -322,7 +324,7 @@ def _hold_folder():
 
 
 class _ChangeAfterImport:
-    """A finder that has a module changed as soon as it has been imported."""
+    """A finder that changes a module as soon as it has been imported."""
 
     changes = {
         "multiprocessing.resource_tracker": _change_tracker,
@@ -335,9 +337,9 @@ class _ChangeAfterImport:
     def find_spec(cls, name, path=None, target=None):
         if name not in cls.changes:
             return None
-        # Those before this one have been asked, and may ask this one again.
+        # Finders before this one have been asked, and may ask this one again.
         spec = _find_spec(_behind(cls, sys.meta_path), name, path, target)
-        # The zipimporter of 3.8 and 3.9 has no exec_module: what it loads stays as it is.
+        # The zipimporter of 3.8 and 3.9 has no exec_module: its modules stay as they are.
         if spec is not None and hasattr(spec.loader, "exec_module"):
             spec.loader = _ChangingLoader(spec.loader, cls.changes[name])
         return spec
@@ -358,7 +360,7 @@ class _ChangingLoader:
 
 
 def _behind(item, items):
-    """Return what comes behind item in a list: nothing if it is not there."""
+    """Return the items behind item in a list, none if item is not in it."""
     return items[items.index(item) + 1 :] if item in items else []
 
 
@@ -374,8 +376,8 @@ def _find_spec(finders, name, path, target=None):
 def _run_hidden_sitecustomize(ran):
     """Run the next sitecustomize on sys.path behind this one.
 
-    What it runs may do the same and so come back to this file, or to a copy of it.
-    Each run takes one entry of sys.path, and ran has those already taken.
+    The next one may do the same and so come back to this file, or to a copy of it. Each
+    run takes one entry of sys.path. ran has the entries already taken.
     """
     for entry in _behind(os.path.dirname(__file__), sys.path):
         if entry in ran:
@@ -386,7 +388,7 @@ def _run_hidden_sitecustomize(ran):
 
 
 def _run_sitecustomize_in(entry):
-    """Run the one in this entry of sys.path, and report whether there is one."""
+    """Run the sitecustomize in this entry of sys.path, and report whether there is one."""
     if sys.version_info < (3, 5):
         return _run_sitecustomize_of_python_2(entry)
     spec = _find_spec(sys.meta_path, "sitecustomize", [entry])
@@ -406,7 +408,7 @@ def _run_sitecustomize_of_python_2(entry):
         found = imp.find_module("sitecustomize", [entry])
     except ImportError:
         return False
-    # Without a reference, Python 2 would clear the module that runs this.
+    # Without a reference, Python 2 would clear the module of this very function.
     sys._pyshm_module = sys.modules.pop("sitecustomize", None)
     try:
         imp.load_module("sitecustomize", *found)
@@ -425,7 +427,7 @@ def _install():
 
 if not hasattr(sys, "_pyshm_ran"):  # the first of this file and its copies
     sys._pyshm_ran = set()
-    if sys.version_info >= (3, 8):  # earlier ones have no shared memory
+    if sys.version_info >= (3, 8):  # earlier versions have no shared memory
         _install()
         _hold_folder()
 _run_hidden_sitecustomize(sys._pyshm_ran)
