@@ -63,12 +63,11 @@ func run(ctx context.Context) error {
 }
 
 func addOne(ctx context.Context, lock *pyshm.Lock, list *pyshm.ShareableList) error {
-	if err := lock.Acquire(ctx); err != nil {
-		return err
-	}
-	count, err := list.Int(0)
-	if err == nil {
-		err = list.SetInt(0, count+1)
-	}
-	return errors.Join(err, lock.Release())
+	return lock.With(ctx, func() error {
+		count, err := list.Int(0)
+		if err != nil {
+			return err
+		}
+		return list.SetInt(0, count+1)
+	})
 }

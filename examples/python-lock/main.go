@@ -28,17 +28,14 @@ func main() {
 	defer lock.Close()
 
 	for range 1000 {
-		if err := lock.Acquire(context.Background()); err != nil {
-			log.Fatal(err)
-		}
-		n, err := list.Int(0)
+		err := lock.With(context.Background(), func() error {
+			count, err := list.Int(0)
+			if err != nil {
+				return err
+			}
+			return list.SetInt(0, count+1)
+		})
 		if err != nil {
-			log.Fatal(err)
-		}
-		if err := list.SetInt(0, n+1); err != nil {
-			log.Fatal(err)
-		}
-		if err := lock.Release(); err != nil {
 			log.Fatal(err)
 		}
 	}
