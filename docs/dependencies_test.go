@@ -66,13 +66,16 @@ func TestImportsGoOneWay(t *testing.T) {
 // module. Package wait knows nothing of files and names, so that its tests run on
 // plain memory.
 var internals = map[string][]string{
-	"connection": nil,
+	"address":    {"format", "pyshm/internal/unixsocket"},
+	"admission":  nil,
+	"descriptor": nil,
 	"futex":      {"internal/words"},
 	"mappers":    {"pyshm/internal/shmfile"},
 	"mapping":    nil,
 	"sem":        {"internal/words", "pyshm/internal/futex"},
 	"shmfile":    nil,
 	"unixsocket": nil,
+	"wire":       nil,
 	"wait":       {"pyshm/internal/futex", "pyshm/internal/sem"},
 }
 

@@ -1,5 +1,5 @@
 // Package docs holds no code. Its tests keep the documents true: they run the commands
-// and snippets of the README, look whether architecture.md names what there is and
-// whether packages import what it allows, and compare the exported API with the golden
-// files in docs/api.
+// and snippets of README.md and of the pages here, look whether architecture.md names
+// what there is and whether packages import what it allows, and compare the exported
+// API with the golden files in docs/api.
 package docs

@@ -25,15 +25,15 @@ import (
 	"github.com/pyshm-go/pyshm/scripts"
 )
 
-// ends are the ways to end in the README's table, in the order of its columns.
+// ends are the ways to end in the table of removal.md, in the order of its columns.
 var ends = []compat.Exit{compat.ExitNormal, compat.ExitException, compat.ExitSIGKILL, compat.ExitKillGroup}
 
 // untracked is the row for Pythons that have the argument track.
 const untracked = "Python 3.13: created or attached to with `track=False`"
 
-// TestWhoRemovesWhat compares the README's table with the fate of segments when
-// processes end, here with one Python. The tests in compat/conformance end all Pythons,
-// in more ways.
+// TestWhoRemovesWhat compares the table of removal.md with what happens to segments
+// when processes end, here with one Python. The tests in compat/conformance have all
+// of them end, in more ways.
 func TestWhoRemovesWhat(t *testing.T) {
 	cache := t.TempDir()
 	check(t, os.Chmod(filepath.Dir(cache), 0o755))
@@ -56,7 +56,7 @@ func TestWhoRemovesWhat(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the README is wrong about who removes what (-README +seen):\n%s", diff)
+		t.Errorf("removal.md is wrong about which names stay (-document +seen):\n%s", diff)
 	}
 }
 
@@ -69,12 +69,12 @@ func newestPython(t *testing.T) compat.Interpreter {
 	return found[max(i, 0)]
 }
 
-// removalTable returns the README's table: the cells of each row, without the first.
+// removalTable returns the table of removal.md: the cells of each row behind the first.
 func removalTable(t *testing.T) map[string][]string {
 	t.Helper()
-	readme, err := os.ReadFile("../README.md")
+	document, err := os.ReadFile("removal.md")
 	check(t, err)
-	_, section, _ := strings.Cut(string(readme), "\n## Who removes what, and when\n")
+	_, section, _ := strings.Cut(string(document), "\n## When a process ends\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	_, body, _ := strings.Cut(section, "|---|\n")
 	table := map[string][]string{}
@@ -199,12 +199,12 @@ managed = manager.SharedMemory(64)
 	_, err = p.Exit(e.how)
 	check(e.T, err)
 
-	e.saw("Python: what replaced a segment that it created or attached to", replaced...)
+	e.saw("Python: the successor (by `pyshm.Replace`) of a segment that it created or attached to", replaced...)
 	e.saw("Python: created", created)
 	e.saw("Python: attached to", attached)
 	e.saw("Python: attached to with `pyshm_attach`", helped)
 	e.saw("Python: attached to by an alias", original.Name())
-	e.saw("Python: the alias", alias)
+	e.saw("Python: the alias itself", alias)
 	if without != nil {
 		e.saw(untracked, without...)
 	}
@@ -233,7 +233,7 @@ replaced = SharedMemory(%q, create=True, size=64), SharedMemory(%q)
 	e.replace(replaced)
 	_, err := p.Exit(e.how)
 	check(e.T, err)
-	e.saw("Python under `pyshm run` or `WorkerEnv`: what replaced such a segment", replaced...)
+	e.saw("Python under `pyshm run` or `WorkerEnv`: the successor of such a segment", replaced...)
 	e.saw("Python under `pyshm run` or `WorkerEnv`: created", created)
 	e.saw("Python under `pyshm run` or `WorkerEnv`: attached to", attached)
 }
