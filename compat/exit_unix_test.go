@@ -35,6 +35,7 @@ func workerExitCode(how compat.Exit) int {
 // killed as well.
 func TestExit(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		for _, how := range compat.Exits() {
 			t.Run(string(how), func(t *testing.T) {
 				t.Parallel()
@@ -74,6 +75,7 @@ func TestExitInAnUnknownWay(t *testing.T) {
 // TestProcessDies reports a process that ends in the middle of a request.
 func TestProcessDies(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := start(t, py)
 		name := testkit.Foreign(t)
 		block := must(p.AttachBlock(name))(t)
@@ -102,6 +104,7 @@ func TestProcessIsEnded(t *testing.T) {
 
 func TestWorkers(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := start(t, py)
 		list := must(p.CreateList("", []any{0, 0, 0, 0}))(t)
 		for i, method := range testkit.StartMethods {

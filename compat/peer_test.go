@@ -32,6 +32,7 @@ func second[T any](_ T, err error) error { return err }
 
 func TestListRequests(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p, other := testkit.StartPeer(t, py), testkit.StartPeer(t, py)
 		name := testkit.Name(t)
 		list := testkit.Must(p.CreateList(name, someOfEach()))(t)
@@ -78,6 +79,7 @@ func TestListRequests(t *testing.T) {
 
 func TestBlockRequests(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := testkit.StartPeer(t, py)
 		block := testkit.Must(p.CreateBlock("", 5000))(t)
 		if !strings.HasPrefix(block.Name(), "psm_") {
@@ -107,6 +109,7 @@ func TestBlockRequests(t *testing.T) {
 
 func TestEvalAndExec(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := testkit.StartPeer(t, py)
 		testkit.Check(t, p.Exec("def double(x):\n    return 2 * x\nm = SharedMemory(create=True, size=8)\nsl = ShareableList([1])"))
 		testkit.WantEqual(t, "Eval", testkit.Must(p.Eval("(double(2**63), [double('a')], None)"))(t),
@@ -130,6 +133,7 @@ func TestEvalAndExec(t *testing.T) {
 // TestLongInts has more than the 4300 digits that Python converts by default.
 func TestLongInts(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := testkit.StartPeer(t, py)
 		long := new(big.Int).Lsh(big.NewInt(1), 20_000)
 		testkit.WantEqual(t, "2**20000", testkit.Must(p.Eval("2**20_000"))(t), any(long))
@@ -154,6 +158,7 @@ func TestVariablesOfTheirOwn(t *testing.T) {
 // TestOddExceptions: even an odd exception comes back, and the peer goes on.
 func TestOddExceptions(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := testkit.StartPeer(t, py)
 		testkit.WantPythonError(t, p.Exec("class Mute(Exception):\n    def __str__(self): return 1 / 0\nraise Mute"),
 			"Mute", "<unprintable>")
@@ -230,6 +235,7 @@ func TestStderrIsCaptured(t *testing.T) {
 // TestOutputSurvivesSIGKILL: no line waits in a buffer of the process.
 func TestOutputSurvivesSIGKILL(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := testkit.StartPeer(t, py, compat.Env("PYTHONUNBUFFERED=")) // empty counts as not set
 		worker := testkit.Must(p.StartWorker("spawn"))(t)
 		testkit.Check(t, worker.Exec("print('from the worker')"))
@@ -244,6 +250,7 @@ func TestOutputSurvivesSIGKILL(t *testing.T) {
 // the code that a test examines.
 func TestPeerClosesWhatItOpened(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := testkit.StartPeer(t, py, compat.Env("PYTHONDEVMODE=1", "PYTHONWARNINGS=error"))
 		testkit.Check(t, testkit.Must(p.StartWorker("fork"))(t).Close())
 		testkit.Check(t, testkit.Must(p.StartWorker("spawn"))(t).Close())

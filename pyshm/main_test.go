@@ -12,4 +12,5 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 var (
 	prefix = testkit.Prefix
 	within = testkit.Within
+	pathOf = testkit.Path
 )

@@ -44,8 +44,6 @@ func attach(t testing.TB, name string, opts ...pyshm.AttachOption) *pyshm.Shared
 	return m
 }
 
-func pathOf(name string) string { return "/dev/shm/" + name }
-
 func write(t testing.TB, m *pyshm.SharedMemory, text string, off int64) {
 	t.Helper()
 	if n, err := m.WriteAt([]byte(text), off); n != len(text) || err != nil {

@@ -81,11 +81,9 @@ class Number(enum.IntEnum): ONE = 1
 // newName returns a name for a segment, which is removed after the test.
 func newName(t testing.TB) string {
 	name := testkit.Name(t)
-	t.Cleanup(func() { os.Remove(fileOf(name)) })
+	testkit.RemoveAfter(t, name)
 	return name
 }
-
-func fileOf(name string) string { return "/dev/shm/" + name }
 
 // fileBytes returns the content of a segment as neither Go's nor Python's
 // handles show it, but the system.

@@ -28,6 +28,7 @@ func TestDifferentialBytes(t *testing.T) {
 	seed := soak.Seed(t)
 	reads := soak.Length(2000, 150_000)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := start(t, py)
 		check(t, p.Exec(readItemsSource))
 		own := crc64.Checksum([]byte(py.String()), crc64.MakeTable(crc64.ISO)) // lists for each interpreter

@@ -428,6 +428,7 @@ func testShareEvent(t *testing.T, p *compat.Peer, by maker) {
 // to is still there, and it has not complained.
 func TestAttachedLocksOutlivePython(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		for _, how := range []compat.Exit{compat.ExitNormal, compat.ExitSIGKILL} {
 			t.Run(string(how), func(t *testing.T) {
 				t.Parallel()
@@ -449,7 +450,7 @@ event.set()
 				wantEqual(t, "set", must(e.IsSet(t.Context()))(t), true)
 				check(t, e.Close())
 				check(t, e.Unlink())
-				wantLeaks(t, p, 0)
+				testkit.WantLeaks(t, p, 0)
 			})
 		}
 	})
@@ -505,7 +506,7 @@ func TestAttachLockHelperRefuses(t *testing.T) {
 			"a large file":        string(make([]byte, 5000)),
 		} {
 			name := testkit.Name(t)
-			removeAfter(t, "sem."+name)
+			testkit.RemoveAfter(t, "sem."+name)
 			check(t, os.WriteFile(fileOf("sem."+name), []byte(content), 0o600))
 			for _, attach := range []string{"attach_lock", "attach_rlock", "attach_semaphore"} {
 				_, err := p.Eval(fmt.Sprintf("%s(%q)", attach, name))
@@ -516,12 +517,12 @@ func TestAttachLockHelperRefuses(t *testing.T) {
 			}
 		}
 		fifo := testkit.Name(t)
-		removeAfter(t, "sem."+fifo)
+		testkit.RemoveAfter(t, "sem."+fifo)
 		check(t, syscall.Mkfifo(fileOf("sem."+fifo), 0o600))
 		_, err := p.Eval(fmt.Sprintf("attach_lock(%q)", fifo))
 		wantPythonError(t, err, "ValueError", "not a semaphore") // and no waiting for a writer
 		directory := testkit.Name(t)
-		removeAfter(t, "sem."+directory)
+		testkit.RemoveAfter(t, "sem."+directory)
 		check(t, os.Mkdir(fileOf("sem."+directory), 0o700))
 		const descriptors = "len(os.listdir('/proc/self/fd'))"
 		before := must(p.Eval(descriptors))(t)
@@ -561,10 +562,10 @@ def confstr(name):
     raise OSError(22, "Invalid argument")
 os.confstr = confstr
 `))
-		list := goList(t, py.Layout()).Name()
+		list := createList(t, p, 1, "two").Name()
 		_, err := p.Eval(fmt.Sprintf("attach_lock(%q)", list))
 		wantPythonError(t, err, "ValueError", "not a semaphore")
-		semaphore := foreignWords(t, 1, 0, 0, 0) // as musl makes it
+		semaphore := testkit.ForeignWords(t, 1, 0, 0, 0) // as musl makes it
 		_, err = p.Eval(fmt.Sprintf("attach_lock(%q)", semaphore))
 		wantPythonError(t, err, "FileNotFoundError", semaphore)
 	})

@@ -1,19 +1,12 @@
 package conformance
 
 import (
-	"flag"
-	"runtime"
-	"strconv"
 	"testing"
 
 	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
-func TestMain(m *testing.M) {
-	// Tests that may run at the same time mostly wait, for Pythons to start and end.
-	flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))) // a default only
-	testkit.Main(m)
-}
+func TestMain(m *testing.M) { testkit.MainWithPeers(m) }
 
 // Short names of the test kit.
 var (
@@ -22,6 +15,7 @@ var (
 	wantEqual       = testkit.WantEqual
 	wantPythonError = testkit.WantPythonError
 	within          = testkit.Within
+	fileOf          = testkit.Path
 )
 
 func must[T any](v T, err error) func(testing.TB) T { return testkit.Must(v, err) }

@@ -2,8 +2,10 @@ package testkit
 
 import (
 	"crypto/rand"
+	"flag"
 	"os"
 	"runtime"
+	"strconv"
 	"testing"
 )
 
@@ -12,6 +14,13 @@ import (
 func Main(m *testing.M) {
 	PlayRole()
 	os.Exit(Run(m))
+}
+
+// MainWithPeers is Main for parallel tests that mostly wait for Pythons to start and
+// end.
+func MainWithPeers(m *testing.M) {
+	_ = flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))) // a default only
+	Main(m)
 }
 
 // Prefix begins every name that this process makes, and no other process's names.

@@ -86,3 +86,19 @@ func WaitForEnd(t testing.TB, pid int) {
 		return err != nil || strings.Contains(string(stat), ") Z ")
 	})
 }
+
+// WantLeaks compares what the resource tracker has removed at the end, and says
+// so, with what it should have. It must have had nothing else to complain about.
+func WantLeaks(t testing.TB, p *compat.Peer, want int) {
+	t.Helper()
+	stderr := p.Stderr()
+	WantEqual(t, "the tracker warns", strings.Contains(stderr, "leaked shared_memory"), want > 0)
+	if want > 0 && !strings.Contains(stderr, fmt.Sprintf("There appear to be %d leaked shared_memory", want)) {
+		t.Errorf("standard error does not speak of %d leaked segments:\n%s", want, stderr)
+	}
+	for _, complaint := range []string{"KeyError", "No such file"} {
+		if strings.Contains(stderr, complaint) {
+			t.Errorf("the tracker complains:\n%s", stderr)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,7 +29,7 @@ func WantNames(t testing.TB, names ...string) {
 
 // NamesWith returns the names that begin with a prefix.
 func NamesWith(prefix string) (names []string) {
-	paths, _ := filepath.Glob("/dev/shm/" + prefix + "*")
+	paths, _ := filepath.Glob(Path(prefix) + "*")
 	for _, path := range paths {
 		names = append(names, filepath.Base(path))
 	}
@@ -40,8 +41,27 @@ func NamesWith(prefix string) (names []string) {
 func Foreign(t testing.TB) (name string) {
 	t.Helper()
 	name = Name(t)
-	path := "/dev/shm/" + name
-	Check(t, os.WriteFile(path, make([]byte, 8), 0o600))
-	t.Cleanup(func() { os.Remove(path) })
+	RemoveAfter(t, name)
+	Check(t, os.WriteFile(Path(name), make([]byte, 8), 0o600))
 	return name
 }
+
+// ForeignWords makes a segment like [Foreign], which holds these words.
+func ForeignWords(t testing.TB, words ...int64) (name string) {
+	t.Helper()
+	name = Foreign(t)
+	var data []byte
+	for _, word := range words {
+		data = binary.NativeEndian.AppendUint64(data, uint64(word))
+	}
+	Check(t, os.WriteFile(Path(name), data, 0o600))
+	return name
+}
+
+// RemoveAfter removes a name when the test ends.
+func RemoveAfter(t testing.TB, name string) {
+	t.Cleanup(func() { os.Remove(Path(name)) })
+}
+
+// Path returns the path of the file that has a name.
+func Path(name string) string { return "/dev/shm/" + name }

@@ -1,4 +1,4 @@
-package conformance
+package lifetime
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package conformance
+package lifetime
 
 import (
 	"errors"
@@ -102,7 +102,7 @@ func TestWorkerEnvHelperRemoved(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		for _, removed := range []string{"pyshm_attach.py", ""} {
 			t.Run(fmt.Sprintf("%q", removed), func(t *testing.T) {
-				site := copyOfSite(t)
+				site := copyOfSite(t, siteDir(t))
 				p := testkit.StartPeer(t, py, compat.Env("PYTHONPATH="+site))
 				testkit.Check(t, os.RemoveAll(filepath.Join(site, removed)))
 				worker := testkit.Must(p.StartWorker("spawn"))(t)

@@ -1,6 +1,6 @@
 //go:build unix
 
-package conformance
+package lifetime
 
 import (
 	"context"
@@ -279,6 +279,7 @@ func survives(t *testing.T, log *logBook, end func() error, unlinked bool, segme
 // manager, and those that it has attached to, stay.
 func TestTrackedSegmentsSurvive(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		for _, how := range compat.Exits() {
 			t.Run(string(how), func(t *testing.T) {
 				t.Parallel()
@@ -349,6 +350,7 @@ func TestTrackedSegmentsSurviveUntracked(t *testing.T) {
 // and whenever it does, the segments stay.
 func TestTrackedSegmentsSurviveWorkers(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		for _, method := range []string{"fork", "spawn", "forkserver"} {
 			t.Run(method, func(t *testing.T) {
 				t.Parallel()

@@ -1,4 +1,4 @@
-package conformance
+package lifetime
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -253,7 +254,7 @@ os.fstat = fstat
 		must(p.Exit(compat.ExitSIGKILL))(t)
 		wantEqual(t, "the lock is there at the end", exists(lock), false)
 		wantEqual(t, "what was attached to is there", exists(foreign), true)
-		os.Remove(fileOf(lock))
+		os.Remove(testkit.Path(lock))
 	})
 }
 
@@ -261,9 +262,10 @@ os.fstat = fstat
 // PYTHONPATH wants to import pyshm_attach, and nothing else changed.
 func TestHelperDirectoryHasNoSiteCustomize(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		const state = "getattr(sys.modules.get('sitecustomize'), '__file__', None)"
 		want := must(start(t, py, compat.Env("PYTHONPATH=")).Eval(state))(t)
-		scripts := must(filepath.Abs("../../scripts"))(t)
+		scripts := must(filepath.Abs("../../../scripts"))(t)
 		p := start(t, py, compat.Env("PYTHONPATH="+scripts))
 		wantEqual(t, "the sitecustomize", must(p.Eval(state))(t), want)
 		check(t, p.Exec("import pyshm_attach"))

@@ -1,6 +1,6 @@
 //go:build unix
 
-package conformance
+package lifetime
 
 import (
 	"context"
@@ -68,6 +68,7 @@ func goAddress(t testing.TB, p *compat.Peer, expression string) string {
 // reader is another Python, common to them.
 func forEachPythonServer(t *testing.T, f func(t *testing.T, client *manager.Client, reader *compat.Peer, ended func() bool)) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		reader := start(t, py)
 		for what, address := range map[string]string{
 			"default": "None", "tcp": "('127.0.0.1', 0)", "abstract": format.Repr([]byte("\x00" + testkit.Name(t))),

@@ -1,4 +1,4 @@
-package conformance
+package lifetime
 
 import (
 	"fmt"
@@ -23,6 +23,7 @@ type treeFate struct {
 func TestTreesLiveAsEver(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		for _, method := range testkit.StartMethods {
 			order := []string{"parent before start", "worker"}
 			if method == "fork" { // the others start the tracker in any case
@@ -67,7 +68,7 @@ func fateOfTree(t *testing.T, py compat.Interpreter, way protection, method, att
 		way.attachIn(t, worker, foreign)
 	}
 	created := testkit.Name(t)
-	removeAfter(t, created)
+	testkit.RemoveAfter(t, created)
 	check(t, worker.Exec(fmt.Sprintf("created = ShareableList([1], name=%q)", created)))
 	shared, own := trackerOf(t, p), trackerOf(t, worker)
 	check(t, worker.Close())

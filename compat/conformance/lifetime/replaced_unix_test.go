@@ -1,6 +1,6 @@
 //go:build unix
 
-package conformance
+package lifetime
 
 import (
 	"fmt"
@@ -17,7 +17,7 @@ func replace(t *testing.T, py compat.Interpreter, name string) *pyshm.ShareableL
 	t.Helper()
 	list := must(pyshm.CreateList(name, []any{"successor"}, pyshm.Replace(), pyshm.Layout(py.Layout())))(t)
 	t.Cleanup(func() { check(t, list.Close()) })
-	removeAfter(t, name)
+	testkit.RemoveAfter(t, name)
 	return list
 }
 
@@ -39,6 +39,7 @@ func wantCurrent(t *testing.T, what string, list *pyshm.ShareableList, want bool
 func TestReplacedByGo(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		for _, how := range compat.Exits() {
 			for _, protected := range []bool{true, false} {
 				if !protected && how != compat.ExitNormal && how != compat.ExitSIGKILL {
@@ -52,7 +53,7 @@ func TestReplacedByGo(t *testing.T) {
 					}
 					p := start(t, py, options...)
 					made, attached := testkit.Name(t), goList(t, py.Layout()).Name()
-					removeAfter(t, made)
+					testkit.RemoveAfter(t, made)
 					check(t, p.Exec(fmt.Sprintf("made = ShareableList([1], name=%q); items = ShareableList(name=%q)", made, attached)))
 					successors := map[string]*pyshm.ShareableList{
 						"what has the name that Python made":        replace(t, py, made),
@@ -69,7 +70,7 @@ func TestReplacedByGo(t *testing.T) {
 					if how == compat.ExitKillGroup {
 						registered = 0
 					}
-					wantLeaks(t, p, registered)
+					testkit.WantLeaks(t, p, registered)
 				})
 			}
 		}
@@ -87,7 +88,7 @@ func TestReplacedBeforeTheTrackerKnows(t *testing.T) {
 		check(t, syscall.Kill(tracker, syscall.SIGSTOP))
 		names := []string{testkit.Name(t), testkit.Name(t)}
 		for _, name := range names {
-			removeAfter(t, name)
+			testkit.RemoveAfter(t, name)
 		}
 		check(t, p.Exec(fmt.Sprintf("made, kept = (ShareableList([1], name=name) for name in (%q, %q))", names[0], names[1])))
 		successor := replace(t, py, names[0])
@@ -95,7 +96,7 @@ func TestReplacedBeforeTheTrackerKnows(t *testing.T) {
 		check(t, p.Close())
 		wantCurrent(t, "the successor", successor, true)
 		wantEqual(t, "what has kept its name is there", exists(names[1]), false)
-		wantLeaks(t, p, 2)
+		testkit.WantLeaks(t, p, 2)
 	})
 }
 
@@ -105,8 +106,8 @@ func TestMadeAgain(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		p := start(t, py, workerEnv(t))
 		lost, unlinked := testkit.Name(t), testkit.Name(t)
-		removeAfter(t, lost)
-		removeAfter(t, unlinked)
+		testkit.RemoveAfter(t, lost)
+		testkit.RemoveAfter(t, unlinked)
 		make := func(name string) { check(t, p.Exec(fmt.Sprintf("made = ShareableList([1], name=%q)", name))) }
 		make(lost)
 		check(t, pyshm.Unlink(lost))
@@ -117,7 +118,7 @@ func TestMadeAgain(t *testing.T) {
 		check(t, p.Close())
 		wantEqual(t, "the second, after Go has removed the first", exists(lost), false)
 		wantEqual(t, "the second, after Python has removed the first", exists(unlinked), false)
-		wantLeaks(t, p, 2)
+		testkit.WantLeaks(t, p, 2)
 	})
 }
 
@@ -206,7 +207,7 @@ func TestMixedTree(t *testing.T) {
 				var created []string
 				for _, process := range []*compat.Peer{p, worker} {
 					name := testkit.Name(t)
-					removeAfter(t, name)
+					testkit.RemoveAfter(t, name)
 					check(t, process.Exec(fmt.Sprintf("created = ShareableList([1], name=%q)", name)))
 					check(t, process.Exec("unlinked = ShareableList([1]); unlinked.shm.unlink()"))
 					created = append(created, name)
@@ -219,7 +220,7 @@ func TestMixedTree(t *testing.T) {
 				for _, name := range created {
 					wantEqual(t, "it is there at the end", exists(name), false)
 				}
-				wantLeaks(t, p, 2)
+				testkit.WantLeaks(t, p, 2)
 			})
 		}
 	})

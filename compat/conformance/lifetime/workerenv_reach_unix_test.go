@@ -1,6 +1,6 @@
 //go:build unix
 
-package conformance
+package lifetime
 
 import (
 	"errors"
@@ -20,11 +20,13 @@ import (
 // that it starts afterwards is protected all the same, or the worker says that it is
 // not, where it cannot restore the directory safely.
 func TestWorkerEnvFolderRemoved(t *testing.T) {
+	original := siteDir(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		for _, safe := range []bool{true, false} {
 			for _, method := range []string{"spawn", "forkserver"} {
 				t.Run(fmt.Sprintf("%s/safe=%v", method, safe), func(t *testing.T) {
-					site := copyOfSite(t)
+					site := copyOfSite(t, original)
 					p := start(t, py, compat.Env("PYTHONPATH="+site))
 					check(t, os.RemoveAll(site))
 					if !safe {
@@ -51,13 +53,13 @@ func TestWorkerEnvFolderRemoved(t *testing.T) {
 	})
 }
 
-// copyOfSite returns WorkerEnv's directory in one that belongs to this user.
-func copyOfSite(t *testing.T) string {
+// copyOfSite returns a copy of WorkerEnv's directory in one that belongs to this user.
+func copyOfSite(t *testing.T, original string) string {
 	t.Helper()
 	parent := t.TempDir()
 	check(t, os.Chmod(parent, 0o755))
 	site := filepath.Join(parent, "site")
-	check(t, os.CopyFS(site, os.DirFS(siteDir(t))))
+	check(t, os.CopyFS(site, os.DirFS(original)))
 	return site
 }
 
@@ -122,6 +124,7 @@ func TestWorkerEnvWithInstrument(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "instrument")
 	check(t, os.WriteFile(program, fmt.Appendf(nil, instrument, tool), 0o700))
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		const statements = `
 import multiprocessing.shared_memory, sys
 print(getattr(sys, 'instrumented', False), hasattr(sys, '_pyshm_ran'))
@@ -146,7 +149,7 @@ print(getattr(sys, 'instrumented', False), hasattr(sys, '_pyshm_ran'))
 // WorkerEnv's hides.
 func TestWorkerEnvWithPython2(t *testing.T) {
 	python := findPython2(t)
-	site := copyOfSite(t)
+	site := copyOfSite(t, siteDir(t))
 	hidden := foreignSite(t, "import sys; sys.hidden = __file__, __name__\n")
 	for _, path := range []string{site + ":" + hidden, site + ":" + hidden + "/missing:" + hidden, site} {
 		cmd := exec.CommandContext(t.Context(), python, "-c",

@@ -1,6 +1,6 @@
 //go:build unix
 
-package conformance
+package lifetime
 
 import (
 	"syscall"
@@ -49,6 +49,7 @@ func TestWorkersRemoveWhatTheyAttachedTo(t *testing.T) {
 // removes it, unless that was killed.
 func TestPythonEndsWithItsManager(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		for _, how := range []compat.Exit{compat.ExitNormal, compat.ExitException, compat.ExitKillGroup,
 			compat.ExitImmediate, compat.ExitSIGTERM, compat.ExitSIGKILL} {
 			t.Run(string(how), func(t *testing.T) {
@@ -57,7 +58,7 @@ func TestPythonEndsWithItsManager(t *testing.T) {
 				connectTo(t, p, "None", authkey)
 				check(t, p.Exec("manager.start(); block = manager.SharedMemory(64)"))
 				name := must(p.Eval("block.name"))(t).(string)
-				removeAfter(t, name)
+				testkit.RemoveAfter(t, name)
 				server := int(must(p.Eval("manager._process.pid"))(t).(int64))
 				switch how {
 				case compat.ExitNormal, compat.ExitException, compat.ExitKillGroup:

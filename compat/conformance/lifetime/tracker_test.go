@@ -1,7 +1,6 @@
-package conformance
+package lifetime
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -61,27 +60,12 @@ func wantThere(t *testing.T, segments map[string]string) {
 	}
 }
 
-// wantLeaks compares what the resource tracker has removed at the end, and says
-// so, with what it should have. It must have had nothing else to complain about.
-func wantLeaks(t *testing.T, p *compat.Peer, want int) {
-	t.Helper()
-	stderr := p.Stderr()
-	wantEqual(t, "the tracker warns", strings.Contains(stderr, "leaked shared_memory"), want > 0)
-	if want > 0 && !strings.Contains(stderr, fmt.Sprintf("There appear to be %d leaked shared_memory", want)) {
-		t.Errorf("standard error does not speak of %d leaked segments:\n%s", want, stderr)
-	}
-	for _, complaint := range []string{"KeyError", "No such file"} {
-		if strings.Contains(stderr, complaint) {
-			t.Errorf("the tracker complains:\n%s", stderr)
-		}
-	}
-}
-
 // TestWorkerEnv ends unmodified Pythons in every way: what they have attached to
 // is still there, and what they have created is not.
 func TestWorkerEnv(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		for _, how := range compat.Exits() {
 			t.Run(string(how), func(t *testing.T) {
 				t.Parallel()
@@ -94,7 +78,7 @@ func TestWorkerEnv(t *testing.T) {
 					"a block too large":     foreignFile(t, 1<<62),
 				}
 				created := testkit.Name(t)
-				removeAfter(t, created)
+				testkit.RemoveAfter(t, created)
 				check(t, p.Exec(fmt.Sprintf(`
 items = ShareableList(name=%q)
 again = SharedMemory(name=items.shm.name)
@@ -127,17 +111,14 @@ func checkCreated(t *testing.T, p *compat.Peer, how compat.Exit, created string,
 		registered = 0
 	}
 	wantEqual(t, "what Python created is there", exists(created), how == compat.ExitKillGroup)
-	wantLeaks(t, p, registered)
-}
-
-func removeAfter(t *testing.T, name string) {
-	t.Cleanup(func() { os.Remove("/dev/shm/" + name) })
+	testkit.WantLeaks(t, p, registered)
 }
 
 // TestAttachHelper is the same for pyshm_attach and for aliases, next to a plain
 // attach, which shows what these are for.
 func TestAttachHelper(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		for _, how := range compat.Exits() {
 			t.Run(string(how), func(t *testing.T) {
 				t.Parallel()
@@ -145,8 +126,8 @@ func TestAttachHelper(t *testing.T) {
 				list := goList(t, py.Layout())
 				alias := must(list.SharedMemory().Alias())(t)
 				plain, created := foreignFile(t, 64), testkit.Name(t)
-				removeAfter(t, alias)
-				removeAfter(t, created)
+				testkit.RemoveAfter(t, alias)
+				testkit.RemoveAfter(t, created)
 				foreign := map[string]string{
 					"a list":            list.Name(),
 					"a closed block":    foreignFile(t, 64),
@@ -190,6 +171,7 @@ created = ShareableList([1, 2, 3], name=%[7]q)
 // TestAttachHelperRefuses lists that this Python would misread, and damage.
 func TestAttachHelperRefuses(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := start(t, py, testkit.AttachHelper(t))
 		check(t, p.Exec("from pyshm_attach import attach_block, attach_list"))
 		other := format.Sizes + format.Offsets - py.Layout()
@@ -198,11 +180,11 @@ func TestAttachHelperRefuses(t *testing.T) {
 		}{
 			{"the other layout", goList(t, other).Name(), "in the layout of Python"},
 			{"a list whose count is not written", foreignFile(t, 80), "still being made"},
-			{"a list whose table is not written", foreignWords(t, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0), ""},
-			{"a negative count", foreignWords(t, -1, 0, 8, 0, 0, 0), "no list"},
-			{"a count too large", foreignWords(t, 1<<60, 8, 8, 8, 8, 8), "no list"},
-			{"a table that runs backwards", foreignWords(t, 2, 0, 16, 8, 0, 0, 0, 0, 0, 0), ""},
-			{"a slot that ends behind the end", foreignWords(t, 1, 0, 8000, 0, 0, 0), ""},
+			{"a list whose table is not written", testkit.ForeignWords(t, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0), ""},
+			{"a negative count", testkit.ForeignWords(t, -1, 0, 8, 0, 0, 0), "no list"},
+			{"a count too large", testkit.ForeignWords(t, 1<<60, 8, 8, 8, 8, 8), "no list"},
+			{"a table that runs backwards", testkit.ForeignWords(t, 2, 0, 16, 8, 0, 0, 0, 0, 0, 0), ""},
+			{"a slot that ends behind the end", testkit.ForeignWords(t, 1, 0, 8000, 0, 0, 0), ""},
 			{"a list whose formats are not written", unfinishedList(t, p), "still being made"},
 			{"an empty list cut off", foreignFile(t, 9), "no list"},
 			{"an empty list cut off at the end", foreignFile(t, 15), "no list"},
@@ -229,20 +211,9 @@ func TestAttachHelperRefuses(t *testing.T) {
 func unfinishedList(t *testing.T, p *compat.Peer) (name string) {
 	t.Helper()
 	name = testkit.Name(t)
-	removeAfter(t, name)
+	testkit.RemoveAfter(t, name)
 	wantPythonError(t, p.Exec(fmt.Sprintf("ShareableList([1, 2**63], name=%q)", name)), "struct.error", "")
 	check(t, p.Exec(fmt.Sprintf("resource_tracker.unregister('/%s', 'shared_memory')", name)))
-	return name
-}
-
-func foreignWords(t *testing.T, words ...int64) (name string) {
-	t.Helper()
-	name = testkit.Foreign(t)
-	var data []byte
-	for _, word := range words {
-		data = binary.NativeEndian.AppendUint64(data, uint64(word))
-	}
-	check(t, os.WriteFile("/dev/shm/"+name, data, 0o600))
 	return name
 }
 
@@ -263,6 +234,7 @@ var protections = []protection{
 func forProtections(t *testing.T, test func(t *testing.T, py compat.Interpreter, way protection)) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		for _, way := range protections {
 			t.Run(way.name, func(t *testing.T) {
 				t.Parallel()
@@ -305,13 +277,14 @@ func TestUnlinkOfAttached(t *testing.T) {
 // hold, and forgets it where one does.
 func TestUnlinkOfUntrackable(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := start(t, py, testkit.AttachHelper(t))
 		check(t, p.Exec("from pyshm_attach import attach_block"))
 		ordinary := testkit.Name(t)
-		for _, suffix := range []string{"é", ":", ":shared_memory", "a:b", "\n", "é\n", times(255-len(ordinary), "x")} {
+		for _, suffix := range []string{"é", ":", ":shared_memory", "a:b", "\n", "é\n", strings.Repeat("x", 255-len(ordinary))} {
 			name := ordinary + suffix
-			removeAfter(t, name)
-			check(t, os.WriteFile(fileOf(name), make([]byte, 8), 0o600))
+			testkit.RemoveAfter(t, name)
+			check(t, os.WriteFile(testkit.Path(name), make([]byte, 8), 0o600))
 			check(t, p.Exec(fmt.Sprintf("block = attach_block(%q); block.unlink(); block.close()", name)))
 			wantEqual(t, "the name is there", exists(name), false)
 			// One that the tracker of this version holds has to be forgotten.
@@ -340,7 +313,7 @@ func TestAttachInTree(t *testing.T) {
 				wantEqual(t, method+": the list is there after the worker's "+string(how), exists(foreign), true)
 			}
 			own := testkit.Name(t)
-			removeAfter(t, own)
+			testkit.RemoveAfter(t, own)
 			check(t, p.Exec(fmt.Sprintf("own = ShareableList([1, 'two'], name=%q)", own)))
 			way.attachIn(t, early, own)
 			check(t, early.Close())
@@ -401,6 +374,6 @@ attach()
 		check(t, p.Close())
 		wantEqual(t, "what was attached to is there", exists(foreign), true)
 		wantEqual(t, "what was created", len(testkit.NamesWith(created)), 0)
-		wantLeaks(t, p, 200)
+		testkit.WantLeaks(t, p, 200)
 	})
 }
