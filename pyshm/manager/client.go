@@ -46,29 +46,29 @@ func (c *Client) Address() string { return c.address }
 
 // Create makes a segment of size bytes under a name that it chooses, and has the
 // manager track it, like Python's SharedMemoryManager.SharedMemory. Size and options
-// are as in [pyshm.Create]. If Create fails, no segment is left; if the manager
+// are as in [pyshm.Open]. If Create fails, no segment is left; if the manager
 // cannot be reached, none is created.
-func (c *Client) Create(ctx context.Context, size int, opts ...pyshm.CreateOption) (*pyshm.SharedMemory, error) {
+func (c *Client) Create(ctx context.Context, size int, opts ...pyshm.OpenOption) (*pyshm.SharedMemory, error) {
 	// First, as in CPython: a refused client need not create anything.
 	call, err := c.open(ctx)
 	if err != nil {
 		return nil, c.wrap("create", "", err)
 	}
 	defer call.close()
-	s, err := pyshm.Create("", size, opts...)
+	s, err := pyshm.Create("", size, as[pyshm.CreateOption](opts)...)
 	return owned(s, err, func(name string) error { return c.wrap("create", "", c.adopt(ctx, call, name)) })
 }
 
 // CreateList makes a list under a name that it chooses, and has the manager track
 // it, like Python's SharedMemoryManager.ShareableList. Values and options are as in
 // [pyshm.CreateList]. Errors are as in [Client.Create].
-func (c *Client) CreateList(ctx context.Context, values []any, opts ...pyshm.ListOption) (*pyshm.ShareableList, error) {
+func (c *Client) CreateList(ctx context.Context, values []any, opts ...pyshm.OpenListOption) (*pyshm.ShareableList, error) {
 	call, err := c.open(ctx)
 	if err != nil {
 		return nil, c.wrap("create list", "", err)
 	}
 	defer call.close()
-	l, err := pyshm.CreateList("", values, opts...)
+	l, err := pyshm.CreateList("", values, as[pyshm.ListOption](opts)...)
 	return owned(l, err, func(name string) error { return c.wrap("create list", "", c.adopt(ctx, call, name)) })
 }
 

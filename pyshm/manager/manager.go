@@ -163,23 +163,23 @@ func (m *Manager) address() address.Address {
 
 // Create makes a segment of size bytes under a name that it chooses, and tracks it,
 // like Python's SharedMemoryManager.SharedMemory. Size and options are as in
-// [pyshm.Create].
-func (m *Manager) Create(ctx context.Context, size int, opts ...pyshm.CreateOption) (*pyshm.SharedMemory, error) {
+// [pyshm.Open].
+func (m *Manager) Create(ctx context.Context, size int, opts ...pyshm.OpenOption) (*pyshm.SharedMemory, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, wrap("create", "", err)
 	}
-	s, err := pyshm.Create("", size, opts...)
+	s, err := pyshm.Create("", size, as[pyshm.CreateOption](opts)...)
 	return owned(s, err, func(name string) error { return wrap("create", "", m.track(ctx, name)) })
 }
 
 // CreateList makes a list under a name that it chooses, and tracks it, like Python's
 // SharedMemoryManager.ShareableList. Values and options are as in
 // [pyshm.CreateList].
-func (m *Manager) CreateList(ctx context.Context, values []any, opts ...pyshm.ListOption) (*pyshm.ShareableList, error) {
+func (m *Manager) CreateList(ctx context.Context, values []any, opts ...pyshm.OpenListOption) (*pyshm.ShareableList, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, wrap("create list", "", err)
 	}
-	l, err := pyshm.CreateList("", values, opts...)
+	l, err := pyshm.CreateList("", values, as[pyshm.ListOption](opts)...)
 	return owned(l, err, func(name string) error { return wrap("create list", "", m.track(ctx, name)) })
 }
 

@@ -22,8 +22,8 @@ import (
 
 // tracker has the methods that a Manager and a Client have in common.
 type tracker interface {
-	Create(ctx context.Context, size int, opts ...pyshm.CreateOption) (*pyshm.SharedMemory, error)
-	CreateList(ctx context.Context, values []any, opts ...pyshm.ListOption) (*pyshm.ShareableList, error)
+	Create(ctx context.Context, size int, opts ...pyshm.OpenOption) (*pyshm.SharedMemory, error)
+	CreateList(ctx context.Context, values []any, opts ...pyshm.OpenListOption) (*pyshm.ShareableList, error)
 	Track(ctx context.Context, name string) error
 	Release(ctx context.Context, name string) error
 	Segments(ctx context.Context) ([]string, error)

@@ -70,3 +70,13 @@ func RequestTimeout(d time.Duration) Option {
 func Logger(log *slog.Logger) Option {
 	return func(o *options) { o.log = log }
 }
+
+// as returns options as options of a wider use. [pyshm.Replace] is not among them: the
+// manager chooses the names.
+func as[Wide, Narrow any](opts []Narrow) []Wide {
+	wide := make([]Wide, len(opts))
+	for i, opt := range opts {
+		wide[i] = any(opt).(Wide)
+	}
+	return wide
+}
