@@ -12,11 +12,13 @@ var ranks = []struct {
 	path string
 	rank int
 }{
-	{"internal/testkit", 5},
-	{"cmd", 4},
-	{"compat", 3},
-	{"pyshm/manager", 2},
-	{"pyshm", 1},
+	{"internal/testkit", 6},
+	{"cmd", 5},
+	{"compat", 4},
+	{"pyshm/manager", 3},
+	{"pyshm/connection", 2},
+	{"pyshm/internal", 1},
+	{"pyshm", 2},
 	{"scripts", 0},
 	{"format", 0},
 	{"internal/pyvalue", -1},
@@ -109,6 +111,7 @@ func TestDependencies(t *testing.T) {
 		{"format/npy", nil},
 		{"format/pickle", nil},
 		{"pyshm", []string{"golang.org/x/sys/unix"}},
+		{"pyshm/connection", []string{"golang.org/x/sys/unix"}},
 		{"pyshm/manager", []string{
 			"golang.org/x/sys/unix",
 			"github.com/fsnotify/fsnotify/internal", "github.com/fsnotify/fsnotify",

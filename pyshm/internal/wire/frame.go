@@ -78,6 +78,9 @@ func (f *Reader) Peek() error {
 	return nil
 }
 
+// SetLimit sets how long a payload may be, in bytes.
+func (f *Reader) SetLimit(limit int) { f.limit = limit }
+
 // Begun reports whether a part of a frame has been read.
 func (f *Reader) Begun() bool { return len(f.header) > 0 }
 
