@@ -8,14 +8,12 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"net"
 	"syscall"
 	"time"
 
 	"github.com/pyshm-go/pyshm/pyshm"
-	"github.com/pyshm-go/pyshm/pyshm/internal/address"
+	"github.com/pyshm-go/pyshm/pyshm/connection"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
-	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
 // maxReply is the length of the longest reply that a client reads, in bytes. As many
@@ -35,8 +33,8 @@ type Client struct {
 }
 
 // NewClient returns a client of the manager at an address. The package documentation
-// lists the forms of an address. NewClient does not connect: a wrong address or
-// authkey is reported when a method is called.
+// lists the forms of an address. NewClient does not connect: a wrong address, or a
+// wrong or empty authkey, is reported when a method is called.
 func NewClient(address string, authkey []byte) *Client {
 	return &Client{address, bytes.Clone(authkey)}
 }
@@ -167,43 +165,33 @@ func (c *Client) request(ctx context.Context, method string, args ...string) (an
 // open connects to the server. Client and server prove to each other that they know
 // the key.
 func (c *Client) open(ctx context.Context) (*call, error) {
-	a, err := address.Parse(c.address)
-	if err != nil {
+	if err := checkKey(c.authkey); err != nil {
 		return nil, err
 	}
-	conn, err := address.Dial(ctx, a)
+	conn, err := connection.Dial(ctx, c.address, &connection.Options{Authkey: c.authkey})
 	if err != nil {
-		return nil, err
+		return nil, explain(err)
 	}
-	o := &call{ctx: ctx, conn: conn}
-	o.stop = context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(0, 1)) })
-	if err := wire.AuthenticateClient(conn, c.authkey); err != nil {
-		o.close()
-		return nil, o.explain(err)
-	}
-	return o, nil
+	conn.Limit(maxReply, nil)
+	return &call{ctx, conn}, nil
 }
 
 // A call is a connection to a server, for one request.
 type call struct {
 	ctx  context.Context
-	conn net.Conn
-	stop func() bool // ends the watch on ctx
+	conn *connection.Conn
 }
 
-func (o *call) close() {
-	o.stop()
-	o.conn.Close()
-}
+func (o *call) close() { o.conn.Close() }
 
 // do sends the request and returns the value of the reply.
 func (o *call) do(method string, args ...string) (any, error) {
-	if err := wire.WriteFrame(o.conn, encodeRequest(method, args...)); err != nil {
-		return nil, o.explain(err)
+	if err := o.conn.SendBytes(o.ctx, encodeRequest(method, args...)); err != nil {
+		return nil, explain(err)
 	}
-	reply, err := wire.ReadFrame(o.conn, maxReply)
+	reply, err := o.conn.RecvBytes(o.ctx)
 	if err != nil {
-		return nil, o.explain(err)
+		return nil, explain(err)
 	}
 	return decodeReply(reply)
 }
@@ -211,15 +199,15 @@ func (o *call) do(method string, args ...string) (any, error) {
 // errGone is the reason when the server, or its connection, ended too early.
 var errGone = fmt.Errorf("%w: the server closed the connection before it replied", io.ErrUnexpectedEOF)
 
-// explain returns the reason for an error of the connection: the context's error,
-// errGone, or the error itself.
-func (o *call) explain(err error) error {
-	switch {
-	case o.ctx.Err() != nil:
-		return o.ctx.Err()
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
-		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+// explain returns the meaning of an error of the connection.
+func explain(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
 		return errGone
+	}
+	var outer *connection.Error
+	if errors.As(err, &outer) {
+		return outer.Err // an *Error says where
 	}
 	return err
 }

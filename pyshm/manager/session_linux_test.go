@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
@@ -168,11 +169,14 @@ func TestRequestsThatCannotBePrinted(t *testing.T) {
 func TestWrongKeyIsRefused(t *testing.T) {
 	log := &testkit.Log{}
 	m := startManager(t, "127.0.0.1:0", Logger(log.Logger()))
-	for _, other := range []string{"", "The key of the tests", "the key of the tests "} {
+	for _, other := range []string{"T", "The key of the tests", "the key of the tests "} {
 		_, err := NewClient(m.Address(), []byte(other)).Segments(t.Context())
 		wantReason(t, "another key", err, ErrAuth)
 	}
 	testkit.Eventually(t, "three log entries", func() bool { return strings.Count(log.String(), `level=WARN msg="client refused"`) == 3 })
+
+	_, err := NewClient(m.Address(), nil).Segments(t.Context())
+	wantReason(t, "an empty key", err, fs.ErrInvalid)
 
 	conn := dial(t, m)
 	fmt.Fprintf(conn, "\x00\x00\x01\x01") // more than a handshake needs
