@@ -16,8 +16,9 @@ var (
 	aHop     = regexp.MustCompile("^\\| `([^`]+)` \\| (\\w+) \\|")
 )
 
-// TestArchitecture looks whether what the map names exists: every path, the function
-// of every hop in its file, and every test; and whether it names every package.
+// TestArchitecture checks that everything named in the map exists: every path, the
+// function of every hop in its file, and every test. It also checks that the map names
+// every package.
 func TestArchitecture(t *testing.T) {
 	text, err := os.ReadFile("architecture.md")
 	if err != nil {
@@ -58,7 +59,7 @@ func TestArchitecture(t *testing.T) {
 	}
 }
 
-// declares reports whether a file declares a function or method of the name.
+// declares reports whether a file declares a function or method with the name.
 func declares(t *testing.T, file, name string) bool {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", file))

@@ -64,9 +64,9 @@ func TestImportsGoOneWay(t *testing.T) {
 	}
 }
 
-// internals are the packages under pyshm/internal, and what they import of this
-// module. Package wait knows nothing of files and names, so that its tests run on
-// plain memory.
+// internals are the packages under pyshm/internal, and the packages of this module that
+// each of them imports. Package wait knows nothing of files and names, so that its tests
+// run on plain memory.
 var internals = map[string][]string{
 	"address":    {"format", "pyshm/internal/unixsocket"},
 	"admission":  nil,

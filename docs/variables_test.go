@@ -7,7 +7,7 @@ import (
 )
 
 // TestNoVariables looks for exported variables in the golden files of the API. A
-// program could change what a variable holds, for example the Python code that
+// program could change the value of a variable, for example the Python code that
 // WorkerEnv installs. Variables of errors are allowed: programs compare errors with them.
 func TestNoVariables(t *testing.T) {
 	for golden := range goldens(t) {

@@ -271,18 +271,18 @@ func (k *keeper) restoreNamed(name string) {
 	}
 }
 
-// restoreAll looks at all names.
+// restoreAll looks at all names, and restores the missing ones.
 func (k *keeper) restoreAll() {
 	k.mu.Lock()
 	names := slices.Clone(k.names)
 	k.mu.Unlock()
 	for _, name := range names {
-		// restore restores the name that a segment has lost. It drops a segment that
-		// has lost both names, or that has another owner.
 		k.restoreNamed(name)
 	}
 }
 
+// restore restores the name that a segment has lost. It drops a segment that has lost
+// both names, or that has another owner.
 func (k *keeper) restore(h *hold) {
 	switch news, err := h.restore(); {
 	case errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist):

@@ -128,7 +128,7 @@ func (m *Manager) Serve(l net.Listener, authkey []byte) error {
 	return wrap("serve", "", err)
 }
 
-// serveOn sets the manager's listener. The caller has to call accept.
+// serveOn sets the manager's listener.
 func (m *Manager) serveOn(l net.Listener, authkey []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
