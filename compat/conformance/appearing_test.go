@@ -19,8 +19,8 @@ var appearing = slices.Repeat([]any{int64(-1), 1.5, true, nil, "éééé", []byt
 
 const appearingInPython = "[-1, 1.5, True, None, 'éééé', b'1234567'] * 100"
 
-// testAppearingInGo attaches all the time while Python makes a list, in four
-// steps. Go takes no list that is half-made for a whole one.
+// testAppearingInGo attaches all the time while Python makes a list, in four steps. Go
+// must not take a half-made list for a whole one.
 func testAppearingInGo(t *testing.T, p *compat.Peer) {
 	for range 10 {
 		name := newName(t)
@@ -41,7 +41,7 @@ func testAppearingInGo(t *testing.T, p *compat.Peer) {
 	}
 }
 
-// attachWhole attaches once, and reports whether there is the whole list.
+// attachWhole attaches once, and reports whether the list is whole.
 func attachWhole(t *testing.T, name string) bool {
 	l, err := pyshm.AttachList(name)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, format.ErrIncomplete) {

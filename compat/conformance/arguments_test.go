@@ -13,21 +13,21 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// An argumentRow says what Python's ShareableList makes of an argument, and what
-// Go finds afterwards: a list, one that will never be complete, or nothing.
+// An argumentRow has an argument of Python's ShareableList, and the result that Go finds
+// afterwards: a list, a list that will never be complete, or nothing.
 type argumentRow struct {
 	python string // the argument
 	raises raised
 
-	list       []any // what Go reads
+	list       []any // the values that Go reads
 	unfinished bool  // Go finds a segment that Python has left behind
 
-	until39 raised // what CPython 3.8 raises instead of making the list
+	until39 raised // the exception that CPython 3.8 raises instead of making the list
 }
 
 var argumentRows = []argumentRow{
-	// Items that the six types do not include. Python looks them up by exact type,
-	// before there is a segment.
+	// Items of other types than the six. Python looks types up exactly, before there is
+	// a segment.
 	{python: "[Int(1)]", raises: "KeyError"},
 	{python: "[Number.ONE]", raises: "KeyError"},
 	{python: "[Float(1.5)]", raises: "KeyError"},
@@ -48,7 +48,7 @@ var argumentRows = []argumentRow{
 	{python: "[int]", raises: "KeyError"},
 	{python: "[...]", raises: "KeyError"},
 
-	// What cannot be packed is found out half-way: the header is written, the
+	// Python finds half-way that it cannot pack an item: the header is written, the
 	// formats are not.
 	{python: "[2**63]", raises: "struct.error", unfinished: true},
 	{python: "[-2**63 - 1]", raises: "struct.error", unfinished: true},
@@ -58,7 +58,7 @@ var argumentRows = []argumentRow{
 	{python: `['\ud800']`, raises: "UnicodeEncodeError", unfinished: true},
 	{python: `['a\udc80b']`, raises: "UnicodeEncodeError", unfinished: true},
 
-	// A sequence is iterated over three times: once is not enough.
+	// Python iterates over a sequence three times: once is not enough.
 	{python: "(i for i in (1, 2, 3))", raises: "struct.error", unfinished: true},
 	{python: "map(int, '123')", raises: "struct.error", unfinished: true},
 	{python: "iter([1, 2, 3])", raises: "struct.error", unfinished: true},
@@ -152,8 +152,8 @@ func testLongestItem(t *testing.T, p *compat.Peer) {
 	}
 }
 
-// Without assertions Python makes a list with a format cut to "10000000", which
-// nobody can read.
+// Without assertions Python makes a list with a format cut to "10000000", which neither
+// Python nor Go can read.
 func TestTooLongItemWithoutAssertions(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()

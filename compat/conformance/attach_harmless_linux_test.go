@@ -32,14 +32,14 @@ func TestAttachIsHarmless(t *testing.T) {
 	})
 }
 
-// A trace is everything by which one can tell that a file was touched. The time
-// of the last access is not part of it: attaching is one.
+// A trace has everything that shows that a file was touched. It does not have the time
+// of the last access, because attaching is an access.
 type trace struct {
 	Inode, Links       uint64
 	Mode, Owner, Group uint32
 	Size               int64
 	Modified, Changed  syscall.Timespec
-	Content            string // of a regular file that is not too long
+	Content            string // of a regular file, if it is not too long
 }
 
 func traceOf(t *testing.T, name string) trace {
@@ -56,7 +56,7 @@ func traceOf(t *testing.T, name string) trace {
 	return found
 }
 
-// expectNoTrace returns a function that compares the file with what it is now.
+// expectNoTrace returns a function that compares the file with its state of now.
 func expectNoTrace(t *testing.T, name string) (compare func(when string)) {
 	t.Helper()
 	before := traceOf(t, name)
@@ -69,7 +69,7 @@ func expectNoTrace(t *testing.T, name string) (compare func(when string)) {
 	}
 }
 
-// waysToAttach are all there are.
+// waysToAttach are all the ways to attach.
 var waysToAttach = map[string]func(name string) (io.Closer, error){
 	"Attach":              func(name string) (io.Closer, error) { return pyshm.Attach(name) },
 	"Attach ReadOnly":     func(name string) (io.Closer, error) { return pyshm.Attach(name, pyshm.ReadOnly()) },
@@ -116,14 +116,14 @@ func readAll(t *testing.T, attached io.Closer) {
 	}
 }
 
-// A refusedRow is something that is no list, or none yet.
+// A refusedRow is a file without a list, or without one as yet.
 type refusedRow struct {
 	what string
 	make func(path string) error
 	err  error // why Go does not attach
 
-	python    any  // what Python's attempt to attach to a list comes to,
-	destroyed bool // and whether it has removed the name
+	python    any  // the outcome of Python's attempt to attach to a list,
+	destroyed bool // and whether Python has removed the name
 }
 
 var refusedRows = []refusedRow{
@@ -133,7 +133,7 @@ var refusedRows = []refusedRow{
 	{what: "formats not written", make: fileOfBytes(native(1) + native(0) + native(8) + times(17, "\x00")), err: format.ErrIncomplete},
 	{what: "a directory", make: func(path string) error { return os.Mkdir(path, 0o700) }, err: syscall.EISDIR, python: raised("OSError")},
 	{what: "a symbolic link", make: func(path string) error { return os.Symlink("missing", path) }, err: syscall.ELOOP, python: raised("OSError")},
-	// What cannot be mapped Python removes, as if it had been made by this call.
+	// Python removes a file that cannot be mapped, as if this call had made it.
 	{what: "a FIFO", make: func(path string) error { return syscall.Mkfifo(path, 0o600) }, err: fs.ErrInvalid, python: raised("OSError"), destroyed: true},
 	{what: "2**62 bytes", make: fileOfSize(1 << 62), err: syscall.ENOMEM, python: raised("OSError"), destroyed: true},
 }
@@ -178,7 +178,7 @@ func testRefused(t *testing.T, p *compat.Peer) {
 func testNotPermitted(t *testing.T, p *compat.Peer) {
 	for _, row := range []struct {
 		mode     uint32
-		readOnly int // what becomes of one that attaches read-only
+		readOnly int // the outcome of attaching read-only
 	}{
 		{0o000, exitNotPermitted},
 		{0o444, -int(syscall.SIGKILL)},
@@ -212,7 +212,7 @@ func testKilled(t *testing.T, p *compat.Peer) {
 	}
 }
 
-// A process in the role attaches to a segment and is killed by SIGKILL at once.
+// A process in this role attaches to a segment and is killed by SIGKILL at once.
 func init() { testkit.Roles["attach and die"] = attachAndDie }
 
 const exitNotPermitted = 3

@@ -12,10 +12,10 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// BenchmarkBesidePython does the same to the same list in Go and in Python, one
-// after the other in one run. It reports what an operation takes in Python
-// (py-ns/op, the median of 9 rounds) and how much longer that is (x). Machines
-// are noisy: the ratio says more than the times.
+// BenchmarkBesidePython does the same to the same list in Go and in Python, one after
+// the other in one run. It reports how long an operation takes in Python (py-ns/op, the
+// median of 9 rounds), and how many times longer than in Go (x). Machines are noisy: the
+// ratio is more reliable than the times.
 //
 //	go test ./compat -run '^$' -bench BesidePython
 func BenchmarkBesidePython(b *testing.B) {
@@ -75,7 +75,7 @@ func BenchmarkBesidePython(b *testing.B) {
 	}
 }
 
-// timePython returns the median of what a statement takes, in nanoseconds.
+// timePython returns the median time of a statement, in nanoseconds.
 func timePython(b *testing.B, peer *compat.Peer, statement string) float64 {
 	b.Helper()
 	timer := fmt.Sprintf("timeit.Timer(%s, globals=globals())", format.Repr(statement))

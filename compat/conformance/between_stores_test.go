@@ -8,15 +8,15 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// A tornRow says what is read of an item while Python sets it to another, in a
-// slot of 24 bytes. Python writes first the format, then the code, then the data.
+// A tornRow has the values that are read of an item while Python sets it to another, in
+// a slot of 24 bytes. Python writes first the format, then the code, then the data.
 type tornRow struct {
 	from, to any
-	format   any // what Python reads when the format is written,
-	code     any // and when the code is, too
+	format   any // the value that Python reads when the format is written,
+	code     any // and when the code is written, too
 }
 
-// rest is what a longer str has left behind a number.
+// rest has the bytes that a longer str has left behind a number.
 const rest = "ooooooooooooooo"
 
 var tornRows = []tornRow{
@@ -44,9 +44,9 @@ var tornRows = []tornRow{
 	{[]byte("\xff\xfe"), "cd", []byte("\xff\xfe"), raised("UnicodeDecodeError")},
 }
 
-// testTorn shows every state between two stores. Where the code tells that it
-// does not belong to the format, Go answers ErrBusy; between int, float and bool,
-// and from the code on, nothing tells, and Go reads the same as Python.
+// testTorn shows every state between two stores. If the code does not belong to the
+// format, Go returns ErrBusy. Between int, float and bool, and once the code is written,
+// nothing shows the change, and Go reads the same as Python.
 func testTorn(t *testing.T, p *compat.Peer) {
 	l := pythonTriple(t, p, times(23, "o"))
 	long := l.content(t)
@@ -82,9 +82,9 @@ func testTorn(t *testing.T, p *compat.Peer) {
 	}
 }
 
-// Go's own Set has one state for all that is in between, a blank format, in which
-// neither side reads anything. If it stays so, because the writer has died, either
-// side can set the item again.
+// Go's own Set has one state between its stores: a blank format, in which neither side
+// reads anything. If the format stays blank, because the writer has died, either side
+// can set the item again.
 func testTornByGo(t *testing.T, p *compat.Peer) {
 	l := goTriple(t, p, times(23, "o"))
 	long := l.content(t)
@@ -110,8 +110,8 @@ func testTornByGo(t *testing.T, p *compat.Peer) {
 func intIn(word string) int64     { return int64(binary.NativeEndian.Uint64([]byte(word))) }
 func floatIn(word string) float64 { return floatOf(uint64(intIn(word))) }
 
-// Go sets a number over one of the same kind in a single store: a Python that
-// reads all the while sees one or the other.
+// Go sets a number over a number of the same kind in a single store: a Python that reads
+// meanwhile sees the one or the other.
 func testNumbersWhole(t *testing.T, p *compat.Peer) {
 	check(t, p.Exec("def seen(sl, reads): return list({sl[1] for _ in range(reads)})"))
 	for _, row := range []struct{ a, b any }{

@@ -18,8 +18,8 @@ import (
 type sizeRow struct {
 	python string // as Python spells it
 	size   int64  // of the block that Python makes
-	raises raised // what it raises instead,
-	left   error  // and what Go then finds
+	raises raised // the exception that Python raises instead,
+	left   error  // and the error that Go then finds
 
 	// From CPython 3.10 on, and in PyPy, a float is refused, too late.
 	float bool
@@ -88,7 +88,7 @@ func testModes(t *testing.T, p *compat.Peer) {
 	for _, row := range []struct {
 		mode    fs.FileMode
 		options []pyshm.CreateOption
-		others  any // what another user's attempt to attach comes to
+		others  any // the outcome of another user's attempt to attach
 	}{
 		{0o600, nil, raised("PermissionError")},
 		{0o644, []pyshm.CreateOption{pyshm.Mode(0o644)}, raised("PermissionError")},
@@ -115,7 +115,7 @@ func testModes(t *testing.T, p *compat.Peer) {
 	}
 }
 
-// testBytes: what one side writes the other reads, whoever has made the block.
+// testBytes: each side reads the bytes that the other writes, in a block of either.
 func testBytes(t *testing.T, p *compat.Peer) {
 	const size = 5000
 	byGo := must(pyshm.Create(newName(t), size))(t)
@@ -147,7 +147,7 @@ func testBytes(t *testing.T, p *compat.Peer) {
 	}
 }
 
-// testGrown: a block that grows stays what it was for those who are attached.
+// testGrown: a block that grows stays as it was for attached processes.
 func testGrown(t *testing.T, p *compat.Peer) {
 	theirs := must(p.CreateBlock(newName(t), 100))(t)
 	defer theirs.Unlink()
@@ -164,7 +164,7 @@ func testGrown(t *testing.T, p *compat.Peer) {
 	}
 }
 
-// Where a block has been cut short, Python dies. Go answers ErrFault.
+// Python dies where a block has been cut short. Go returns ErrFault.
 func TestTruncatedBlock(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()

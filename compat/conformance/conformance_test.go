@@ -16,10 +16,10 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// TestConformance holds Go to what the interpreters of this machine do, and the
-// interpreters to what this project says of them. Its parts are in the files
-// of this folder; each has a table with a row for each fact, and shares
-// real segments with a real Python.
+// TestConformance compares Go with the interpreters of this machine, and the interpreters
+// with this project's statements about them. Its parts are in the files of this folder.
+// Each part has a table with a row for each fact, and shares real segments with a real
+// Python.
 func TestConformance(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -62,7 +62,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// startPython starts a peer that knows what the rows of the tables name.
+// startPython starts a peer that has the variables of the tables' rows.
 func startPython(t *testing.T, py compat.Interpreter, options ...compat.PeerOption) *compat.Peer {
 	t.Helper()
 	p := start(t, py, options...)
@@ -85,8 +85,8 @@ func newName(t testing.TB) string {
 	return name
 }
 
-// fileBytes returns the content of a segment as neither Go's nor Python's
-// handles show it, but the system.
+// fileBytes returns the content of a segment as the system shows it, without a handle of
+// Go or Python.
 func fileBytes(t testing.TB, name string) []byte {
 	t.Helper()
 	return must(os.ReadFile(fileOf(name)))(t)
@@ -116,10 +116,10 @@ func cpythonBytes(t testing.TB, p *compat.Peer, values ...any) []byte {
 	return must(format.Encode(values, options))(t)
 }
 
-// raised is what Python has in the place of a value: an exception of this type.
+// raised stands for an exception of this type, in the place of a value of Python.
 type raised string
 
-// inGo returns what Go reads where Python reads v.
+// inGo returns the value that Go reads where Python reads v.
 func inGo(v any) any {
 	if v == raised("UnicodeDecodeError") {
 		return format.ErrUTF8
@@ -127,7 +127,7 @@ func inGo(v any) any {
 	return v
 }
 
-// exception returns what execute returns: r, or nil if it is empty.
+// exception returns r, or nil if r is empty, as execute does.
 func exception(r raised) any {
 	if r == "" {
 		return nil
@@ -135,7 +135,7 @@ func exception(r raised) any {
 	return r
 }
 
-// outcome returns what a request of a peer has come to: a value, or raised.
+// outcome returns the outcome of a peer's request: a value, or raised.
 func outcome(v any, err error) func(testing.TB) any {
 	if e, ok := errors.AsType[*compat.PythonError](err); ok {
 		return func(testing.TB) any { return raised(e.Type) }
@@ -143,7 +143,7 @@ func outcome(v any, err error) func(testing.TB) any {
 	return must(v, err)
 }
 
-// execute returns what statements come to: nil, or raised.
+// execute returns the outcome of statements: nil, or raised.
 func execute(t testing.TB, p *compat.Peer, statements string, args ...any) any {
 	t.Helper()
 	return outcome(nil, p.Exec(fmt.Sprintf(statements, args...)))(t)

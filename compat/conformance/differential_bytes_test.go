@@ -20,10 +20,10 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// TestDifferentialBytes has Python make lists, damages their bytes, and has Python
-// and Go attach to what is left and read every item. Where Python reads a value, Go
-// reads the same, or refuses to for a reason that format/LAYOUT.md gives; where
-// Python raises an exception, Go reads nothing.
+// TestDifferentialBytes has Python make lists, damages their bytes, and has Python and Go
+// attach to the damaged lists and read every item. Where Python reads a value, Go reads
+// the same, or fails for a reason that format/LAYOUT.md gives. Where Python raises an
+// exception, Go reads nothing.
 func TestDifferentialBytes(t *testing.T) {
 	seed := soak.Seed(t)
 	reads := soak.Length(2000, 150_000)
@@ -40,7 +40,7 @@ func TestDifferentialBytes(t *testing.T) {
 	})
 }
 
-// compareDamaged damages some lists, and compares what either side reads.
+// compareDamaged damages some lists, and compares the values that either side reads.
 func compareDamaged(t *testing.T, p *compat.Peer, g generator, tally *soak.Tally) {
 	lists := damagedLists(t, p, g)
 	defer func() {
@@ -61,17 +61,17 @@ type damagedList struct {
 	bytes  []byte
 	damage []string // what has changed
 
-	// What was read of each item: a value or, instead of it, raised by Python or a
-	// reason by Go. A side that cannot even attach has that for the list.
+	// The outcome of reading each item: a value or, instead of it, raised by Python or a
+	// reason by Go. A side that cannot attach has the reason for the whole list.
 	python, inGo       []any
 	noList, noListInGo any
 	layout             format.Layout // as Go sees it
 }
 
-// readLimit is how many items are read at most of a list whose count may be a lie.
+// readLimit is how many items are read at most of a list, whose count may be a lie.
 const readLimit = 20
 
-// readItemsSource attaches without the name being unlinked when Python ends. Where
+// readItemsSource attaches in a way that does not unlink the name when Python ends. If
 // the count is a lie, there is not enough memory for all the formats.
 const readItemsSource = observeSource + `
 import resource
@@ -149,8 +149,7 @@ func (l *damagedList) change(g generator, n int) {
 		l.damage = append(l.damage, "another size")
 		l.bytes = append(l.bytes, make([]byte, 24)...)[:size-8+g.IntN(30)]
 	}
-	// A count of millions is no lie that either side sees through, but takes Python
-	// seconds.
+	// Neither side sees that a count of millions is a lie, but it takes Python seconds.
 	if count := l.word(0); count > 1<<16 && count < 1<<40 {
 		l.putWord(0, count<<40)
 	}
@@ -172,7 +171,7 @@ func (l *damagedList) putWord(at int, word uint64) {
 	l.put(at, binary.NativeEndian.AppendUint64(nil, word))
 }
 
-// readInPython reads all the lists in one go.
+// readInPython reads all the lists in one request.
 func readInPython(t *testing.T, p *compat.Peer, lists []*damagedList) {
 	var c conversation
 	for _, l := range lists {
@@ -198,7 +197,7 @@ func (l *damagedList) readInGo(t *testing.T) {
 	defer list.Close()
 	l.layout = list.Layout()
 	check(t, list.Batch(func(list *format.List) error {
-		list = list.WithPatience(0) // nobody is writing
+		list = list.WithPatience(0) // no process is writing
 		for i := range min(list.Len(), readLimit) {
 			v, err := list.Get(i)
 			if err != nil {
@@ -229,7 +228,7 @@ func (l *damagedList) compare(t *testing.T, py compat.Interpreter, tally *soak.T
 	}
 }
 
-// judge compares what Python and Go have read of an item.
+// judge compares the outcomes of Python and Go for an item.
 func (l *damagedList) judge(py compat.Interpreter, i int, theirs, ours any) (what string, ok bool) {
 	_, exception := theirs.(raised)
 	_, refusal := ours.(error)
@@ -251,7 +250,7 @@ func (l *damagedList) judge(py compat.Interpreter, i int, theirs, ours any) (wha
 	return "refused for its " + why, true
 }
 
-// refusable says what LAYOUT.md has against item i, without the code of package
+// refusable returns the reason of LAYOUT.md to refuse item i, without the code of package
 // format.
 func (l *damagedList) refusable(i int) string {
 	size := uint64(len(l.bytes))
@@ -289,7 +288,7 @@ func (l *damagedList) refusable(i int) string {
 
 func (l *damagedList) word(at uint64) uint64 { return binary.NativeEndian.Uint64(l.bytes[at:]) }
 
-// slot looks up in the table where slot i is, and where the data area is.
+// slot reads the places of slot i and of the data area from the table.
 func (l *damagedList) slot(i, n uint64) (start, end, dataSize, data uint64) {
 	if l.word(8) == 0 {
 		return l.word(8 + 8*i), l.word(16 + 8*i), l.word(8 + 8*n), 16 + 8*n

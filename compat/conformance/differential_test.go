@@ -39,7 +39,7 @@ func TestDifferential(t *testing.T) {
 	})
 }
 
-// A randomList is made twice, by Python and by Go, and then changed by the other.
+// A randomList is made twice, by Python and by Go. Each side then changes the other's.
 type randomList struct {
 	seed   uint64
 	number int
@@ -61,7 +61,7 @@ func (s randomSet) String() string {
 	return fmt.Sprintf("[%d] = %s", s.index, format.Repr(s.value))
 }
 
-// compare does it all in two messages to Python.
+// compare makes, changes and compares the lists in two messages to Python.
 func compare(t *testing.T, p *compat.Peer, lists []*randomList) {
 	var made, changed conversation
 	for _, l := range lists {
@@ -88,7 +88,7 @@ func (l *randomList) makeInPython(t *testing.T, c *conversation) {
 	l.observe(c, "theirs", func(o observation) { l.inPython = o })
 }
 
-// readTheirs expects Go to read in Python's list what Python reads, and to make
+// readTheirs expects Go to read the same values in Python's list as Python, and to make
 // the same bytes.
 func (l *randomList) readTheirs(t *testing.T, p *compat.Peer) {
 	if want := cpythonBytes(t, p, l.values...); !bytes.Equal(l.inPython.bytes, want) {
@@ -107,8 +107,7 @@ func (l *randomList) readTheirs(t *testing.T, p *compat.Peer) {
 	l.kept = identical(l.inPython.items, l.values)
 }
 
-// makeInGo expects Go to make the bytes that Python makes, wherever these keep
-// the values.
+// makeInGo expects Go to make the same bytes as Python, if Python's bytes keep the values.
 func (l *randomList) makeInGo(t *testing.T, p *compat.Peer) {
 	name, layout := newName(t), pyshm.Layout(p.Interpreter().Layout())
 	ours, err := pyshm.CreateList(name, l.values, layout)
@@ -129,8 +128,8 @@ func (l *randomList) makeInGo(t *testing.T, p *compat.Peer) {
 	}
 }
 
-// change sets the items: Go in theirs, Python in ours. Go also sets them in a
-// copy of ours in its own memory, to tell what Python has to make of it.
+// change sets the items: Go in theirs, Python in ours. Go also sets them in a copy of
+// ours in its own memory, to know the bytes that Python has to make.
 func (l *randomList) change(t *testing.T, c *conversation) {
 	copied := must(format.Encode(l.values, &format.Options{Layout: l.ours.Layout()}))(t)
 	model := must(format.Attach(copied))(t)
@@ -174,7 +173,7 @@ func (l *randomList) change(t *testing.T, c *conversation) {
 	}
 }
 
-// setAndExpect sets an item, and the same in expected unless it has to be
+// setAndExpect sets an item, and the same item in expected unless the value has to be
 // refused. It returns the reason of a refusal.
 func (l *randomList) setAndExpect(t *testing.T, list interface {
 	Slot(int) (format.Slot, error)
@@ -195,7 +194,7 @@ func (l *randomList) setAndExpect(t *testing.T, list interface {
 	return refused
 }
 
-// expect compares what Python and Go see of a list.
+// expect compares a list as Python and as Go see it.
 func (l *randomList) expect(t *testing.T, python, inGo observation) {
 	t.Helper()
 	switch {
@@ -215,13 +214,13 @@ func (l *randomList) errorf(t *testing.T, text string, args ...any) {
 	t.Errorf("%s\nin list %d of PYSHM_SEED=%d: %.2000s", fmt.Sprintf(text, args...), l.number, l.seed, format.Repr(l.values))
 }
 
-// variable returns the Python variable of one of the two lists. There are few,
-// so that Python can forget what they were before.
+// variable returns the Python variable of one of the two lists. There are few variables,
+// so that Python can forget their old values.
 func (l *randomList) variable(which string) string {
 	return fmt.Sprintf("%s%d", which, l.number%differentialBatch)
 }
 
-// An observation is what Python or Go sees of a list.
+// An observation is a list as Python or Go sees it.
 type observation struct {
 	bytes  []byte
 	format string
@@ -229,7 +228,7 @@ type observation struct {
 	items  []any // values, or raised
 }
 
-// observeInGo spells errors as Python raises them.
+// observeInGo returns a list as Go sees it, with errors spelled as Python raises them.
 func observeInGo(t *testing.T, l *pyshm.ShareableList) observation {
 	t.Helper()
 	o := observation{bytes: make([]byte, l.SharedMemory().Size()), format: l.Format(), repr: l.String(), items: goItems(l)}
@@ -266,7 +265,7 @@ func (l *randomList) observe(c *conversation, which string, use func(observation
 	})
 }
 
-// attempted returns what the Python function attempt stands for.
+// attempted returns the outcome that a result of the Python function attempt spells.
 func attempted(v any) any {
 	if exception, ok := v.([]any); ok {
 		return raised(exception[0].(string))
@@ -274,13 +273,13 @@ func attempted(v any) any {
 	return v
 }
 
-// A conversation collects requests, and what to do with the results.
+// A conversation collects requests, and the functions that use their results.
 type conversation struct {
 	requests []compat.Request
 	uses     []func(v any)
 }
 
-// ask adds a request. Without a use its result must be no exception.
+// ask adds a request. If use is nil, the result must not be an exception.
 func (c *conversation) ask(on, op string, args []any, use func(v any)) {
 	c.requests = append(c.requests, compat.Request{On: on, Op: op, Args: args})
 	c.uses = append(c.uses, use)

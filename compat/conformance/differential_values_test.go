@@ -13,7 +13,7 @@ import (
 // A generator makes random values.
 type generator struct{ *rand.Rand }
 
-// newRandomList makes an interpreter's list of this number, for one seed always
+// newRandomList makes an interpreter's list with this number. For one seed it is always
 // the same.
 func newRandomList(seed uint64, py compat.Interpreter, number int) *randomList {
 	source := rand.NewChaCha8(sha256.Sum256(fmt.Appendf(nil, "%d %v %d", seed, py, number)))
@@ -35,7 +35,7 @@ func newRandomList(seed uint64, py compat.Interpreter, number int) *randomList {
 	return l
 }
 
-// length returns how many items a list has.
+// length returns a random number of items.
 func (g generator) length() int {
 	if g.IntN(20) == 0 {
 		return g.IntN(300)
@@ -43,8 +43,8 @@ func (g generator) length() int {
 	return g.IntN(16)
 }
 
-// size returns about how many bytes a text has: mostly few, often about as many
-// as fill a slot, rarely more than a page, or than the buffer of the encoder.
+// size returns a random size of a text, in bytes: mostly few, often about as many as fill
+// a slot, rarely more than a page, or more than the buffer of the encoder.
 func (g generator) size() int {
 	switch n := g.IntN(1000); {
 	case n < 500:

@@ -1,4 +1,4 @@
-// Package conformance holds pyshm, format, manager and format/pickle against
-// real Pythons: every interpreter that package compat finds. What this module
-// says of the life of segments is held in package lifetime, which go test runs beside this one.
+// Package conformance compares pyshm, format, manager and format/pickle with real
+// Pythons: every interpreter that package compat finds. Package lifetime tests this
+// module's statements about the life of segments. go test runs it beside this one.
 package conformance

@@ -8,7 +8,7 @@ import (
 	"github.com/pyshm-go/pyshm/compat"
 )
 
-// Every interpreter writes what testdata says, and reads the same from it.
+// Every interpreter writes the bytes of testdata, and reads the values of testdata.
 func TestFixtures(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()

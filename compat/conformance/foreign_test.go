@@ -9,15 +9,15 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// A foreignRow is an item as no Python writes it, in a slot of 16 bytes. Python
-// hands any format to struct; Go takes the formats that Python writes, and only
-// where the code belongs to them.
+// A foreignRow is an item as no Python writes it, in a slot of 16 bytes. Python passes
+// any format to struct. Go takes only the formats that Python writes, and only with a
+// code that belongs to the format.
 type foreignRow struct {
 	format string
 	code   int8
 	slot   string
-	python any // what Python reads
-	ours   any // what Go reads
+	python any // the value that Python reads
+	ours   any // the value that Go reads
 }
 
 var foreignRows = []foreignRow{
@@ -32,7 +32,7 @@ var foreignRows = []foreignRow{
 	{"5s", 2, "ab\x00\x00\x00fgh", []byte("ab"), []byte("ab")},
 	{"0s", 1, "abc", "", ""},
 
-	// A longer one reaches into the next item.
+	// A longer format reaches into the next item.
 	{"24s", 1, "abcdefghijklmno", "abcdefghijklmno\x00z", format.ErrCorrupt},
 	{"24s", 2, "abc", []byte("abc\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00z"), format.ErrCorrupt},
 	{"9999999s", 1, "abc", raised("struct.error"), format.ErrCorrupt},
@@ -59,8 +59,8 @@ var foreignRows = []foreignRow{
 	{"2s2s", 1, "abcd", raised("ValueError"), format.ErrCorrupt},
 	{"x", 0, "", raised("ValueError"), format.ErrCorrupt},
 
-	// Codes that do not exist, and codes of another format, which are met when
-	// another process has changed one and not yet the other.
+	// Codes that do not exist, and codes of another format. A reader meets the latter
+	// when another process has changed the format and not yet the code, or the reverse.
 	{"q", 4, native(65), raised("KeyError"), format.ErrCorrupt},
 	{"q", -1, native(65), raised("KeyError"), format.ErrCorrupt},
 	{"q", 1, native(65), raised("AttributeError"), format.ErrBusy},
@@ -91,7 +91,7 @@ func testForeign(t *testing.T, p *compat.Peer) {
 }
 
 // testForeignSet sets an item whose format has another length than its slot.
-// Python keeps such a format: it cuts what it stores, or overwrites the next item.
+// Python keeps such a format: it cuts the value, or overwrites the next item.
 // Go always writes the format for the whole slot, and stays within it.
 func testForeignSet(t *testing.T, p *compat.Peer) {
 	l := pythonTriple(t, p, times(15, "o"))

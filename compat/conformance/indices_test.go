@@ -18,10 +18,10 @@ var indexItems = []any{int64(10), "b", 3.5}
 // An indexRow is an index into the list of indexItems.
 type indexRow struct {
 	index string // as Python spells it
-	item  int    // which item Python takes it for; none is noItem
+	item  int    // the item that Python takes it for, or noItem
 
-	// What Python answers, where there is no such item; after nil, to a set, it
-	// has overwritten something else.
+	// Python's result if there is no such item. If a set results in nil, Python has
+	// overwritten something else.
 	get, set     any
 	get38, set38 any // CPython 3.8, whose list has another layout
 }
@@ -32,7 +32,7 @@ var indexRows = []indexRow{
 	{index: "0", item: 0},
 	{index: "2", item: 2},
 	{index: "True", item: 1},
-	{index: "-1", item: 2}, // negative indices are Python's alone
+	{index: "-1", item: 2}, // only Python has negative indices
 	{index: "-3", item: 0},
 
 	{"3", noItem, raised("IndexError"), raised("IndexError"), raised("IndexError"), raised("IndexError")},
@@ -43,8 +43,8 @@ var indexRows = []indexRow{
 	{"None", noItem, raised("TypeError"), raised("TypeError"), raised("TypeError"), raised("TypeError")},
 	{"slice(0, 2)", noItem, raised("TypeError"), raised("TypeError"), raised("TypeError"), raised("TypeError")},
 
-	// There is no lower bound: Python reads, and writes, before the formats and
-	// the slots, that is in the slots and the table.
+	// There is no lower bound: Python reads, and writes, before the formats and the
+	// slots, so in the slots and the table.
 	{"-4", noItem, floatIn(native(113)), nil, raised("struct.error"), nil},
 	{"-5", noItem, []byte(wordOf(3.5)), nil, int64(10), nil},
 	{"-6", noItem, int64(98), nil, raised("ValueError"), nil},
@@ -76,7 +76,7 @@ func testIndices(t *testing.T, p *compat.Peer) {
 	}
 }
 
-// testGo expects Go to refuse all indices but those from 0 to the length.
+// testGo expects Go to refuse all indices outside of the list.
 func (row indexRow) testGo(t *testing.T, ours *pyshm.ShareableList, i int) {
 	got, err := ours.Get(i)
 	if i >= 0 && row.item != noItem {
@@ -97,7 +97,7 @@ func (row indexRow) testGo(t *testing.T, ours *pyshm.ShareableList, i int) {
 	}
 }
 
-// testPython expects Python to do what the row says.
+// testPython expects Python to behave as in the row.
 func (row indexRow) testPython(t *testing.T, p *compat.Peer, theirs *compat.List, ours *pyshm.ShareableList) {
 	if got := outcome(p.Eval(fmt.Sprintf("%s[%s]", theirs.Var(), row.index)))(t); !identical(got, row.get) {
 		t.Errorf("Python reads %#v, want %#v", got, row.get)
@@ -120,8 +120,9 @@ func (row indexRow) testPython(t *testing.T, p *compat.Peer, theirs *compat.List
 	}
 }
 
-// An empty list has no item -1. Python finds out too late: the count, in CPython
-// 3.8, or the first offset holds a format then, and it is no list any more.
+// An empty list has no item -1. Python finds that out too late: by then it has written a
+// format over the count, in CPython 3.8, or over the first offset, and the list is
+// destroyed.
 func testIndexOfEmpty(t *testing.T, p *compat.Peer) {
 	theirs := must(p.CreateList(newName(t), nil))(t)
 	defer theirs.Unlink()

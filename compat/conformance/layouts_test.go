@@ -11,13 +11,13 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// An otherLayoutRow is a list in the layout that a Python does not know. Python
-// makes no check, misreads it and writes into its table or its formats.
+// An otherLayoutRow is a list in the layout that a Python does not know. Python does not
+// check the layout, misreads the list and writes into its table or its formats.
 type otherLayoutRow struct {
 	values   []any
-	attach   any   // what Python's attempt to attach comes to
-	reads    []any // what Python reads, item by item
-	set      any   // what Python's list[0] = 77 comes to,
+	attach   any   // the outcome of Python's attempt to attach
+	reads    []any // the outcome of Python's reading, item by item
+	set      any   // the outcome of Python's list[0] = 77,
 	harmless bool  // and whether the bytes are the same afterwards
 }
 
@@ -69,20 +69,20 @@ func testOtherLayout(t *testing.T, p *compat.Peer) {
 			if after := fileBytes(t, made.Name()); bytes.Equal(before, after) != row.harmless {
 				t.Errorf("Python has set an item: harmless is not %v\n%s", row.harmless, hexDiff(after, before))
 			}
-			goItems(ours) // whatever it holds now, no reason to crash
+			goItems(ours) // must not crash, in whatever state the list is now
 		})
 	}
 }
 
-// A forgedCountRow is what a count that somebody has written over that of the
-// list [1, 'b', 3.5] does. Who is attached keeps reading the three items.
+// A forgedCountRow is a count that a process has written over the count of the list
+// [1, 'b', 3.5]. Attached processes keep reading the three items.
 type forgedCountRow struct {
 	count    int64
 	len      any   // Python reads it anew each time
 	values   any   // a Python list asks len how many items to expect
-	attach   any   // who attaches in Python then
+	attach   any   // the outcome of attaching then, in Python
 	attach38 any   // the same in CPython 3.8
-	inGo     error // and in Go; nil: it attaches, and finds the items corrupt
+	inGo     error // and in Go; nil: Go attaches, and finds the items corrupt
 }
 
 var forgedItems = []any{int64(1), "b", 3.5}

@@ -19,8 +19,8 @@ import (
 	"github.com/pyshm-go/pyshm/scripts"
 )
 
-// These benchmarks measure what a lock costs, in Go and next to it in Python.
-// The Python is the first that is found; $PYSHM_PYTHONS chooses another.
+// These benchmarks measure the cost of a lock, in Go and beside it in Python. The Python
+// is the first one found; $PYSHM_PYTHONS chooses another.
 
 func benchLock(b *testing.B) *pyshm.Lock {
 	b.Helper()
@@ -46,7 +46,7 @@ func benchPeer(b *testing.B) *compat.Peer {
 	return p
 }
 
-// BenchmarkLock acquires and releases a lock that nobody else uses.
+// BenchmarkLock acquires and releases a lock that no other process uses.
 func BenchmarkLock(b *testing.B) {
 	l := benchLock(b)
 	b.ReportAllocs()
@@ -107,7 +107,7 @@ def ask():
         pong.acquire()
         times.append(time.perf_counter() - began)
 `, rounds)))
-	// The child answers in a thread, for its requests go through its parent.
+	// The child answers in a thread, because its requests go through its parent.
 	check(b, child.Exec(fmt.Sprintf("import threading\nthreading.Thread(target=answer, args=(%d,)).start()", rounds)))
 	check(b, p.Exec("ask()"))
 	check(b, child.Close())
@@ -140,12 +140,12 @@ func BenchmarkCancel(b *testing.B) {
 func report(b *testing.B, times []time.Duration, unit string) {
 	slices.Sort(times)
 	b.ReportMetric(float64(times[len(times)/2].Nanoseconds())/1000, unit)
-	b.ReportMetric(0, "ns/op") // of a loop with preparations, which nobody asks for
+	b.ReportMetric(0, "ns/op") // hides the time of the loop, which includes preparations
 }
 
-// BenchmarkGreedyGo has goroutines acquire and release without a pause what a
-// Python acquires and releases without a pause, in turns of 20 ms with and
-// without them. "kept" is what Python keeps of the rate that it has alone.
+// BenchmarkGreedyGo has goroutines and a Python acquire and release one lock without a
+// pause, in turns of 20 ms with and without the goroutines. "kept" is the part that
+// Python keeps of the rate that it has alone.
 func BenchmarkGreedyGo(b *testing.B) {
 	for _, goroutines := range []int{1, 8} {
 		b.Run(fmt.Sprintf("goroutines=%d", goroutines), func(b *testing.B) {
@@ -174,7 +174,8 @@ func BenchmarkGreedyGo(b *testing.B) {
 	}
 }
 
-// greedyScript counts by phase, and skips what begins in one and ends in another.
+// greedyScript counts by phase, and skips turns that begin in one phase and end in
+// another.
 const greedyScript = `
 lock, block = attach_lock(%q), attach_block(%q)
 rates = []

@@ -13,9 +13,9 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// TestFreeLockAfterContention has three Pythons hammer a lock beside Go, and
-// one more that is counted as a waiter and dead. When they have ended, no
-// process holds the lock, and Go acquires it however short its deadlines are.
+// TestFreeLockAfterContention has three Pythons hammer a lock beside Go. One more Python
+// is dead, but counted as a waiter. When they have ended, no process holds the lock, and
+// Go acquires it even with very short deadlines.
 func TestFreeLockAfterContention(t *testing.T) {
 	pythons := must(compat.Find(t.Context()))(t)
 	name := testkit.Name(t)

@@ -15,10 +15,10 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// These tests are about those who do not wake up when they are notified.
+// These tests are about waiters that do not wake up when they are notified.
 
-// A notifier that stops waiting leaves counts with which Python can go on: of two
-// whom it has notified, one gave up, and one does so later.
+// A notifier that stops waiting leaves counts with which Python can go on. It has
+// notified two waiters: one gave up before, and one gives up later.
 func TestPythonAfterNotifyTimeout(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -46,8 +46,8 @@ func TestPythonAfterNotifyTimeout(t *testing.T) {
 	})
 }
 
-// A Python that is stopped when an event is set sleeps on if the setter does not
-// wait for it, until the event is set again.
+// A Python is stopped when an event is set. If the setter does not wait for it, the
+// Python sleeps on until the event is set again.
 func TestSetWithStoppedPython(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -76,8 +76,8 @@ func TestSetWithStoppedPython(t *testing.T) {
 	})
 }
 
-// A Python that is killed while it waits never wakes up: methods that wait for it
-// return when their context is done. The event is set all the same.
+// A Python that is killed while it waits never wakes up. Methods that wait for it return
+// when their context is done. The event is set all the same.
 func TestNotifyKilledPython(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()

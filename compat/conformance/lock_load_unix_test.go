@@ -49,10 +49,9 @@ func TestLockExcludes(t *testing.T) {
 	t.Logf("%d increments by %d processes in %v", sum, len(workers), time.Since(began))
 }
 
-// TestLockSurvivesKills kills workers at random, again and again. Where the lock
-// is left locked the others get their deadlines, and Reset makes it usable. Each
-// kill costs the count one increment at most: one that was made and could not
-// be noted any more.
+// TestLockSurvivesKills kills workers at random, again and again. If the lock is left
+// locked, the others exceed their deadlines, and Reset makes the lock usable. Each kill
+// costs the count at most one increment, which was made and could not be noted any more.
 func TestLockSurvivesKills(t *testing.T) {
 	pythons := must(compat.Find(t.Context()))(t)
 	const goProcesses, goroutines, pythonProcesses = 2, 3, 3
@@ -108,7 +107,7 @@ type killer struct {
 	killed, resets, torn int
 }
 
-// killHolder kills a worker that is known to hold the lock.
+// killHolder kills a worker that certainly holds the lock.
 func (k *killer) killHolder(w *runningWorker) {
 	k.t.Helper()
 	slot := w.Slots[0]
@@ -117,7 +116,7 @@ func (k *killer) killHolder(w *runningWorker) {
 			k.t.Fatal("the worker does not get the lock")
 		}
 	}
-	k.board.add(2*slot, -1) // it was no increment
+	k.board.add(2*slot, -1) // the worker has noted it, but has not incremented
 	wantTimeout(k.t, k.lock.Acquire(briefly(k.t)))
 	k.end(w)
 	wantTimeout(k.t, k.lock.Acquire(briefly(k.t)))
@@ -138,7 +137,7 @@ func (k *killer) killAll() {
 	}
 }
 
-// kill kills a worker and mends what it has left.
+// kill kills a worker and repairs the items that it has left.
 func (k *killer) kill(i int) {
 	k.t.Helper()
 	w := k.workers[i]
@@ -152,15 +151,15 @@ func (k *killer) kill(i int) {
 	}
 }
 
-// isStuck reports whether the lock has been left locked: none of the workers
-// that live holds it if every one of them has waited for it in vain since.
+// isStuck reports whether the lock has been left locked: no live worker holds the lock if
+// every one of them has waited for it in vain since.
 func (k *killer) isStuck() bool {
 	before := append(board(nil), k.board...)
 	for end := time.Now().Add(testkit.Patience); ; time.Sleep(time.Millisecond) {
 		waited := true
 		for _, w := range k.workers {
 			for _, slot := range w.Slots {
-				// The one that was under way may have been released before the kill.
+				// An increment that was under way may have been released before the kill.
 				if k.board.acknowledged(slot) > before.acknowledged(slot)+1 {
 					return false
 				}
@@ -176,8 +175,8 @@ func (k *killer) isStuck() bool {
 	}
 }
 
-// mend restores what a Python that was killed in the middle of an assignment has
-// left: it writes zeros first.
+// mend restores an item that a Python was assigning when it was killed: Python writes
+// zeros first.
 func (k *killer) mend() {
 	k.t.Helper()
 	for layout, list := range k.lists {
@@ -215,8 +214,8 @@ func (k *killer) stop() {
 	k.workers = nil
 }
 
-// testLeakedWaiters: those who were killed while they waited stay counted, and
-// that changes nothing for others.
+// testLeakedWaiters: processes that were killed while they waited stay counted, which
+// changes nothing for other processes.
 func testLeakedWaiters(t *testing.T, f *lockField, py compat.Interpreter) {
 	t.Helper()
 	leaked := must(f.lock.Waiters())(t)

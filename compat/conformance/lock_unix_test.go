@@ -30,7 +30,7 @@ func soon(t testing.TB) context.Context { return within(t, testkit.Patience) }
 
 func briefly(t testing.TB) context.Context { return within(t, 30*time.Millisecond) }
 
-// A maker is who makes what is shared. The other attaches to it.
+// A maker is the side that makes the lock. The other side attaches to it.
 type maker struct {
 	name    string
 	context string // the context of multiprocessing, "" for Go
@@ -63,7 +63,7 @@ func TestShareLocks(t *testing.T) {
 	})
 }
 
-// A shared is what Lock, Semaphore, Condition and Event have in common.
+// A shared has the methods that Lock, Semaphore, Condition and Event have in common.
 type shared interface {
 	comparable
 	Close() error
@@ -92,7 +92,7 @@ func share[H shared](t *testing.T, p *compat.Peer, by maker, made, attached stri
 	t.Cleanup(func() {
 		check(t, h.Close())
 		check(t, p.Exec("shared = None; gc.collect()"))
-		// Python has removed what it has made.
+		// Python has removed its lock itself.
 		if err := h.Unlink(); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("unlink of what Python has made: %v", err)
 		}
@@ -116,7 +116,7 @@ func later(p *compat.Peer, statements string) <-chan error {
 	return done
 }
 
-// counted is what has a value and waiters.
+// A counted has a value and waiters.
 type counted interface {
 	Value() (int, error)
 	Waiters() (int, error)
@@ -156,7 +156,7 @@ func testShareLock(t *testing.T, p *compat.Peer, by maker) {
 	testExclusion(t, p, shareLock(t, p, by, "Lock"))
 	l := shareLock(t, p, by, "Lock")
 
-	// Anyone may release, once.
+	// Any process may release, once.
 	check(t, l.Acquire(soon(t)))
 	check(t, p.Exec("shared.release()"))
 	wantPythonError(t, p.Exec("shared.release()"), "ValueError", "released too many times")
@@ -177,8 +177,8 @@ func testShareRLock(t *testing.T, p *compat.Peer, by maker) {
 	wantState(t, l, 1, 0)
 }
 
-// testExclusion: what one side holds the other does not get, until it is
-// released or the time is over.
+// testExclusion: the other side does not get a held lock, until the holder releases it
+// or the time is over.
 func testExclusion(t *testing.T, p *compat.Peer, l *pyshm.Lock) {
 	t.Helper()
 	check(t, l.Acquire(soon(t)))
@@ -258,7 +258,7 @@ func shareSemaphore(t *testing.T, p *compat.Peer, by maker, made, attached strin
 	return s
 }
 
-// conditionParts are those of a condition that Go has made.
+// conditionParts returns the names of the parts of a condition that Go has made.
 func conditionParts(name string) pyshm.ConditionParts {
 	return pyshm.ConditionParts{Lock: name + ".lock", Sleeping: name + ".sleeping", Woken: name + ".woken", Wait: name + ".wait"}
 }
@@ -276,7 +276,7 @@ func countsOf(t testing.TB, names pyshm.ConditionParts) counts {
 	return counts{attach(names.Lock), attach(names.Sleeping), attach(names.Woken), attach(names.Wait)}
 }
 
-// wantRest fails unless the condition gets to rest: the lock free and nobody
+// wantRest fails unless the condition gets to rest: the lock is free and no waiter is
 // counted anywhere.
 func (c counts) wantRest(t testing.TB) {
 	t.Helper()
@@ -328,7 +328,7 @@ func (s *sleepers) wake(t *testing.T, n int) {
 			t.Fatalf("%d goroutines and %d threads of %d woke up", here, s.there(t), n)
 		}
 	}
-	time.Sleep(10 * time.Millisecond) // for one too many
+	time.Sleep(10 * time.Millisecond) // in which one too many could wake up
 	if woken := here + len(s.here) + s.there(t); woken != n {
 		t.Fatalf("%d woke up instead of %d", woken, n)
 	}
@@ -373,7 +373,7 @@ func testShareCondition(t *testing.T, p *compat.Peer, by maker) {
 	s.wake(t, 2)
 	now.wantRest(t)
 
-	// Some give up, the others do not notice.
+	// Some waiters give up. The others do not notice.
 	check(t, c.Acquire(soon(t)))
 	wantTimeout(t, c.Wait(briefly(t)))
 	check(t, c.Release())
@@ -424,8 +424,8 @@ func testShareEvent(t *testing.T, p *compat.Peer, by maker) {
 	now.wantRest(t)
 }
 
-// TestAttachedLocksOutlivePython: whatever way Python ends, what it has attached
-// to is still there, and it has not complained.
+// TestAttachedLocksOutlivePython: in whatever way Python ends, the locks to which it has
+// attached are still there, and it has not complained.
 func TestAttachedLocksOutlivePython(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -456,7 +456,7 @@ event.set()
 	})
 }
 
-// TestSendAttachedLock hands what pyshm_attach has attached to on to children, as
+// TestSendAttachedLock passes locks to which pyshm_attach has attached on to children, as
 // Python does with locks of its own.
 func TestSendAttachedLock(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
@@ -480,7 +480,7 @@ assert child.exitcode == 0
 			check(t, l.Reset()) // the child is dead
 		}
 
-		// A child that was forked does not have what its parent holds.
+		// A forked child does not hold its parent's locks.
 		check(t, p.Exec("sys.shared.acquire()"))
 		child := must(p.StartWorker("fork"))(t)
 		wantEqual(t, "the child has the lock that its parent holds", eval[bool](t, child, "sys.shared.acquire(False)"), false)
@@ -490,7 +490,7 @@ assert child.exitcode == 0
 	})
 }
 
-// TestAttachLockHelperRefuses what would crash Python or have it sleep forever.
+// TestAttachLockHelperRefuses files that would crash Python or have it sleep forever.
 func TestAttachLockHelperRefuses(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -520,7 +520,7 @@ func TestAttachLockHelperRefuses(t *testing.T) {
 		testkit.RemoveAfter(t, "sem."+fifo)
 		check(t, syscall.Mkfifo(fileOf("sem."+fifo), 0o600))
 		_, err := p.Eval(fmt.Sprintf("attach_lock(%q)", fifo))
-		wantPythonError(t, err, "ValueError", "not a semaphore") // and no waiting for a writer
+		wantPythonError(t, err, "ValueError", "not a semaphore") // without waiting for a writer
 		directory := testkit.Name(t)
 		testkit.RemoveAfter(t, "sem."+directory)
 		check(t, os.Mkdir(fileOf("sem."+directory), 0o700))
@@ -548,10 +548,10 @@ func TestAttachLockHelperRefuses(t *testing.T) {
 	})
 }
 
-// TestAttachLockHelperOnMusl: its sem_open takes the memory of a list for a
-// semaphore, which is at /dev/shm/NAME, and writes to it. Here confstr answers as it
-// does there, so that the helper looks at that file; to open it needs a Python of
-// musl.
+// TestAttachLockHelperOnMusl: sem_open of musl takes the segment of a list for a
+// semaphore, because its semaphores are at /dev/shm/NAME, and writes to it. Here confstr
+// returns the same as under musl, so that the helper looks at that file. Opening it needs
+// a Python of musl.
 func TestAttachLockHelperOnMusl(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()

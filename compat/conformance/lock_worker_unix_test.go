@@ -21,8 +21,8 @@ import (
 	"github.com/pyshm-go/pyshm/scripts"
 )
 
-// A lockWorker is a process that increments item 0 of a list under a lock, in Go
-// or in Python. What it has done it notes on a board, a block of int64s:
+// A lockWorker is a process that increments item 0 of a list under a lock, in Go or in
+// Python. It notes its work on a board, a block of int64s:
 //
 //	[0]     not 0: stop
 //	[2s]    increments whose release has returned, by slot s
@@ -62,7 +62,7 @@ while not board[0] and done != job["Increments"]:
 board.release()
 `
 
-// The Go worker gets the lockWorker that it is as JSON, like the Python worker.
+// The Go worker gets its lockWorker as JSON, like the Python worker.
 func init() {
 	testkit.Roles["lock worker"] = func(args []string, _ <-chan string) error {
 		var w lockWorker
@@ -126,7 +126,7 @@ func (w lockWorker) increment(lock *pyshm.Lock, list *pyshm.ShareableList, board
 	return nil
 }
 
-// A board is what lock workers write to; each word has one writer.
+// A board is a block to which lock workers write. Each word has one writer.
 type board []int64
 
 func attachBoard(name string) (board, error) {
@@ -142,8 +142,8 @@ func (b board) add(i int, n int64)          { atomic.AddInt64(&b[i], n) }
 func (b board) acknowledged(slot int) int64 { return b.get(2 * slot) }
 func (b board) timeouts(slot int) int64     { return b.get(2*slot + 1) }
 
-// A lockField is what lock workers share: a lock, a list in each layout, which
-// the lock protects both, and a board.
+// A lockField has the segments that lock workers share: a lock, a list in each layout,
+// both protected by the lock, and a board.
 type lockField struct {
 	t      *testing.T
 	lock   *pyshm.Lock
@@ -178,7 +178,7 @@ type runningWorker struct {
 	cmd *exec.Cmd
 }
 
-// start starts a worker that is written in Go if py is nil.
+// start starts a worker: one in Go if py is nil, else one in Python.
 func (f *lockField) start(py *compat.Interpreter, w lockWorker, goroutines int) *runningWorker {
 	f.t.Helper()
 	layout := format.Offsets
@@ -202,7 +202,7 @@ func (f *lockField) start(py *compat.Interpreter, w lockWorker, goroutines int) 
 	return &runningWorker{w, cmd}
 }
 
-// acknowledged sums up what the workers have noted that increment one list.
+// acknowledged returns the sum of the increments that the workers of one list have noted.
 func (f *lockField) acknowledged(layout format.Layout) (sum int64) {
 	for _, slot := range f.slots[layout] {
 		sum += f.board.acknowledged(slot)

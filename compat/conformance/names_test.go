@@ -17,13 +17,13 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// A nameRow is a name for a block, in which NAME stands for an ordinary one.
+// A nameRow is a name for a block. NAME in it stands for an ordinary name.
 type nameRow struct {
 	name   string
 	length int // if not 0, an x is appended until the name is so long
 
 	file   string // the file that Python makes of it; "" for none
-	raises raised // what Python raises, whether or not there is a file then
+	raises raised // the exception that Python raises, whether or not there is a file then
 	create error  // why Go refuses to make such a block,
 	attach error  // and to attach to it
 }
@@ -48,22 +48,23 @@ var nameRows = []nameRow{
 	// The C library drops all slashes in front. Python's resource tracker does not,
 	// and takes one segment for several.
 	{name: "//NAME", file: "NAME", create: fs.ErrInvalid, attach: fs.ErrInvalid},
-	// Names that the tracker cannot read, or be sent. There is a segment all the same.
+	// Names that cannot be sent to the tracker, or that it cannot read. There is a segment
+	// all the same.
 	{name: "NAME:b", file: "NAME:b", create: fs.ErrInvalid},
 	{name: "NAME\nb", file: "NAME\nb", create: fs.ErrInvalid},
 }
 
 // versionRows are about names that Pythons treat in different ways.
 func versionRows(py compat.Interpreter) []nameRow {
-	// Once Python cut a name at a NUL without a word.
+	// Older Pythons silently cut a name at a NUL.
 	nul := nameRow{name: "NAME\x00b", create: fs.ErrInvalid, attach: fs.ErrInvalid}
 	if py.AtLeast(3, 13) {
 		nul.raises = "ValueError"
 	} else {
 		nul.file = "NAME"
 	}
-	// The tracker of 3.15 is sent any name in JSON, but checks its length. What it
-	// refuses is a segment by then.
+	// The tracker of 3.15 gets any name in JSON, but checks its length. When it refuses a
+	// name, there is a segment already.
 	long := nameRow{name: "NAME", length: 255, file: "NAME", create: syscall.ENAMETOOLONG}
 	foreign := nameRow{name: "éNAME", file: "éNAME", create: fs.ErrInvalid}
 	if py.AtLeast(3, 15) {
@@ -164,8 +165,8 @@ func testGeneratedName(t *testing.T, p *compat.Peer) {
 	}
 }
 
-// A name that is taken or missing is one error in Python and one in Go, and
-// nothing happens to what has the name.
+// A taken name is one error in Python and one in Go, and so is a missing name. Nothing
+// happens to the segment that has the name.
 func testTakenAndMissing(t *testing.T, p *compat.Peer) {
 	list, missing := createList(t, p, 1, "a", nil), newName(t)
 	taken, before := list.Name(), fileBytes(t, list.Name())
@@ -176,7 +177,7 @@ func testTakenAndMissing(t *testing.T, p *compat.Peer) {
 	for _, row := range []struct {
 		python string
 		raises raised
-		err    error // what Go has answered to the same
+		err    error // Go's error for the same
 		want   error
 	}{
 		{"SharedMemory(" + format.Repr(taken) + ", True, 8)", "FileExistsError", createBlock, fs.ErrExist},

@@ -139,7 +139,7 @@ def turned(descr, data, after):
 
 
 def parsed(text):
-    """Return the descr of what np.dtype makes of a text that is no record."""
+    """Return the descr of what np.dtype makes of a text, which is not a record."""
     return repr(npy.dtype_to_descr(numpy.dtype(text)))
 
 

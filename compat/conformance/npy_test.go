@@ -22,8 +22,8 @@ import (
 //go:embed npy_numpy.py
 var npyNumpy string
 
-// forEachNumpy runs f with a peer for each numpy of this machine: those that the
-// interpreters have, and those that scripts/interpreters.sh has brought for them.
+// forEachNumpy runs f with a peer for each numpy of this machine: the ones that the
+// interpreters have, and the ones that scripts/interpreters.sh has brought for them.
 func forEachNumpy(t *testing.T, f func(t *testing.T, p *compat.Peer)) {
 	t.Helper()
 	tested := false
@@ -54,7 +54,7 @@ func forEachNumpy(t *testing.T, f func(t *testing.T, p *compat.Peer)) {
 	}
 }
 
-// A numpyHeader is what npy_numpy.py's headers returns of each.
+// A numpyHeader is an element of the result of headers in npy_numpy.py.
 type numpyHeader struct {
 	header                   []byte
 	descr, name              string
@@ -94,7 +94,7 @@ func numpyVersion(t *testing.T, p *compat.Peer) int {
 }
 
 // TestNpyHeadersOfNumpy has numpy write headers of random dtypes and shapes. Go reads
-// them, prints what numpy prints, and writes the same headers.
+// them, prints the same as numpy, and writes the same headers.
 func TestNpyHeadersOfNumpy(t *testing.T) {
 	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
 		seed := int(soak.Seed(t) >> 1)
@@ -140,10 +140,10 @@ func checkNumpyHeader(t *testing.T, want numpyHeader, version int) {
 	}
 }
 
-// unquoted returns what is quoted in a header, if it is no list.
+// unquoted returns the quoted text in a header, unless it is a list.
 func unquoted(descr string) string { return strings.Trim(descr, "'") }
 
-// sameStrides compares the strides that mean something: of axes with more elements than
+// sameStrides compares the strides that have a meaning: of axes with more elements than
 // one, in arrays that are not empty.
 func sameStrides(shape, a, b []int) bool {
 	for i, n := range shape {
@@ -179,7 +179,7 @@ func TestNpyHeadersOfGo(t *testing.T) {
 	})
 }
 
-// manyHeaders returns those that numpy made, and some that are at the limits.
+// manyHeaders returns headers made by numpy, and some headers at the limits.
 func manyHeaders(t *testing.T, made []numpyHeader) []npy.Header {
 	var all []npy.Header
 	for _, m := range made {
@@ -201,8 +201,8 @@ func manyHeaders(t *testing.T, made []numpyHeader) []npy.Header {
 	return all
 }
 
-// TestNpyMutatedHeaders changes headers at random. What Go still reads means the same
-// to numpy.
+// TestNpyMutatedHeaders changes headers at random. A header that Go still reads means the
+// same to numpy.
 func TestNpyMutatedHeaders(t *testing.T) {
 	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
 		seed := int(soak.Seed(t) >> 1)
@@ -227,7 +227,7 @@ func TestNpyMutatedHeaders(t *testing.T) {
 	})
 }
 
-// compareReading fails where a header that Go reads is something else to numpy.
+// compareReading fails if a header that Go reads means something else to numpy.
 func compareReading(t *testing.T, p *compat.Peer, headers [][]byte) {
 	t.Helper()
 	var list strings.Builder
@@ -250,7 +250,7 @@ func compareReading(t *testing.T, p *compat.Peer, headers [][]byte) {
 	}
 }
 
-// tokens are what a mutation puts in: what headers are made of, and what nearly is.
+// tokens are the texts that a mutation puts in: parts of headers, and texts like them.
 var tokens = []string{
 	"'", `"`, "(", ")", "[", "]", "{", "}", ",", ", ", " ", "\t", "\n", "\r", "\f", "\x00", "#", "\\", `\x41`, `\xe9`, `\u20ac`, `\U0001f600`,
 	`\x00`, `\ud800`, `\n`, `\'`, "L", "0", "1", "2", "9", "10", "-1", "1_0", "2**31", "0x10", "True", "False", "None", "()", "(1,)", "(2, 3)", "(2)", "2",
@@ -297,7 +297,7 @@ func mutated(rng *rand.Rand, header []byte) []byte {
 	return append(b, text...)
 }
 
-// replaceToken replaces what stands between two commas or brackets around at.
+// replaceToken replaces the text between two commas or brackets around at.
 func replaceToken(text string, at int, token string) string {
 	from := strings.LastIndexAny(text[:at], ",:([{")
 	to := strings.IndexAny(text[at:], ",)]}")
@@ -366,7 +366,7 @@ func TestNpyFloat16(t *testing.T) {
 	})
 }
 
-// TestNpyFixtures: every numpy writes the files that are in testdata.
+// TestNpyFixtures: every numpy writes the same files as in testdata.
 func TestNpyFixtures(t *testing.T) {
 	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
 		check(t, p.Exec("import importlib.util, pathlib; sys.dont_write_bytecode = True\n"+
@@ -397,8 +397,8 @@ type npyRecord struct {
 	Last   uint8
 }
 
-// TestNpyAlignedRecords: numpy's aligned dtype is what Go's compiler makes of the
-// struct, and the packed one is refused with the field and what to do.
+// TestNpyAlignedRecords: numpy's aligned dtype has the layout that Go's compiler gives the
+// struct. The packed dtype is refused: the error names the field and the remedy.
 func TestNpyAlignedRecords(t *testing.T) {
 	const fields = "[('t', 'M8[ns]'), ('flag', '?'), ('price', 'f8'), ('qty', 'i4'), ('side', 'S3'), ('half', 'f2'), ('c', 'c8'), " +
 		"('points', numpy.dtype([('x', 'f4'), ('y', 'f4'), ('n', 'u1')], align=align), (2, 3)), ('name', 'U4'), ('last', 'u1')]"

@@ -14,7 +14,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// named is what leads from a name to a segment.
+// named is a handle, which leads from a name to a segment.
 type named interface {
 	Name() string
 	Current() (bool, error)
@@ -39,9 +39,9 @@ func wantLeads(t testing.TB, h named, want bool) {
 	wantEqual(t, "the name of "+h.Name()+" leads to it", must(h.Current())(t), want)
 }
 
-// What Python has made, Open and its like attach to; what they make, Python
-// attaches to. The same is true of names with a star, which Python takes as they
-// are, and of names by a pattern.
+// The Open functions attach to everything that Python has made, and Python attaches to
+// everything that they make. The same is true of names with a star, which Python takes
+// literally, and of names by a pattern.
 func TestOpen(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		p := start(t, py, testkit.AttachHelper(t))
@@ -150,7 +150,7 @@ func testOpenConditionAndEvent(t *testing.T, p *compat.Peer, name string) {
 	check(t, p.Exec("with attached: pass"))
 }
 
-// A name that Go has chosen by a pattern is one that Python takes.
+// Python takes a name that Go has chosen by a pattern.
 func testPatterns(t *testing.T, p *compat.Peer, name string) {
 	base := strings.TrimSuffix(name, "*")
 	block := removed(t, must(pyshm.Create(base+"-*", 64))(t))
@@ -175,8 +175,8 @@ func testPythonLockAppears(t *testing.T, p *compat.Peer, name string) {
 	wantState(t, semaphore, 2, 0)
 }
 
-// A producer in Python is restarted: what Go is attached to is not what the name
-// leads to any more.
+// A producer in Python is restarted: the name does not lead any more to the segment to
+// which Go is attached.
 func testRestart(t *testing.T, p *compat.Peer, name string) {
 	check(t, p.Exec(fmt.Sprintf("made = SharedMemory(%q, create=True, size=64)\nlock = named_lock(%q)", name, name)))
 	block := must(pyshm.Attach(name))(t)

@@ -28,7 +28,7 @@ func startPickler(t *testing.T, py compat.Interpreter) *compat.Peer {
 	return p
 }
 
-// pyRepr quotes text that is ASCII as a Python literal.
+// pyRepr quotes ASCII text as a Python literal.
 func pyRepr(s string) string { return fmt.Sprintf("%+q", s) }
 
 // ask calls a function of pickle_values.py.
@@ -55,9 +55,9 @@ func literal(v any) string {
 	return fmt.Sprint(v)
 }
 
-// TestPicklesOfPython has Python pickle random values, of plain data and of all
-// sorts of classes, in every protocol. Go reads them and writes them again, and
-// what Python reads then is the same in every bit.
+// TestPicklesOfPython has Python pickle random values, of plain data and of all sorts of
+// classes, in every protocol. Go reads the pickles and writes them again. The values that
+// Python then reads are the same in every bit.
 func TestPicklesOfPython(t *testing.T) {
 	seed := soak.Seed(t) >> 1
 	count := soak.Length(150, 10_000)
@@ -99,9 +99,9 @@ func rewritePickles(t *testing.T, p *compat.Peer, pickles []any, protocol int) {
 	}
 }
 
-// TestPicklesOfGo has Go pickle random values of the types that it has for plain
-// data. Python reads them and pickles them in every protocol, and what Go reads
-// then is the same.
+// TestPicklesOfGo has Go pickle random values of its types for plain data. Python reads
+// the pickles and pickles the values in every protocol. The values that Go then reads are
+// the same.
 func TestPicklesOfGo(t *testing.T) {
 	seed := soak.Seed(t)
 	batches := soak.Length(3, 300)
@@ -131,7 +131,8 @@ func TestPicklesOfGo(t *testing.T) {
 	})
 }
 
-// plain returns a value of plain data, without NaN, which is not equal to itself.
+// plain returns a value of plain data. It has no NaN, because a NaN is not equal to
+// itself.
 func (g generator) plain(depth int) any {
 	if depth > 0 && g.IntN(2) == 0 {
 		return g.container(depth - 1)
@@ -210,8 +211,7 @@ func (g generator) container(depth int) any {
 	return items
 }
 
-// TestPickleEquality compares what Python's == and dicts make of keys with Equal
-// and Dict.
+// TestPickleEquality compares Python's == and dicts with Equal and Dict, on the same keys.
 func TestPickleEquality(t *testing.T) {
 	seed := soak.Seed(t) >> 1
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
@@ -239,7 +239,7 @@ func TestPickleEquality(t *testing.T) {
 	})
 }
 
-// rewriteSource is what Python needs to compare arrays.
+// rewriteSource has the Python function that compares arrays.
 const rewriteSource = `
 import pickle
 
@@ -247,9 +247,9 @@ def same(a, b):
     return type(a) is type(b) and a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes() and a.flags.f_contiguous == b.flags.f_contiguous
 `
 
-// rewrite has Python pickle the value of an expression. It gives what Python reads
-// of that to the variable "value", and what it reads of what Go has read and written
-// again to "back".
+// rewrite has Python pickle the value of an expression. The variable "value" gets the
+// value that Python reads of the pickle. The variable "back" gets the value that Python
+// reads after Go has read the pickle and written it again.
 func rewrite(t *testing.T, p *compat.Peer, expression string, protocol int) (value any) {
 	t.Helper()
 	check(t, p.Exec(fmt.Sprintf("dumped = pickle.dumps(%s, %d)\nvalue = pickle.loads(dumped)", expression, protocol)))
@@ -284,7 +284,7 @@ func TestPicklesOfNumpy(t *testing.T) {
 				}
 			}
 		}
-		// What every numpy reads, with public names alone.
+		// A pickle that every numpy reads, with only public names.
 		b := must(pickle.Marshal(&pickle.Object{
 			Class: pickle.Class{Module: "numpy", Name: "ndarray"},
 			Args:  pickle.Tuple{pickle.Tuple{1, 2}, "<f8", pickle.ByteArray("\x00\x00\x00\x00\x00\x00\xf8?\x00\x00\x00\x00\x00\x00\x00\x40")},
@@ -298,8 +298,8 @@ func TestPicklesOfNumpy(t *testing.T) {
 	}
 }
 
-// A proxy that has been through Go still leads to its object, one inside of a list
-// too; and Go sees what it is about.
+// A proxy that has been through Go still leads to its object, also a proxy inside of a
+// list. Go sees which object the proxy is for.
 func TestPicklesOfProxies(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()

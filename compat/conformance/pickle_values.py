@@ -101,7 +101,7 @@ class Keywords:
 
 
 class Stateful:
-    """Has a state that is no dict."""
+    """Has a state other than a dict."""
 
     def __init__(self, state):
         self.state = state
@@ -150,7 +150,7 @@ def factory():
 class Generator:
     def __init__(self, seed):
         self.random = random.Random(seed)
-        self.made = []  # to refer to again
+        self.made = []  # values to refer to again
 
     def value(self, depth=4):
         r = self.random
@@ -359,7 +359,7 @@ class Generator:
 
 
 class NewObjEx(Generator):
-    """Adds what protocols 0 and 1 cannot pickle, or not in every version."""
+    """Adds values that protocols 0 and 1 cannot pickle, or not in every version."""
 
     OBJECTS = Generator.OBJECTS + [
         lambda g, v: Keywords(v(), b=v()),
@@ -400,7 +400,7 @@ def same(a, b):
         if kind is decimal.Decimal:
             return check(str(a) == str(b), a, b)
         if kind in (datetime.timezone, datetime.timedelta):
-            return check(repr(a) == repr(b), a, b)  # no matter how often it is written
+            return check(repr(a) == repr(b), a, b)  # even if it is written more than once
         if isinstance(a, type) or (callable(a) and kind is not functools.partial):
             return check(a is b, a, b)
         if kind not in (tuple, frozenset, datetime.date, datetime.time, datetime.datetime):
@@ -439,7 +439,7 @@ def same(a, b):
                 compare_part(x, y)
 
     def compare_part(x, y):
-        # Tuples, lists and dicts that are made for the occasion.
+        # Tuples, lists and dicts that __reduce_ex__ makes anew each time.
         if type(x) is type(y) and type(x) in (tuple, list) and len(x) == len(y):
             for one, other in zip(x, y):
                 compare_part(one, other) if type(one) in (tuple,) else compare(one, other)
@@ -452,7 +452,7 @@ def same(a, b):
 
 KEEP = []  # keeps compared values alive, so that no id occurs twice
 
-# ---- what Go asks for ----
+# ---- functions that Go calls ----
 
 kept = []
 
@@ -469,7 +469,7 @@ def generate(seed, count):
                 dumped = pickle.dumps(value, protocol)
             except TypeError as error:
                 if "__slots__" in str(error) or "a class that defines" in str(error):
-                    continue  # protocols 0 and 1 cannot
+                    continue  # protocols 0 and 1 cannot pickle the value
                 raise
             kept.append(pickle.loads(dumped))  # up to protocol 3, pickle itself loses the fold of a time
             pickles.append(dumped)
@@ -477,7 +477,7 @@ def generate(seed, count):
 
 
 def verify(*returned):
-    """Compare pickles that were written again with what the first ones were read as."""
+    """Compare pickles that were written again with the values of the first ones."""
     wrong = []
     for i, (value, dumped) in enumerate(zip(kept, returned)):
         try:
@@ -515,7 +515,7 @@ def comparisons(seed, count):
 
 
 def number(r):
-    """Return a number that others of these are likely to equal."""
+    """Return a number, which is likely to equal others from this function."""
     n = r.choice(
         (0, 1, 2, 3, -1, 2**53, 2**53 + 1, 2**63, 2**63 - 1, -(2**63), 2**64, 10**22, 10**30, -(10**30), 10**400)
     )

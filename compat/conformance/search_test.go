@@ -12,8 +12,8 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// searched are values of which some are equal in Python although they are not of
-// one type, and others are not although they look alike.
+// searched are values. Some are equal in Python although their types differ, and others
+// are not equal although they look alike.
 var searched = []any{
 	// An int, a float and a bool are equal if they are the same number.
 	int64(0), 0.0, math.Copysign(0, -1), false,
@@ -40,7 +40,7 @@ func testSearch(t *testing.T, p *compat.Peer) {
 			}
 		}
 	}
-	// Python takes values that the list cannot hold, of which Go has the first two.
+	// Python takes values that the list cannot hold. Go has the first two of them.
 	for _, v := range append(searched[:len(searched):len(searched)], uint64(1<<63), uint64(math.MaxUint64), "missing") {
 		count, index := outcome(theirs.Count(v))(t), outcome(theirs.Index(v))(t)
 		if got, err := ours.Count(v); err != nil || got != count {
@@ -53,7 +53,7 @@ func testSearch(t *testing.T, p *compat.Peer) {
 	}
 }
 
-// An item that cannot be read ends every search, and repr, that comes to it.
+// An item that cannot be read ends every search that comes to it, and repr, too.
 func testSearchUnreadable(t *testing.T, p *compat.Peer) {
 	theirs := must(p.CreateList(newName(t), []any{"before", "€€€", "behind"}))(t)
 	defer theirs.Unlink()

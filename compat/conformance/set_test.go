@@ -17,7 +17,7 @@ var setItems = []any{
 	times(23, "o"), []byte(times(23, "o")),
 }
 
-// A setRow says what sl[1] = value does, in Python and in Go.
+// A setRow is an assignment sl[1] = value, with its outcome in Python and in Go.
 type setRow struct {
 	python  string
 	value   any    // the same in Go
@@ -25,7 +25,7 @@ type setRow struct {
 	refused error  // Go's, which leaves the item as it was
 }
 
-// goHasNone stands for Python's values of which Go has no counterpart.
+// goHasNone stands for Python's values without a counterpart in Go.
 type goHasNone struct{}
 
 var setRows = []setRow{
@@ -40,8 +40,8 @@ var setRows = []setRow{
 	{python: "b''", value: []byte{}},
 	{python: "b'\\xff\\xfe'", value: []byte("\xff\xfe")},
 
-	// Here it is bytes that count, in Python too: a slot may become full, and what
-	// exceeds it is refused.
+	// Here bytes count, in Python, too: a slot may become full, and a value that exceeds
+	// the slot is refused.
 	{python: "'ABCDEFGH'", value: "ABCDEFGH"},
 	{python: "'€€aa'", value: "€€aa"},
 	{python: "b'ABCDEFGH'", value: []byte("ABCDEFGH")},
@@ -62,7 +62,7 @@ var setRows = []setRow{
 	{python: "bytearray(b'ab')", value: goHasNone{}, raises: "KeyError"},
 	{python: "Int(5)", value: goHasNone{}, raises: "KeyError"},
 	{python: "Float(2.5)", value: goHasNone{}, raises: "KeyError"},
-	{python: "Str('ab')", value: "ab"}, // other than at creation, subclasses of str and bytes are taken
+	{python: "Str('ab')", value: "ab"}, // set takes subclasses of str and bytes, unlike creation
 	{python: "Bytes(b'ab')", value: []byte("ab")},
 
 	// Python finds out too late: the item is an int then.
@@ -70,8 +70,8 @@ var setRows = []setRow{
 	{python: "-2**63 - 1", value: goHasNone{}, raises: "struct.error"},
 }
 
-// testSet sets each item to each value: Python in a list that Go has made, Go in
-// one that Python has made.
+// testSet sets each item to each value: Python in a list made by Go, Go in a list made by
+// Python.
 func testSet(t *testing.T, p *compat.Peer) {
 	for _, item := range setItems {
 		ours, theirs, before := goTriple(t, p, item), pythonTriple(t, p, item), tripleOf(t, p, item)
@@ -135,8 +135,8 @@ func (row setRow) testGo(t *testing.T, l tripleList) {
 	}
 }
 
-// spoilt returns the int that the item has become when Python has refused one:
-// CPython has zeroed the slot, PyPy left in it what was there.
+// spoilt returns the int that the item has become when Python has refused an int: CPython
+// has zeroed the slot, PyPy has left the old bytes in it.
 func spoilt(p *compat.Peer, l triple) any {
 	if p.Interpreter().Implementation == "PyPy" {
 		return int64(binary.NativeEndian.Uint64(l.slot()))

@@ -8,15 +8,14 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// A pair is an item that is set to a and b in turn, and what a reader without a
-// lock can find in between: the format of one with the data of the other, and data
-// that is partly of both.
+// A pair is an item, which is set to a and b in turn. A reader without a lock can find in
+// between the format of one with the data of the other, and data partly of both.
 //
-// A number covers the first 8 bytes of its slot, and is written as one word, except
-// by PyPy; text covers all of it, byte by byte.
+// A number covers the first 8 bytes of its slot, and is written as one word, except by
+// PyPy. Text covers the whole slot, and is written byte by byte.
 type pair struct {
 	a, b   any
-	slots  [2][]byte // what is in the slot when a or b is, as far as they cover it
+	slots  [2][]byte // the bytes of the slot with a and with b, as far as they cover it
 	byByte bool      // numbers, too, are written byte by byte
 }
 
@@ -36,7 +35,7 @@ func newPair(a, b any, size int) pair {
 	return p
 }
 
-// pairs has two values of each kind, and each kind after each other.
+// pairs has two values of each kind, and each kind after each other kind.
 func pairs() (all []pair) {
 	values := [][2]any{
 		{int64(0x1111_1111_1111_1111), int64(-0x2222_2222_2222_2222)},
@@ -79,19 +78,19 @@ func (p pair) String() string {
 	return fmt.Sprintf("%.30s / %.30s", format.Repr(p.a), format.Repr(p.b))
 }
 
-// either reports whether v is one of the pair: what was written.
+// either reports whether v is one of the pair, which are the written values.
 func (p pair) either(v any) bool { return identical(v, p.a) || identical(v, p.b) }
 
-// plain reports whether a and b are of one kind that is written as one word. Go
-// does that in a single store.
+// plain reports whether a and b are of one kind and written as one word. Go writes
+// such a value in a single store.
 func (p pair) plain() bool {
 	kind, code := kindOf(p.a)
 	other, _ := kindOf(p.b)
 	return kind == other && code != 1 && code != 2
 }
 
-// goAllows reports whether Go may read v while Python sets the item. Python fills
-// what it writes with zeros first.
+// goAllows reports whether Go may read v while Python sets the item. Python fills the
+// bytes with zeros before it writes them.
 func (p pair) goAllows(v any) bool {
 	kind, _ := kindOf(v)
 	a, _ := kindOf(p.a)
@@ -99,9 +98,8 @@ func (p pair) goAllows(v any) bool {
 	return (kind == a || kind == b) && p.holds(v, true)
 }
 
-// pythonAllows reports whether Python may read v, or raise it, while Go sets the
-// item. Python takes format, data and code one after the other, each of which may
-// be that of a or b.
+// pythonAllows reports whether Python may read v, or raise it, while Go sets the item.
+// Python reads format, data and code one after the other. Each of them may be a's or b's.
 func (p pair) pythonAllows(v any) bool {
 	if p.plain() {
 		return p.either(v)
@@ -144,8 +142,8 @@ func (p pair) transforms(f, c, v any) bool {
 	}
 }
 
-// holds reports whether the slot can hold v in between: text from both, a number
-// from one unless text is in play. With zeros, these may be anywhere too.
+// holds reports whether the slot can hold v in between: text from both, a number from one
+// unless there is text. With zeros, there may be zeros anywhere, too.
 func (p pair) holds(v any, zeros bool) bool {
 	if text, ok := textOf(v); ok {
 		return len(text) <= len(p.slots[0]) && p.mixes(append(text, make([]byte, len(p.slots[0])-len(text))...), zeros)
@@ -181,7 +179,7 @@ func (p pair) mixes(content []byte, zeros bool) bool {
 	return true
 }
 
-// The judge is judged: by what is known to occur, and what must not.
+// This test judges the judge, by values that certainly occur and values that must not.
 func TestPair(t *testing.T) {
 	const a, b = int64(0x1111_1111_1111_1111), int64(0x2222_2222_2222_2222)
 	mixed := int64(0x1111_1111_2222_2222)

@@ -18,9 +18,9 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// TestTorn has one side set items at full speed while the other reads them, and
-// judges all that is read: without a lock it must be what a reader can find between
-// the stores of a Set (see pair), with a lock what was written.
+// TestTorn has one side set items at full speed while the other reads them, and judges
+// every value read. Without a lock it must be a value that a reader can find between the
+// stores of a Set (see pair). With a lock it must be a value that was written.
 func TestTorn(t *testing.T) {
 	seed := soak.Seed(t)
 	duration := soak.Length(100*time.Millisecond, 20*time.Second)
@@ -141,7 +141,7 @@ func (torn *tornTest) reset(t *testing.T) {
 	}
 }
 
-// pythonSets has Go read what Python sets.
+// pythonSets has Go read the items that Python sets.
 func (torn *tornTest) pythonSets(t *testing.T) {
 	torn.reset(t)
 	results, tally := torn.call(t, "set_all", "", func(r *rand.Rand, tally *soak.Tally) {
@@ -160,7 +160,7 @@ func (torn *tornTest) pythonSets(t *testing.T) {
 	}
 }
 
-// read reads an item and says what it is.
+// read reads an item and returns the kind of value that it finds.
 func (torn *tornTest) read(t *testing.T, i int) string {
 	p := torn.pairs[i]
 	p.byByte = torn.peers[0].Interpreter().Implementation == "PyPy"
@@ -186,8 +186,8 @@ func (torn *tornTest) read(t *testing.T, i int) string {
 	return "what is in between"
 }
 
-// pythonDies kills Pythons in the middle of setting items. What they leave is what a
-// reader can find in between; the next Set mends it.
+// pythonDies kills Pythons in the middle of setting items. They leave a value that a
+// reader can find in between. The next Set mends it.
 func (torn *tornTest) pythonDies(t *testing.T) {
 	torn.reset(t)
 	r := soak.Rand(torn.seed, 1)
@@ -220,7 +220,7 @@ func (torn *tornTest) pythonDies(t *testing.T) {
 	t.Log(&tally)
 }
 
-// goSets has Python read what Go sets.
+// goSets has Python read the items that Go sets.
 func (torn *tornTest) goSets(t *testing.T) {
 	torn.reset(t)
 	results, tally := torn.call(t, "read_all", "", func(r *rand.Rand, tally *soak.Tally) {
@@ -240,7 +240,7 @@ func (torn *tornTest) goSets(t *testing.T) {
 	t.Logf("Go: %v", tally)
 }
 
-// judge looks at what Pythons have seen of each pair.
+// judge judges the values that Pythons have seen of each pair.
 func (torn *tornTest) judge(t *testing.T, results []any, tally *soak.Tally, allow func(p pair, v any) (what string, ok bool)) {
 	for _, result := range results {
 		result := result.([]any)

@@ -33,8 +33,8 @@ func (l triple) slot() []byte {
 func (l triple) format() []byte { return l[len(l)-3-2*8:][:8] }
 func (l triple) code() *byte    { return &l[len(l)-2] }
 
-// set does what sl[1] = v does, in memory of our own. A number covers the first 8
-// bytes of the slot and leaves the others, text covers all.
+// set does the same as sl[1] = v, in memory of our own. A number covers the first 8 bytes
+// of the slot and leaves the others. Text covers the whole slot.
 func (l triple) set(v any) triple {
 	l = bytes.Clone(l)
 	slot := l.slot()
@@ -62,7 +62,7 @@ type tripleList struct {
 	ours   *pyshm.ShareableList
 }
 
-// pythonTriple lets Python make one, goTriple Go.
+// pythonTriple lets Python make a tripleList, goTriple lets Go.
 func pythonTriple(t testing.TB, p *compat.Peer, item any) tripleList {
 	t.Helper()
 	python := must(p.CreateList(newName(t), []any{1, item, "z"}))(t)
@@ -78,7 +78,7 @@ func goTriple(t testing.TB, p *compat.Peer, item any) tripleList {
 	return tripleList{p, python, ours}
 }
 
-// content returns what is in the segment.
+// content returns the bytes of the segment.
 func (l tripleList) content(t testing.TB) triple {
 	t.Helper()
 	return fileBytes(t, l.ours.Name())
@@ -90,7 +90,8 @@ func (l tripleList) become(t testing.TB, content triple) {
 	must(l.ours.SharedMemory().WriteAt(content, 0))(t)
 }
 
-// pythonReads and goReads return the item in the middle, or why there is none.
+// pythonReads and goReads return the item in the middle, or the reason why it cannot be
+// read.
 func (l tripleList) pythonReads(t testing.TB) any {
 	t.Helper()
 	return outcome(l.python.Get(1))(t)

@@ -16,15 +16,15 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// A valueRow says what becomes of a value that is the only item of a list.
+// A valueRow is a value as the only item of a list, with the bytes and the value read.
 type valueRow struct {
 	value any
 	slot  int // the size of the slot that CPython makes for it
 
-	word  string // what is in the slot of a number, bool or None
-	reads any    // what is read of CPython's slot, where that is not the value
+	word  string // the bytes in the slot of a number, bool or None
+	reads any    // the value read of CPython's slot, if it differs
 
-	// What Go does where CPython loses something.
+	// Go's result where CPython loses something.
 	goSlot  int
 	refused error
 }
@@ -52,14 +52,14 @@ var numberRows = []valueRow{
 	{value: floatOf(0xfff4_0000_00ab_cdef), slot: 8, word: native(0xfff4_0000_00ab_cdef)},
 }
 
-// CPython sizes the slot of a str by code points, then cuts its UTF-8 there
-// without a word. Readers get a shorter str, or an error where the cut goes
-// through a character. Go sizes by bytes where that is more.
+// CPython sizes the slot of a str by code points, then silently cuts its UTF-8 to that
+// size. Readers get a shorter str, or an error if the cut goes through a character. Go
+// sizes by bytes where the bytes are more.
 var strRows = []valueRow{
 	{value: "", slot: 8},
 	{value: "a", slot: 8},
 	{value: times(7, "a"), slot: 8},
-	{value: times(8, "a"), slot: 16}, // one byte is always to spare
+	{value: times(8, "a"), slot: 16}, // CPython always leaves a byte to spare
 	{value: times(9, "a"), slot: 16},
 	{value: times(15, "a"), slot: 16},
 	{value: times(16, "a"), slot: 24},
@@ -104,8 +104,8 @@ var strRows = []valueRow{
 	{value: times(6, "a") + "€", slot: 8, reads: raised("UnicodeDecodeError"), goSlot: 16},
 }
 
-// Readers strip the NULs at the end of a slot: there is no telling whether they
-// were the value's. Go refuses to lose them.
+// Readers strip the NULs at the end of a slot: they cannot know whether the NULs were the
+// value's. Go refuses to lose them.
 var nulRows = []valueRow{
 	{value: "a\x00b", slot: 8},
 	{value: "\x00a", slot: 8},
@@ -233,7 +233,7 @@ func kindOf(v any) (kind format.Kind, code int8) {
 	}
 }
 
-// structFormat returns the struct format that CPython gives a slot.
+// structFormat returns the struct format that CPython writes for a slot.
 func structFormat(kind format.Kind, slot int) string {
 	switch kind {
 	case format.Int:
@@ -249,7 +249,7 @@ func structFormat(kind format.Kind, slot int) string {
 	}
 }
 
-// wordOf returns what CPython puts into the slot of a number, bool or None.
+// wordOf returns the word that CPython puts into the slot of a number, bool or None.
 func wordOf(v any) string {
 	switch v := v.(type) {
 	case int64:
@@ -275,8 +275,7 @@ func textOf(v any) (text []byte, ok bool) {
 	return nil, false
 }
 
-// stripped returns what is read of a value that was stored: without the NULs at
-// the end.
+// stripped returns a stored value as it is read: without the NULs at the end.
 func stripped(v any) any {
 	switch v := v.(type) {
 	case string:

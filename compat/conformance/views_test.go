@@ -10,7 +10,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// A viewRow has values of a type that a block may consist of.
+// A viewRow has values of a type that the elements of a block may have.
 type viewRow struct {
 	dtype  string   // the type in numpy
 	format string   // and in struct, which has no complex numbers
@@ -33,7 +33,7 @@ var viewRows = []viewRow{
 	{"complex128", "", "(0.1-2j, 0j, 5e-324j)", elementsOf[complex128]{0.1 - 2i, 0, complex(0, math.SmallestNonzeroFloat64)}},
 }
 
-// viewOffset is where the elements begin, in bytes.
+// viewOffset is the offset of the first element, in bytes.
 const viewOffset = 16
 
 // elements are values that Go looks for, or puts, into a block.

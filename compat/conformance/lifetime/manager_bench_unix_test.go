@@ -15,11 +15,10 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/manager"
 )
 
-// BenchmarkTrackRelease has Go clients track and release segments, by turns at a
-// Go manager and at Python's server, over unix sockets. Each of the two requests
-// takes a connection and a handshake. It reports the medians of the time for both
-// together, how many segments a second went through, and how many times more
-// through the Go manager.
+// BenchmarkTrackRelease has Go clients track and release segments, by turns at a Go
+// manager and at Python's server, over unix sockets. Each of the two requests takes a
+// connection and a handshake. The benchmark reports the median time for both requests
+// together, the segments a second, and how many times more the Go manager handles.
 func BenchmarkTrackRelease(b *testing.B) {
 	found, err := compat.Find(b.Context())
 	check(b, err)

@@ -12,9 +12,9 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/manager"
 )
 
-// In FIPS 140-only mode there is no MD5, and Python before 3.12 knows nothing
-// else: it is refused, in both roles, and the manager lives on. The mode is one
-// of the process.
+// In FIPS 140-only mode there is no MD5, and Python before 3.12 knows no other digest. So
+// that Python is refused, as a client and as a server, and the manager lives on. The mode
+// holds for the whole process.
 func TestManagerInFIPSOnlyMode(t *testing.T) {
 	if !testkit.InFIPSOnlyMode(t) {
 		return

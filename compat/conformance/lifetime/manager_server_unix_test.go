@@ -26,7 +26,7 @@ type pythonServer struct {
 	*compat.Peer
 	address string // as a Python literal
 	client  *manager.Client
-	ended   chan error // what ended it
+	ended   chan error // receives the error that ended it
 }
 
 // startPythonServer has a peer become the server of a SharedMemoryManager at an
@@ -47,7 +47,7 @@ func startPythonServer(t testing.TB, py compat.Interpreter, address string) *pyt
 	return s
 }
 
-// goAddress returns an address of Python's as Go writes it.
+// goAddress returns Python's address as Go writes it.
 func goAddress(t testing.TB, p *compat.Peer, expression string) string {
 	t.Helper()
 	switch a := must(p.Eval(expression))(t).(type) {
@@ -63,9 +63,9 @@ func goAddress(t testing.TB, p *compat.Peer, expression string) string {
 	}
 }
 
-// forEachPythonServer runs a test on every interpreter with servers in a process
-// of their own, at addresses of every kind, and with one that start() made. The
-// reader is another Python, common to them.
+// forEachPythonServer runs a test on every interpreter with servers in a process of their
+// own, at addresses of every kind, and with a server made by start(). All of them have the
+// same reader, another Python.
 func forEachPythonServer(t *testing.T, f func(t *testing.T, client *manager.Client, reader *compat.Peer, ended func() bool)) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -130,7 +130,7 @@ func TestGoClientOfPythonServer(t *testing.T) {
 			t.Errorf("track of what is gone: %v", err)
 		}
 
-		// Python's server stops its shutdown at what has vanished.
+		// Python's server stops its shutdown at a segment that has vanished.
 		check(t, block.Unlink())
 		check(t, client.Shutdown(ctx))
 		wantEqual(t, "names after shutdown", testkit.NamesWith(list.Name()), []string(nil))
@@ -141,8 +141,8 @@ func TestGoClientOfPythonServer(t *testing.T) {
 	})
 }
 
-// A hundred requests at a time are more than the queue of Python's server takes:
-// 16 clients up to 3.12, 128 later. Its own clients wait, so Go's do.
+// A hundred requests at a time are more than the queue of Python's server takes: 16
+// clients up to 3.12, 128 later. Python's clients wait, and so do Go's.
 func TestManyClientsOfPythonServer(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		s := startPythonServer(t, py, "None")
@@ -169,7 +169,7 @@ func TestManyClientsOfPythonServer(t *testing.T) {
 	})
 }
 
-// The server dies when it is about to track what a client has just made.
+// The server dies when it is about to track a segment that a client has just made.
 func TestPythonServerKilledInTheMiddle(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()

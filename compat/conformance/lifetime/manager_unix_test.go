@@ -25,13 +25,13 @@ var authkey = []byte("the key of the tests")
 // A logBook is the log of a manager.
 type logBook struct{ testkit.Log }
 
-// restored tells whether a segment's name had vanished and was restored.
+// restored reports whether a segment's name had vanished and was restored.
 func (b *logBook) restored(name string) bool {
 	return strings.Contains(b.String(), fmt.Sprintf("msg=%q segment=%s\n", "name restored", name))
 }
 
-// startManager starts a Go manager. When the test ends it is shut down, and
-// nothing of what it tracked may be left.
+// startManager starts a Go manager. When the test ends the manager is shut down, and no
+// segment that it tracked may be left.
 func startManager(t testing.TB, address string) (*manager.Manager, *logBook) {
 	t.Helper()
 	log := &logBook{}
@@ -48,7 +48,7 @@ func startManager(t testing.TB, address string) (*manager.Manager, *logBook) {
 		check(t, err)
 		var open []*os.File
 		for _, name := range names {
-			if f, err := os.Open("/dev/shm/" + name); err == nil { // no test tracks only what exists
+			if f, err := os.Open("/dev/shm/" + name); err == nil { // tests track missing names, too
 				defer f.Close()
 				open = append(open, f)
 			}
@@ -106,8 +106,8 @@ numbers = manager.ShareableList([1, "a", None, 2.5, True, b"x"])`))
 	})
 }
 
-// What Python made through one manager is not kept by another, so that it is gone
-// when the first one releases it.
+// A segment that Python made through one manager is not kept by another, so that it is
+// gone when the first manager releases it.
 func TestOneManagerOwnsWhatPythonMade(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -134,7 +134,7 @@ dispatch(conn, None, "track_segment", (%s,))`, format.Repr(authkey), format.Repr
 	})
 }
 
-// The paths of sockets may be of any bytes but NUL and slash.
+// The paths of sockets may have any bytes but NUL and slash.
 func TestPythonAddressOfAnyPath(t *testing.T) {
 	paths := []string{
 		"it's", `"quoted"`, `it's "both"`, `back\slash`, `\udcff`, `end\`, "line\nfeed", "\t\r\x01\x1b\x7f", " ",
@@ -159,8 +159,8 @@ func TestPythonAddressOfAnyPath(t *testing.T) {
 	})
 }
 
-// askServer is Python's own way to talk to a manager, reduced to what has to be
-// compared: the value, or the last line of the traceback.
+// askServer sends a request in Python's own way, and returns the part of the reply that
+// is compared: the value, or the last line of the traceback.
 const askServer = `
 import pickle
 from multiprocessing.connection import Client
@@ -176,7 +176,7 @@ def ask(address, key, request):
         return [kind, repr(value), reply == again or reply[1] == 5]
 `
 
-// A Go manager and CPython's server answer the same, byte for byte.
+// A Go manager and CPython's server send the same replies, byte for byte.
 func TestGoManagerAnswersAsPython(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -209,7 +209,7 @@ func TestGoManagerAnswersAsPython(t *testing.T) {
 				replies[i] = must(p.Eval(fmt.Sprintf("ask(%s, %s, %s)", address, format.Repr(authkey), request)))(t)
 			}
 			if py.Implementation == "PyPy" && replies[0].([]any)[0] == "#TRACEBACK" {
-				// Its exceptions read differently.
+				// The texts of its exceptions differ.
 				wantEqual(t, request, replies[1].([]any)[0], "#TRACEBACK")
 				continue
 			}
@@ -260,8 +260,8 @@ func (w watched) present(t testing.TB) {
 	})
 }
 
-// survives ends a process that has attached to segments, and wants the manager
-// to have restored them or, if nobody was to unlink them, not.
+// survives ends a process that has attached to segments. The manager must have restored
+// them or, if no process was to unlink them, must not.
 func survives(t *testing.T, log *logBook, end func() error, unlinked bool, segments ...watched) {
 	t.Helper()
 	check(t, end())
@@ -275,8 +275,8 @@ func survives(t *testing.T, log *logBook, end func() error, unlinked bool, segme
 	}
 }
 
-// In whichever way a Python ends, the segments that it has made through a Go
-// manager, and those that it has attached to, stay.
+// However a Python ends, the segments that it has made through a Go manager, and the
+// segments to which it has attached, stay.
 func TestTrackedSegmentsSurvive(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -313,7 +313,7 @@ func TestTrackedSegmentsSurvive(t *testing.T) {
 	})
 }
 
-// A tracker's unlink cannot be told from an explicit one.
+// A manager cannot distinguish a tracker's unlink from an explicit one.
 func TestTrackedSegmentsSurviveUnlink(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -346,8 +346,8 @@ func TestTrackedSegmentsSurviveUntracked(t *testing.T) {
 	})
 }
 
-// Workers of workers, by every start method: whoever's resource tracker unlinks,
-// and whenever it does, the segments stay.
+// Workers of workers, by every start method: the segments stay, whichever resource
+// tracker unlinks them, and whenever.
 func TestTrackedSegmentsSurviveWorkers(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()

@@ -13,9 +13,9 @@ import (
 	"github.com/pyshm-go/pyshm/scripts"
 )
 
-// TestNumpyArraysSurvive: the arrays over shared memory that the documentation shows
-// do not crash Python when the block is closed or collected first, nor do they remove
-// what they have attached to.
+// TestNumpyArraysSurvive: the arrays over shared memory that the documentation shows do
+// not crash Python when the block is closed or collected first. They do not remove the
+// segment to which they have attached, either.
 func TestNumpyArraysSurvive(t *testing.T) {
 	ownTemp(t)
 	tested := false

@@ -11,8 +11,8 @@ import (
 	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
-// What a worker process has attached to goes with the worker if it was forked
-// before its parent had a resource tracker, and otherwise with the parent.
+// A segment to which a worker process has attached goes with the worker if the worker was
+// forked before its parent had a resource tracker, and otherwise with the parent.
 func TestWorkersRemoveWhatTheyAttachedTo(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -43,10 +43,10 @@ func TestWorkersRemoveWhatTheyAttachedTo(t *testing.T) {
 	})
 }
 
-// What Python makes through a manager that it has started itself goes when that
-// Python ends in order. Otherwise the manager's process goes on, and the segment
-// is there until that has ended, too; it is the resource tracker then that
-// removes it, unless that was killed.
+// A segment that Python makes through a manager that it has started itself goes when that
+// Python ends in order. Otherwise the manager's process goes on, and the segment stays
+// until the manager has ended, too. Then the resource tracker removes it, unless the
+// tracker was killed.
 func TestPythonEndsWithItsManager(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()

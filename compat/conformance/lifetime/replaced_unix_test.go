@@ -33,9 +33,9 @@ func wantCurrent(t *testing.T, what string, list *pyshm.ShareableList, want bool
 	wantEqual(t, what+" is there", err == nil, want)
 }
 
-// TestReplacedByGo ends Pythons in every way after Go has put other segments under
-// the names of what they have made and attached to. Without protection, Python
-// removes these: the documentation of Replace says so.
+// TestReplacedByGo ends Pythons in every way after Go has put other segments under the
+// names of segments that they have made and attached to. Without protection, Python
+// removes the other segments, as documented at Replace.
 func TestReplacedByGo(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
@@ -77,8 +77,8 @@ func TestReplacedByGo(t *testing.T) {
 	})
 }
 
-// TestReplacedBeforeTheTrackerKnows replaces what Python has made while its tracker
-// cannot yet read of it.
+// TestReplacedBeforeTheTrackerKnows replaces a segment that Python has made while
+// Python's tracker cannot yet have read about it.
 func TestReplacedBeforeTheTrackerKnows(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
@@ -184,8 +184,8 @@ def request(method, name):
 }
 
 // TestMixedTree: some of the processes that share a tracker run WorkerEnv's
-// sitecustomize, and some do not. What they create is removed, and nothing is printed
-// that Python would not.
+// sitecustomize, and some do not. The segments that they create are removed, and nothing
+// is printed that Python would not print.
 func TestMixedTree(t *testing.T) {
 	site := siteDir(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {

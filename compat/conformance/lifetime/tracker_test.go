@@ -41,7 +41,7 @@ func goList(t *testing.T, layout format.Layout) *pyshm.ShareableList {
 	return list
 }
 
-// foreignFile makes a segment that is no list.
+// foreignFile makes a segment without a list.
 func foreignFile(t *testing.T, size int64) (name string) {
 	t.Helper()
 	name = testkit.Foreign(t)
@@ -60,8 +60,8 @@ func wantThere(t *testing.T, segments map[string]string) {
 	}
 }
 
-// TestWorkerEnv ends unmodified Pythons in every way: what they have attached to
-// is still there, and what they have created is not.
+// TestWorkerEnv ends unmodified Pythons in every way. The segments to which they have
+// attached are still there. The segments that they have created are not.
 func TestWorkerEnv(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
@@ -103,8 +103,8 @@ for name in %q, %q, "missing":
 	})
 }
 
-// checkCreated: the tracker has removed what the process created, and with it
-// the other registered names, unless it was killed.
+// checkCreated: the tracker has removed the segment that the process created, and with it
+// the other registered names, unless the tracker was killed.
 func checkCreated(t *testing.T, p *compat.Peer, how compat.Exit, created string, registered int) {
 	t.Helper()
 	if how == compat.ExitKillGroup {
@@ -114,8 +114,8 @@ func checkCreated(t *testing.T, p *compat.Peer, how compat.Exit, created string,
 	testkit.WantLeaks(t, p, registered)
 }
 
-// TestAttachHelper is the same for pyshm_attach and for aliases, next to a plain
-// attach, which shows what these are for.
+// TestAttachHelper is the same for pyshm_attach and for aliases. A plain attach beside
+// them shows that they are needed.
 func TestAttachHelper(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -207,7 +207,7 @@ func TestAttachHelperRefuses(t *testing.T) {
 	})
 }
 
-// unfinishedList returns what a ShareableList leaves that cannot be made.
+// unfinishedList returns the segment left by a ShareableList that cannot be made.
 func unfinishedList(t *testing.T, p *compat.Peer) (name string) {
 	t.Helper()
 	name = testkit.Name(t)
@@ -217,7 +217,7 @@ func unfinishedList(t *testing.T, p *compat.Peer) (name string) {
 	return name
 }
 
-// A protection is a way to keep a Python from registering what it attaches to.
+// A protection is a way to keep a Python from registering segments to which it attaches.
 type protection struct {
 	name   string
 	option func(t testing.TB) compat.PeerOption
@@ -244,7 +244,7 @@ func forProtections(t *testing.T, test func(t *testing.T, py compat.Interpreter,
 	})
 }
 
-// attachIn attaches a peer to a list, whose variable is then items.
+// attachIn attaches a peer to a list, as the variable items.
 func (way protection) attachIn(t *testing.T, p *compat.Peer, name string) {
 	t.Helper()
 	check(t, p.Exec(way.setup))
@@ -252,8 +252,8 @@ func (way protection) attachIn(t *testing.T, p *compat.Peer, name string) {
 	wantEqual(t, "what the process reads", must(p.Eval("list(items)"))(t), any([]any{int64(1), "two"}))
 }
 
-// TestUnlinkOfAttached: what is attached to can still be unlinked, and nobody
-// complains.
+// TestUnlinkOfAttached: a process can still unlink a segment to which it has attached,
+// without any complaint.
 func TestUnlinkOfAttached(t *testing.T) {
 	forProtections(t, func(t *testing.T, py compat.Interpreter, way protection) {
 		p := start(t, py, way.option(t))
@@ -273,8 +273,8 @@ func TestUnlinkOfAttached(t *testing.T) {
 	})
 }
 
-// TestUnlinkOfUntrackable removes what has a name that some or all trackers cannot
-// hold, and forgets it where one does.
+// TestUnlinkOfUntrackable removes segments with names that some or all trackers cannot
+// hold. A tracker that holds such a name must forget it.
 func TestUnlinkOfUntrackable(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -287,7 +287,7 @@ func TestUnlinkOfUntrackable(t *testing.T) {
 			check(t, os.WriteFile(testkit.Path(name), make([]byte, 8), 0o600))
 			check(t, p.Exec(fmt.Sprintf("block = attach_block(%q); block.unlink(); block.close()", name)))
 			wantEqual(t, "the name is there", exists(name), false)
-			// One that the tracker of this version holds has to be forgotten.
+			// The tracker has to forget a name that it holds in this version.
 			if py.AtLeast(3, 15) && len(name) < 255 || py.Version[1] == 14 && suffix != "é" {
 				check(t, p.Exec(fmt.Sprintf("made = SharedMemory(%q, create=True, size=8)", name)))
 				check(t, p.Exec(fmt.Sprintf("block = attach_block(%q); block.unlink(); block.close(); made.close()", name)))

@@ -9,24 +9,23 @@ import (
 	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
-// A treeFate is what a tree of processes leaves, and when.
+// A treeFate is the fate of the segments of a tree of processes.
 type treeFate struct {
-	WhileParentLives bool // what the worker created is there when the worker has ended
+	WhileParentLives bool // the worker's segment is there when the worker has ended
 	AtTheEnd         bool
 	Warns            bool // the resource tracker, of leaked segments
 }
 
-// TestTreesLiveAsEver: what a worker creates lives as long under WorkerEnv and with
-// pyshm_attach as without, whichever process attaches to what Go has made, and when.
-// The tracker that Python starts at the first attach is the one that processes forked
-// later share.
+// TestTreesLiveAsEver: a segment that a worker creates lives as long under WorkerEnv and
+// with pyshm_attach as without, whichever process attaches to a segment of Go, and when.
+// Processes forked later share the tracker that Python starts at the first attach.
 func TestTreesLiveAsEver(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		for _, method := range testkit.StartMethods {
 			order := []string{"parent before start", "worker"}
-			if method == "fork" { // the others start the tracker in any case
+			if method == "fork" { // the other methods start the tracker in any case
 				order = append(order, "nothing", "parent after start", "parent fails")
 			}
 			for _, attaches := range order {
@@ -72,7 +71,7 @@ func fateOfTree(t *testing.T, py compat.Interpreter, way protection, method, att
 	check(t, worker.Exec(fmt.Sprintf("created = ShareableList([1], name=%q)", created)))
 	shared, own := trackerOf(t, p), trackerOf(t, worker)
 	check(t, worker.Close())
-	if own != nil && own != shared { // which has work to do now
+	if own != nil && own != shared { // the worker's own tracker has work to do now
 		testkit.WaitForEnd(t, int(own.(int64)))
 	}
 	result := treeFate{WhileParentLives: exists(created)}
@@ -85,8 +84,8 @@ func fateOfTree(t *testing.T, py compat.Interpreter, way protection, method, att
 	return result
 }
 
-// trackerOf returns the process ID of a resource tracker, as one that has started or
-// inherited it knows it, or nil.
+// trackerOf returns the process ID of a resource tracker, as a process knows it that has
+// started or inherited it, or nil.
 func trackerOf(t *testing.T, p *compat.Peer) any {
 	t.Helper()
 	return must(p.Eval("resource_tracker._resource_tracker._pid"))(t)

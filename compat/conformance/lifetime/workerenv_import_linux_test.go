@@ -49,7 +49,7 @@ if __name__ == "__main__":
 `
 
 // TestWorkerEnvProvidesHelper: every process of a worker can import pyshm_attach, and
-// attach to what Go has made, without a copy of the file.
+// attach to a list and a lock of Go, without a copy of the file.
 func TestWorkerEnvProvidesHelper(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
@@ -73,9 +73,9 @@ func TestWorkerEnvProvidesHelper(t *testing.T) {
 	})
 }
 
-// TestWorkerEnvHelperYieldsToProgram: a pyshm_attach beside the program is the
-// program's own choice, and the first that Python looks for. One further down on
-// PYTHONPATH, or installed, is not taken.
+// TestWorkerEnvHelperYieldsToProgram: a pyshm_attach beside the program is the program's
+// own choice, and Python finds it first. Python does not take a pyshm_attach further down
+// on PYTHONPATH, or an installed one.
 func TestWorkerEnvHelperYieldsToProgram(t *testing.T) {
 	site := siteDir(t)
 	beside, behind := t.TempDir(), t.TempDir()

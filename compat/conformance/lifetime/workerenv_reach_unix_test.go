@@ -16,9 +16,9 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// TestWorkerEnvFolderRemoved removes the directory under a running worker. A Python
-// that it starts afterwards is protected all the same, or the worker says that it is
-// not, where it cannot restore the directory safely.
+// TestWorkerEnvFolderRemoved removes the directory under a running worker. A Python that
+// the worker starts afterwards is protected all the same. If the worker cannot restore
+// the directory safely, it prints that the Python is not protected.
 func TestWorkerEnvFolderRemoved(t *testing.T) {
 	original := siteDir(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
@@ -76,7 +76,7 @@ func TestWorkerEnvHoldsFolder(t *testing.T) {
 	})
 }
 
-// lockFolder does what systemd-tmpfiles does before it looks into a directory.
+// lockFolder locks a directory as systemd-tmpfiles does before it looks into one.
 func lockFolder(t *testing.T, dir string) error {
 	t.Helper()
 	f := must(os.Open(dir))(t)
@@ -108,16 +108,16 @@ func TestWorkerEnvForAnotherUser(t *testing.T) {
 	})
 }
 
-// instrument stands in for a tool as opentelemetry-instrument, which puts a directory
-// with a sitecustomize of its own in front of PYTHONPATH and becomes COMMAND. That
-// sitecustomize runs no other one.
+// instrument stands for a tool like opentelemetry-instrument, which puts a directory with
+// a sitecustomize of its own in front of PYTHONPATH and becomes COMMAND. The tool's
+// sitecustomize does not run another one.
 const instrument = `#!/bin/sh
 PYTHONPATH=%[1]s${PYTHONPATH:+:$PYTHONPATH} exec "$@"
 `
 
-// TestWorkerEnvWithInstrument: WorkerEnv reaches a Python when it comes after such a
-// tool, and the tool's sitecustomize runs, too. Before such a tool it does not reach
-// it, which PYSHM_VERBOSE shows.
+// TestWorkerEnvWithInstrument: after such a tool, WorkerEnv reaches a Python, and the
+// tool's sitecustomize runs, too. Before such a tool, WorkerEnv does not reach the
+// Python, which PYSHM_VERBOSE shows.
 func TestWorkerEnvWithInstrument(t *testing.T) {
 	site := siteDir(t)
 	tool := foreignSite(t, "import sys; sys.instrumented = True\n")
@@ -145,8 +145,8 @@ print(getattr(sys, 'instrumented', False), hasattr(sys, '_pyshm_ran'))
 	})
 }
 
-// TestWorkerEnvWithPython2: one that a worker starts runs the sitecustomize that
-// WorkerEnv's hides.
+// TestWorkerEnvWithPython2: a Python 2 that a worker starts runs the sitecustomize that
+// WorkerEnv's sitecustomize hides.
 func TestWorkerEnvWithPython2(t *testing.T) {
 	python := findPython2(t)
 	site := copyOfSite(t, siteDir(t))

@@ -13,8 +13,8 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// TestWorkerEnvRunsHiddenSiteCustomize: one further down on PYTHONPATH and that of
-// a virtual environment work as if WorkerEnv's were not there.
+// TestWorkerEnvRunsHiddenSiteCustomize: a sitecustomize further down on PYTHONPATH, and
+// the one of a virtual environment, work as if WorkerEnv's were not there.
 func TestWorkerEnvRunsHiddenSiteCustomize(t *testing.T) {
 	ownTemp(t)
 	const hidden = "import sys; sys.hidden = __file__\n"
@@ -41,8 +41,8 @@ func writeSiteCustomize(t *testing.T, dir, text string) {
 	check(t, os.WriteFile(filepath.Join(dir, "sitecustomize.py"), []byte(text), 0o600))
 }
 
-// checkHidden compares a Python that WorkerEnv has prepared with one that it has
-// not. (In a virtual environment Debian's own sitecustomize goes before ours.)
+// checkHidden compares a Python that WorkerEnv has prepared with an unprepared one. (In a
+// virtual environment Debian's own sitecustomize goes before ours.)
 func checkHidden(t *testing.T, py compat.Interpreter, env compat.PeerOption) {
 	t.Helper()
 	const state = "getattr(sys, 'hidden', None), sys.modules['sitecustomize'].__file__"
@@ -61,7 +61,7 @@ func checkProtected(t *testing.T, p *compat.Peer) {
 	wantEqual(t, "what was attached to is there", exists(name), true)
 }
 
-// TestWorkerEnvWithBrokenSiteCustomize: it fails as it would alone.
+// TestWorkerEnvWithBrokenSiteCustomize: a broken sitecustomize fails as it would alone.
 func TestWorkerEnvWithBrokenSiteCustomize(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
@@ -75,10 +75,10 @@ func TestWorkerEnvWithBrokenSiteCustomize(t *testing.T) {
 	})
 }
 
-// Sitecustomizes of monitoring tools, which run the one that they hide: the first
-// one on sys.path that is not their own.
+// Sitecustomizes of monitoring tools. Each runs the sitecustomize that it hides: the first
+// one on sys.path that is not its own.
 const (
-	// As New Relic's does.
+	// As New Relic's sitecustomize does.
 	chainByPath = `import os, sys
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
@@ -91,7 +91,7 @@ elif spec is not None:
     sys.modules["sitecustomize"] = module = module_from_spec(spec)
     spec.loader.exec_module(module)
 `
-	// As ddtrace's does.
+	// As ddtrace's sitecustomize does.
 	chainByImport = `import os, sys
 sys.ran = getattr(sys, "ran", []) + ["by import"]
 here = os.path.dirname(__file__)
@@ -105,15 +105,15 @@ except ImportError:
 finally:
     sys.path.insert(index, here)
 `
-	// One that has imported what WorkerEnv's changes.
+	// A sitecustomize that has imported the modules that WorkerEnv's changes.
 	chainImporter = "import multiprocessing.shared_memory\n" + chainByPath
 	chainEnd      = `import sys; sys.ran = getattr(sys, "ran", []) + ["end"]
 `
 )
 
-// TestWorkerEnvInChain: two of WorkerEnv's sitecustomizes, as under two values of
-// TMPDIR, and others before, between and behind them. Each runs once, and in the
-// order in which it would without WorkerEnv's.
+// TestWorkerEnvInChain: two sitecustomizes of WorkerEnv, as under two values of TMPDIR,
+// and others before, between and behind them. Each runs once, and in the same order as
+// without WorkerEnv's.
 func TestWorkerEnvInChain(t *testing.T) {
 	dirs := map[string]string{
 		"first":     siteDir(t),
@@ -175,8 +175,8 @@ func foreignSite(t *testing.T, text string) string {
 	return dir
 }
 
-// TestWorkerEnvKeepsLoaders: the modules that it changes can be found, loaded,
-// reloaded and run as without it.
+// TestWorkerEnvKeepsLoaders: the modules that WorkerEnv changes can be found, loaded,
+// reloaded and run as without WorkerEnv.
 func TestWorkerEnvKeepsLoaders(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
@@ -204,8 +204,9 @@ runpy.run_module("multiprocessing.resource_tracker")
 	})
 }
 
-// TestWorkerEnvWithZip imports multiprocessing from a zip file. The zipimporter of
-// 3.8 and 3.9 cannot be told when a module is loaded; the module works all the same.
+// TestWorkerEnvWithZip imports multiprocessing from a zip file. WorkerEnv's sitecustomize
+// cannot change a module that the zipimporter of 3.8 and 3.9 loads. The module works all
+// the same.
 func TestWorkerEnvWithZip(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
@@ -233,7 +234,7 @@ shutil.make_archive(sys.argv[1], "zip", os.path.dirname(package), os.path.basena
 }
 
 // TestWorkerEnvDuringAttach makes a lock while an attach is on its way, as a signal
-// handler or a finalizer may: it is registered, and removed when Python is killed.
+// handler or a finalizer may: the lock is registered, and removed when Python is killed.
 func TestWorkerEnvDuringAttach(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
@@ -258,8 +259,8 @@ os.fstat = fstat
 	})
 }
 
-// TestHelperDirectoryHasNoSiteCustomize: who puts the repository's scripts on
-// PYTHONPATH wants to import pyshm_attach, and nothing else changed.
+// TestHelperDirectoryHasNoSiteCustomize: a program with the repository's scripts on
+// PYTHONPATH can import pyshm_attach, and nothing else changes.
 func TestHelperDirectoryHasNoSiteCustomize(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
