@@ -87,8 +87,8 @@ func WaitForEnd(t testing.TB, pid int) {
 	})
 }
 
-// WantLeaks compares what the resource tracker has removed at the end, and says
-// so, with what it should have. It must have had nothing else to complain about.
+// WantLeaks compares the segments that the resource tracker has reported and removed at
+// the end with the number that it should have. It must not have printed anything else.
 func WantLeaks(t testing.TB, p *compat.Peer, want int) {
 	t.Helper()
 	stderr := p.Stderr()

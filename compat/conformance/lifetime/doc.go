@@ -1,4 +1,4 @@
-// Package lifetime holds what this module says of the life of segments against
-// real Pythons: which process removes a name, when, and how WorkerEnv,
-// pyshm_attach and a manager keep it.
+// Package lifetime compares this module's statements about the life of segments with real
+// Pythons: which process removes a name, and when, and how WorkerEnv, pyshm_attach and a
+// manager keep the name.
 package lifetime
