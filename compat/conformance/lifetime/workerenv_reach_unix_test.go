@@ -63,7 +63,7 @@ func copyOfSite(t *testing.T, original string) string {
 	return site
 }
 
-// TestWorkerEnvHoldsFolder: in a place that is cleaned, the worker holds the lock that
+// TestWorkerEnvHoldsFolder: in a place with a cleaner, the worker holds the lock that
 // systemd-tmpfiles respects.
 func TestWorkerEnvHoldsFolder(t *testing.T) {
 	site := filepath.Join(t.TempDir(), "pyshm-0-test")

@@ -76,7 +76,7 @@ func TestWorkerEnvWithBrokenSiteCustomize(t *testing.T) {
 }
 
 // Sitecustomizes of monitoring tools. Each runs the sitecustomize that it hides: the first
-// one on sys.path that is not its own.
+// foreign one on sys.path.
 const (
 	// As New Relic's sitecustomize does.
 	chainByPath = `import os, sys
