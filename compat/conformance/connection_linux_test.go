@@ -81,6 +81,9 @@ func wantEcho(t testing.TB, c *connection.Conn) {
 	}
 }
 
+// authkey is a key that Go and Python have in common.
+var authkey = []byte("the key of the tests")
+
 func TestPythonConnectsToGo(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		p := startConnecter(t, py)
@@ -119,7 +122,7 @@ func TestGoConnectsToPython(t *testing.T) {
 					}
 					check(t, p.Exec("listener = Listener("+address[1]+", authkey="+pythonKey+")\nthread = serve(listener, 1, echo)"))
 					o := &connection.Options{Authkey: key}
-					c := must(connection.Dial(within(t, testkit.Patience), goAddress(t, p, "listener.address"), o))(t)
+					c := must(connection.Dial(within(t, testkit.Patience), testkit.GoAddress(t, p, "listener.address"), o))(t)
 					defer c.Close()
 					wantEcho(t, c)
 					check(t, c.Close())
@@ -129,7 +132,7 @@ func TestGoConnectsToPython(t *testing.T) {
 		}
 		check(t, p.Exec("listener = Listener(authkey="+format.Repr(authkey)+")"))
 		check(t, p.Exec("def refuse():\n    try: listener.accept()\n    except multiprocessing.AuthenticationError as e: print(e)\nthread = threading.Thread(target=refuse)\nthread.start()"))
-		_, err := connection.Dial(within(t, testkit.Patience), goAddress(t, p, "listener.address"), &connection.Options{Authkey: []byte("another")})
+		_, err := connection.Dial(within(t, testkit.Patience), testkit.GoAddress(t, p, "listener.address"), &connection.Options{Authkey: []byte("another")})
 		if !errors.Is(err, connection.ErrAuth) {
 			t.Errorf("another key: %v", err)
 		}
@@ -178,7 +181,7 @@ func TestBacklogOfPython(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		p := startConnecter(t, py)
 		check(t, p.Exec("listener = Listener(authkey="+format.Repr(authkey)+")"))
-		address := goAddress(t, p, "listener.address")
+		address := testkit.GoAddress(t, p, "listener.address")
 		var done sync.WaitGroup
 		for range clients {
 			done.Go(func() {

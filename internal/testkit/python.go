@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/scripts"
 )
 
@@ -100,5 +101,21 @@ func WantLeaks(t testing.TB, p *compat.Peer, want int) {
 		if strings.Contains(stderr, complaint) {
 			t.Errorf("the tracker complains:\n%s", stderr)
 		}
+	}
+}
+
+// GoAddress returns Python's address as Go writes it.
+func GoAddress(t testing.TB, p *compat.Peer, expression string) string {
+	t.Helper()
+	switch a := Must(p.Eval(expression))(t).(type) {
+	case string:
+		return a
+	case []byte:
+		return "@" + string(a[1:])
+	case []any:
+		return a[0].(string) + ":" + format.Repr(a[1])
+	default:
+		t.Fatalf("address %v", a)
+		return ""
 	}
 }

@@ -40,27 +40,11 @@ func startPythonServer(t testing.TB, py compat.Interpreter, address string) *pyt
 	s := &pythonServer{
 		Peer:    p,
 		address: must(p.Eval("repr(server.address)"))(t).(string),
-		client:  manager.NewClient(goAddress(t, p, "server.address"), authkey),
+		client:  manager.NewClient(testkit.GoAddress(t, p, "server.address"), authkey),
 		ended:   make(chan error, 1),
 	}
 	go func() { s.ended <- p.Exec("server.serve_forever()") }()
 	return s
-}
-
-// goAddress returns Python's address as Go writes it.
-func goAddress(t testing.TB, p *compat.Peer, expression string) string {
-	t.Helper()
-	switch a := must(p.Eval(expression))(t).(type) {
-	case string:
-		return a
-	case []byte:
-		return "@" + string(a[1:])
-	case []any:
-		return a[0].(string) + ":" + format.Repr(a[1])
-	default:
-		t.Fatalf("address %v", a)
-		return ""
-	}
 }
 
 // forEachPythonServer runs a test on every interpreter with servers in a process of their
@@ -85,7 +69,7 @@ func forEachPythonServer(t *testing.T, f func(t *testing.T, client *manager.Clie
 			connectTo(t, p, "None", authkey)
 			check(t, p.Exec("manager.start()"))
 			pid := int(must(p.Eval("manager._process.pid"))(t).(int64))
-			client := manager.NewClient(goAddress(t, p, "manager.address"), authkey)
+			client := manager.NewClient(testkit.GoAddress(t, p, "manager.address"), authkey)
 			f(t, client, reader, func() bool { return state(pid) == "" || state(pid) == "Z" })
 		})
 	})
@@ -183,7 +167,7 @@ def track_segment(c, name):
     os.kill(os.getpid(), signal.SIGKILL)
 server.track_segment = track_segment
 `, marker)))
-		client := manager.NewClient(goAddress(t, p, "server.address"), authkey)
+		client := manager.NewClient(testkit.GoAddress(t, p, "server.address"), authkey)
 		ended := make(chan error, 1)
 		go func() { ended <- p.Exec("server.serve_forever()") }()
 		_, err := client.Create(t.Context(), 64)
