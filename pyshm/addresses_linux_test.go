@@ -16,7 +16,8 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// A cycle attaches to the segment of a name, and uses it and closes it or forgets it.
+// A cycle attaches to the segment that has the name, uses it, and closes the handle or
+// forgets it.
 var cycles = map[string]func(name string) error{
 	"ReadAt": onBlock(func(m *pyshm.SharedMemory) error {
 		_, err := m.ReadAt(make([]byte, 8), 0)
@@ -67,12 +68,13 @@ func onBlock(use func(m *pyshm.SharedMemory) error) func(name string) error {
 const cycleSize = 33 << 20
 
 func init() {
-	// Garbage is collected when the library wants that, and not otherwise.
+	// The collector runs only when the library starts it.
 	testkit.Roles["cycles"] = func(args []string, _ <-chan string) error {
 		debug.SetGCPercent(-1)
 		name, kind := args[0], args[1]
 		if bits.UintSize == 64 { // else the addresses are few already
-			// What is free is little beside what other code of the process has taken.
+			// Few addresses are free, compared with those that other code of the process
+			// has taken.
 			const flags = syscall.MAP_PRIVATE | syscall.MAP_ANON | syscall.MAP_NORESERVE
 			if _, err := syscall.Mmap(-1, 0, 1<<(bits.UintSize/2+4), syscall.PROT_NONE, flags); err != nil {
 				return err
@@ -97,8 +99,8 @@ func init() {
 	}
 }
 
-// TestCyclesRunForever attaches more often than there are addresses for, and closes or
-// forgets the handle.
+// TestCyclesRunForever attaches so often that the addresses do not suffice for all
+// handles, and closes or forgets each handle.
 func TestCyclesRunForever(t *testing.T) {
 	m := create(t, cycleSize, pyshm.Sparse())
 	list, err := format.Encode([]any{1, "two"}, nil)

@@ -51,8 +51,8 @@ func init() {
 	}
 }
 
-// An alias of another user's segment could not be removed by its maker. One that
-// can is made.
+// Alias refuses an alias that its maker could not remove: in /dev/shm, an alias of
+// another user's segment. It makes an alias that the maker can remove.
 func TestAliasOfAnother(t *testing.T) {
 	if !testkit.InPrivateShm(t, 1<<20) {
 		return
@@ -69,14 +69,15 @@ false <nil>`, theirs.Name())
 	}
 	testkit.WantNames(t, theirs.Name(), own.Name())
 
-	// Without the sticky bit all who may write to a folder may remove names.
+	// Without the sticky bit every user with the right to write to a folder may remove
+	// names.
 	if err := syscall.Chmod("/dev/shm", 0o777); err != nil {
 		t.Fatal(err)
 	}
 	if got := asAnother(t, "alias", theirs.Name()); len(got) != 1 || got[0] != "false <nil>" {
 		t.Errorf("in a folder that is not sticky: %q", got)
 	}
-	// Root makes aliases of what belongs to others.
+	// Root makes aliases of other users' segments.
 	alias, err := own.Alias()
 	if err := errors.Join(err, pyshm.Unlink(alias)); err != nil {
 		t.Error(err)
@@ -100,8 +101,9 @@ func init() {
 	}
 }
 
-// What an error proposes helps: ReadOnly only a caller who has not asked for it,
-// and may read; and nothing that only Go has for what Python may have made.
+// An error proposes a remedy that helps. It proposes ReadOnly only to a caller that may
+// read and has not asked for ReadOnly. It does not propose options of Go for a segment
+// that Python may have made.
 func TestRefusedAttachProposesWhatHelps(t *testing.T) {
 	block, readable, lock := testkit.Name(t), testkit.Name(t), testkit.Name(t)
 	for file, mode := range map[string]os.FileMode{block: 0o600, readable: 0o644, "sem." + lock: 0o644} {

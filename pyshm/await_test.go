@@ -17,7 +17,7 @@ func TestAttachContextWaits(t *testing.T) {
 	name := testkit.Name(t)
 	created := make(chan error, 1)
 	go func() {
-		// As CPython does it: the name first, the size later.
+		// CPython makes the name first and sets the size later.
 		time.Sleep(5 * time.Millisecond)
 		f, err := os.Create(pathOf(name))
 		if err != nil {
@@ -55,7 +55,7 @@ func TestAttachContextGivesUp(t *testing.T) {
 	}
 }
 
-// What waiting cannot mend is reported at once; what is there needs no waiting.
+// AttachContext returns at once if the segment exists, or if waiting cannot help.
 func TestAttachContextDoesNotWait(t *testing.T) {
 	if _, err := pyshm.AttachContext(context.Background(), "a/b"); !errors.Is(err, fs.ErrInvalid) {
 		t.Errorf("invalid name: %v", err)
@@ -72,7 +72,7 @@ func TestAttachContextDoesNotWait(t *testing.T) {
 	}
 }
 
-// awaiting attaches to one of each kind that may not be there yet.
+// awaiting has the functions that wait, for a handle of each kind.
 var awaiting = map[string]struct {
 	attach func(ctx context.Context, name string) (named, error)
 	create func(name string) (named, error)

@@ -23,7 +23,7 @@ func benchSegment(b *testing.B, size int) *SharedMemory {
 	return m
 }
 
-// guardedInt has the shape of the methods of a list.
+// guardedInt is built like the methods of a list.
 type guardedInt struct {
 	m    *SharedMemory
 	data []byte

@@ -21,8 +21,8 @@ import (
 )
 
 // TestCloseUnlinkUse lets several goroutines use, close, unlink and replace the
-// same handles, in any order. Nothing but results and errors for being too late
-// may come of it, and no memory but that of the segment.
+// same handles, in any order. Every call returns a result or an error for being too
+// late, and reads only memory of the segment.
 func TestCloseUnlinkUse(t *testing.T) {
 	seed := soak.Seed(t)
 	first := newUser(t, seed, -1)
@@ -35,7 +35,7 @@ func TestCloseUnlinkUse(t *testing.T) {
 	end := time.Now().Add(soak.Length(500*time.Millisecond, time.Minute))
 	var collecting sync.WaitGroup
 	collecting.Go(func() {
-		for time.Now().Before(end) { // cleanups unmap what nobody holds any more
+		for time.Now().Before(end) { // cleanups unmap segments without a handle
 			runtime.GC()
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -62,7 +62,7 @@ func createUsedBlock(u *user) (*pyshm.SharedMemory, error) {
 	return m, err
 }
 
-// useBlock calls a method of a block that is full of words.
+// useBlock calls a method of a block full of words.
 func (u *user) useBlock(m *pyshm.SharedMemory) {
 	n := 8 * (1 + u.r.IntN(300))
 	at := 8 * u.r.IntN((m.Size()-n)/8)
@@ -106,7 +106,7 @@ func (u *user) useBlock(m *pyshm.SharedMemory) {
 	}
 }
 
-// A contest is about a handle that several goroutines use, close and replace.
+// A contest has a handle that several goroutines use, close and replace.
 type contest interface {
 	step(u *user)
 	finish()
@@ -156,8 +156,8 @@ func (c *contested[T]) step(u *user) {
 	}
 }
 
-// replace makes another handle the contested one instead of h. If h no longer is
-// that, it closes the other and returns false.
+// replace makes another handle the contested one instead of h. If h is not the
+// contested handle any more, replace closes the other handle and returns false.
 func (c *contested[T]) replace(u *user, h, other *T, err error) bool {
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) { // unlinked, nothing to attach to
@@ -166,7 +166,7 @@ func (c *contested[T]) replace(u *user, h, other *T, err error) bool {
 		return true
 	}
 	if c.handle.CompareAndSwap(h, other) {
-		u.count("Close", any(h).(shared).Close()) // which others still use
+		u.count("Close", any(h).(shared).Close()) // other goroutines still use it
 		return true
 	}
 	any(other).(shared).Close()
@@ -180,8 +180,8 @@ func (c *contested[T]) finish() {
 }
 
 // TestKeptSlices keeps slices past Close, past the handle and past garbage
-// collections, while much else is mapped. They fault, wherever they are touched,
-// and show nobody's memory.
+// collections, while the process maps much other memory. The slices fault, wherever
+// they are touched, and never show other memory.
 func TestKeptSlices(t *testing.T) {
 	seed := soak.Seed(t)
 	l := createList(t, slices.Repeat([]any{int64(1)}, 2000))
@@ -210,8 +210,8 @@ func TestKeptSlices(t *testing.T) {
 	t.Logf("%d slices kept, touched %d times, faulted each time", len(kept), faults)
 }
 
-// closedSlices returns all kinds of slices that handles to a list of ints give
-// out, which nobody holds any more.
+// closedSlices returns all kinds of slices of a list of ints. Their handles are closed
+// and unreachable.
 func closedSlices(t *testing.T, name string) (slices [][]byte) {
 	for i := range 3 {
 		l, err := pyshm.AttachList(name)
@@ -241,8 +241,8 @@ func closedSlices(t *testing.T, name string) (slices [][]byte) {
 	return slices
 }
 
-// mapMuch maps memory of all sorts, which goes where there is room, and returns
-// what is to be unmapped.
+// mapMuch maps memory of all sorts, at free addresses, and returns the memory that the
+// caller has to unmap.
 func mapMuch(t *testing.T, name string) (mapped [][]byte) {
 	for range 10 {
 		b, err := syscall.Mmap(-1, 0, 16<<10, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)

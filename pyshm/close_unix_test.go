@@ -37,7 +37,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// The shared memory goes at once, whoever still holds a slice of it.
+// Close gives the shared memory back at once, even if the caller still holds a slice.
 func TestCloseGivesMemoryBack(t *testing.T) {
 	m := create(t, 4096)
 	memory := m.Bytes()
@@ -53,8 +53,7 @@ func TestCloseGivesMemoryBack(t *testing.T) {
 	runtime.KeepAlive(memory)
 }
 
-// Readers and writers that Close overtakes get an error, all of them, and
-// never somebody else's memory.
+// All readers and writers that Close overtakes get an error, and never other memory.
 func TestCloseWhileInUse(t *testing.T) {
 	rounds, late := soak.Length(100, 1000), atomic.Int64{}
 	for range rounds {
@@ -98,8 +97,8 @@ func TestCloseWhileInUse(t *testing.T) {
 	}
 }
 
-// A goroutine that is in the middle of raw memory when Close comes faults
-// there. Each round is one late read.
+// A goroutine that is reading raw memory when Close begins faults there. Each round is
+// one late read.
 func TestCloseBelowRawReader(t *testing.T) {
 	m := create(t, 4096)
 	rounds, faults := soak.Length(2000, 20_000), 0
@@ -139,7 +138,7 @@ func TestCloseBelowRawReader(t *testing.T) {
 	}
 }
 
-// A handle that is forgotten gives its memory back.
+// A forgotten handle gives its memory back.
 func TestForgottenHandle(t *testing.T) {
 	m := create(t, 4096)
 	if _, err := pyshm.Attach(m.Name()); err != nil {
@@ -154,7 +153,7 @@ func TestForgottenHandle(t *testing.T) {
 	})
 }
 
-// Unless it has given out raw memory, which somebody may still be using.
+// A forgotten handle keeps its memory if a slice of raw memory may still be in use.
 func TestForgottenHandleWithRawMemory(t *testing.T) {
 	m := create(t, 4096)
 	for what, raw := range map[string]func(*pyshm.SharedMemory) []byte{
@@ -180,7 +179,7 @@ func TestForgottenHandleWithRawMemory(t *testing.T) {
 				return false
 			}
 		})
-		runtime.GC() // cleanups run one by one: the other one has had its time now
+		runtime.GC() // cleanups run one by one: the first handle's cleanup has had its time now
 		time.Sleep(10 * time.Millisecond)
 		write(t, m, what, 0)
 		if !bytes.HasPrefix(memory, []byte(what)) {
@@ -190,8 +189,8 @@ func TestForgottenHandleWithRawMemory(t *testing.T) {
 	}
 }
 
-// A mapping is one entry in the map of the address space, of which a process
-// has 65530. Handles that are closed may not add up.
+// A mapping is one entry in the map of the address space, and a process may have 65530
+// entries. Closed handles must not add up.
 func TestManyAttachments(t *testing.T) {
 	m := create(t, 4096)
 	cycles := soak.Length(2000, 200_000)
@@ -199,8 +198,8 @@ func TestManyAttachments(t *testing.T) {
 		before := countMappings(t)
 		attachAndClose(t, m.Name(), cycles, raw)
 		added := countMappings(t) - before
-		// Some are always still to be given back, on a busy machine more than usual:
-		// going on does not add to them.
+		// Some mappings always wait for their cleanup, on a busy machine more than
+		// usual. More cycles must not add to them.
 		for range 10 {
 			if added <= 200 {
 				break
@@ -231,7 +230,7 @@ func attachAndClose(t *testing.T, name string, times int, raw bool) {
 	}
 }
 
-// What fails maps nothing any more, and not only after the next garbage collection.
+// A call that fails leaves no mapping, not even until the next garbage collection.
 func TestFailuresMapNothing(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	directory := testkit.Name(t)
@@ -260,7 +259,7 @@ func TestFailuresMapNothing(t *testing.T) {
 	wantState(t, part, 0, 0)
 }
 
-// countSegments counts the mappings of what is in /dev/shm, or was.
+// countSegments counts the mappings of segments, unlinked ones included.
 func countSegments(t *testing.T) int {
 	t.Helper()
 	maps, err := os.ReadFile("/proc/self/maps")
@@ -268,8 +267,8 @@ func countSegments(t *testing.T) int {
 	return bytes.Count(maps, []byte(" /dev/shm/"))
 }
 
-// Attach refuses to take the mappings that Go needs itself. With none to be had,
-// Close says so, and can be repeated.
+// Attach refuses to take the mappings that the Go runtime needs. If there are none left,
+// Close returns an error, and can be repeated.
 func TestTooManyMappings(t *testing.T) {
 	if !testkit.InPrivateShm(t, 1<<20) {
 		return
@@ -292,7 +291,7 @@ func TestTooManyMappings(t *testing.T) {
 	t.Logf("%d handles; %v", len(handles), errAttach)
 	growRuntime()
 
-	// Handles that are forgotten, even if there is no Close, are as good as closed.
+	// Forgotten handles free their mappings as closed ones do.
 	clear(handles[:len(handles)/2])
 	handles = handles[len(handles)/2:]
 	testkit.Eventually(t, "room for another mapping", func() bool {
@@ -326,7 +325,7 @@ func TestTooManyMappings(t *testing.T) {
 	}
 }
 
-// growRuntime has Go map memory for threads and the heap.
+// growRuntime makes the Go runtime map memory for threads and the heap.
 func growRuntime() {
 	var threads sync.WaitGroup
 	for range 50 {
@@ -344,7 +343,7 @@ func growRuntime() {
 	threads.Wait()
 }
 
-// mapAll takes the mappings that are left, which do not merge.
+// mapAll takes all remaining mappings, such that they do not merge.
 func mapAll() (ballast [][]byte) {
 	ballast = make([][]byte, 0, 100_000)
 	for len(ballast) < cap(ballast) {
@@ -366,8 +365,8 @@ func countMappings(t *testing.T) int {
 	return bytes.Count(maps, []byte("\n"))
 }
 
-// mappingsOf counts how often this process maps a segment. It goes by the
-// inode: the path shown is the one the file had when it was opened.
+// mappingsOf counts how often this process maps a segment. It compares inodes, because
+// the path in the map is the path with which the file was opened.
 func mappingsOf(t *testing.T, name string) int {
 	t.Helper()
 	maps, err := os.ReadFile("/proc/self/maps")
@@ -377,7 +376,7 @@ func mappingsOf(t *testing.T, name string) int {
 	return bytes.Count(maps, fmt.Appendf(nil, " %d ", stat(t, name).Ino))
 }
 
-// unmap does what nobody else may: it frees the addresses of raw memory.
+// unmap frees the addresses of raw memory, which only a test may do.
 func unmap(t *testing.T, memory []byte) {
 	t.Helper()
 	addr := uintptr(unsafe.Pointer(unsafe.SliceData(memory)))

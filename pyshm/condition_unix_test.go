@@ -24,7 +24,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
 
-// counters are the semaphores of a condition or an event, as others see them.
+// counters are the semaphores of a condition or an event, as other processes see them.
 type counters map[string]*pyshm.Semaphore
 
 func countersOf(t testing.TB, name string, parts ...string) counters {
@@ -39,7 +39,7 @@ func countersOf(t testing.TB, name string, parts ...string) counters {
 	return c
 }
 
-// wantCounts fails unless the counts become these, with nobody in the kernel.
+// wantCounts fails unless the counts become these, and no thread waits in the kernel.
 func (c counters) wantCounts(t testing.TB, sleeping, woken, wait int) {
 	t.Helper()
 	wantState(t, c["sleeping"], sleeping, 0)
@@ -48,8 +48,8 @@ func (c counters) wantCounts(t testing.TB, sleeping, woken, wait int) {
 }
 
 // waiters starts goroutines that wait for a notification, and returns when they
-// all sleep. Their errors arrive on the channel once they have the lock again,
-// which they release.
+// all sleep. Each sends its error to the channel when it has the lock again, and
+// releases the lock.
 func waiters(t *testing.T, c *pyshm.Condition, n int, ctx context.Context) <-chan error {
 	t.Helper()
 	got := make(chan error, n)
@@ -89,7 +89,7 @@ func TestConditionAcquireCanceled(t *testing.T) {
 	}
 }
 
-// A notification for one that has given up in the meantime is taken back.
+// Notify takes back the notification of a waiter that has given up in the meantime.
 func TestNotifyTakesBack(t *testing.T) {
 	c := createCondition(t)
 	counts := countersOf(t, c.Name())
@@ -152,7 +152,7 @@ func TestCondition(t *testing.T) {
 	wantState(t, counts["lock"], 1, 0)
 }
 
-// Nobody waits: a notification is not kept for later.
+// A notification without a waiter is not kept for later.
 func TestNotifyNobody(t *testing.T) {
 	c := createCondition(t)
 	counts := countersOf(t, c.Name())
@@ -168,7 +168,7 @@ func TestNotifyNobody(t *testing.T) {
 	noError(t, c.Release())
 }
 
-// Who gives up has the lock again, and is written off by the next notification.
+// A waiter that gives up has the lock again, and the next notification counts it out.
 func TestWaitCanceled(t *testing.T) {
 	c := createCondition(t)
 	counts := countersOf(t, c.Name())
@@ -191,7 +191,7 @@ func TestWaitCanceled(t *testing.T) {
 	noError(t, <-got)
 }
 
-// Wait comes back with the lock, also when ctx is done before the lock is free.
+// Wait returns with the lock, also when ctx is done before the lock is free.
 func TestWaitReturnsWithLock(t *testing.T) {
 	c := createCondition(t)
 	lock := attachLock(t, c.Name()+".lock")
@@ -226,8 +226,8 @@ func TestConditionNeedsLock(t *testing.T) {
 	countersOf(t, c.Name()).wantCounts(t, 0, 0, 0)
 }
 
-// Waiting, giving up and notifying at any time: everybody comes back, and the
-// counts end at 0.
+// Goroutines wait, give up and notify at any time. All of them return, and the counts
+// end at 0.
 func TestConditionUnderLoad(t *testing.T) {
 	c := createCondition(t)
 	other, err := pyshm.AttachCondition(c.Name())
@@ -299,7 +299,7 @@ func TestNotifyDeadSleeper(t *testing.T) {
 	noError(t, <-got)
 	noError(t, <-got)
 
-	// One who was only late is not lost.
+	// A waiter that was only late is not lost.
 	noError(t, c.Acquire(t.Context()))
 	if err := c.Notify(within(t, 10*time.Millisecond), 1); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
@@ -307,14 +307,14 @@ func TestNotifyDeadSleeper(t *testing.T) {
 	noError(t, counts["woken"].Release()) // it gives up
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	noError(t, c.NotifyAll(ctx)) // nobody is left to wait for
+	noError(t, c.NotifyAll(ctx)) // there is no waiter left
 	noError(t, c.NotifyAll(t.Context()))
 	counts.wantCounts(t, 0, 0, 0)
 	noError(t, c.Release())
 }
 
-// One of two who were notified has given up, and the other is dead: none of
-// their notifications is left for somebody else.
+// Of two notified waiters one has given up, and the other is dead. Their notifications
+// do not stay for other waiters.
 func TestNotifyLeavesNothing(t *testing.T) {
 	c := createCondition(t)
 	counts := countersOf(t, c.Name())
@@ -345,7 +345,7 @@ func TestResetCondition(t *testing.T) {
 	wantState(t, counts["lock"], 1, 0)
 }
 
-// Counts that cannot be are an error, and not millions of notifications.
+// Impossible counts are an error, and do not cause millions of notifications.
 func TestConditionWithAbsurdCounts(t *testing.T) {
 	for _, part := range []string{"sleeping", "woken", "wait"} {
 		c := createCondition(t)
@@ -368,8 +368,8 @@ func TestConditionWithAbsurdCounts(t *testing.T) {
 	}
 }
 
-// Close sends everybody away who waits, without the lock, and leaves the counts
-// as those who go on need them.
+// Close ends all waiting through its handle, without the lock. It leaves the counts
+// right for the waiters of other handles.
 func TestCloseCondition(t *testing.T) {
 	c := createCondition(t)
 	counts := countersOf(t, c.Name())
@@ -378,7 +378,7 @@ func TestCloseCondition(t *testing.T) {
 	defer staying.Close()
 	leaving := waiters(t, c, 5, context.Background())
 	left := waiters(t, staying, 1, within(t, 20*time.Second))
-	noError(t, staying.Acquire(t.Context())) // so that those who leave cannot have it
+	noError(t, staying.Acquire(t.Context())) // the waiters of c cannot have it
 	noError(t, c.Close())
 	for range 5 {
 		if err := <-leaving; !errors.Is(err, fs.ErrClosed) {
@@ -402,7 +402,7 @@ func TestCloseCondition(t *testing.T) {
 	counts.wantCounts(t, 0, 0, 0)
 }
 
-// Who is sent away leaves the lock alone, also if it is free.
+// A waiter whose handle is closed does not acquire the lock, also if it is free.
 func TestCloseConditionWithFreeLock(t *testing.T) {
 	c := createCondition(t)
 	lock := attachLock(t, c.Name()+".lock")
@@ -417,7 +417,8 @@ func TestCloseConditionWithFreeLock(t *testing.T) {
 	wantState(t, lock, 1, 0)
 }
 
-// When Close begins while Wait ends, the error tells who has the lock.
+// When Close begins while Wait ends, the error of Wait shows whether its caller has the
+// lock.
 func TestCloseConditionDuringWait(t *testing.T) {
 	c := createCondition(t)
 	lock := attachLock(t, c.Name()+".lock")
@@ -449,7 +450,7 @@ func TestCloseConditionDuringWait(t *testing.T) {
 	t.Logf("closed before the wait ended %d times, and after it %d times", closed, ended)
 }
 
-// Close also sends away a notifier that waits for one who is dead.
+// Close also ends a Notify that waits for a dead waiter.
 func TestCloseConditionDuringNotify(t *testing.T) {
 	c := createCondition(t)
 	counts := countersOf(t, c.Name())
@@ -481,7 +482,7 @@ func TestConditionZeroValue(t *testing.T) {
 	noError(t, c.Close())
 }
 
-// All parts or none.
+// CreateCondition makes all parts or none.
 func TestCreateConditionIsAllOrNothing(t *testing.T) {
 	name := testkit.Name(t)
 	for _, taken := range []string{"lock", "sleeping", "wait"} {
@@ -529,8 +530,8 @@ func wantFiles(t *testing.T, name string, parts ...string) {
 	}
 }
 
-// Another process makes a count absurd after it has been looked at. Nobody
-// notifies millions of waiters because of it, or goes on beyond its deadline.
+// Another process makes a count absurd after Notify has checked it. Notify does not
+// notify millions of waiters then, and does not go on beyond its deadline.
 func TestNotifyWithChangingCount(t *testing.T) {
 	for _, part := range []string{"sleeping", "wait", "woken"} {
 		c := createCondition(t)

@@ -1,7 +1,7 @@
 package pyshm
 
-// NamesOf calls f with the names that a new segment gets by a pattern, until f
-// returns another error than that a name is in use, and returns the last.
+// NamesOf calls f with names that fit a pattern, until f returns nil or another error
+// than fs.ErrExist, and returns the last name.
 func NamesOf(pattern string, f func(name string) error) (string, error) {
 	n, err := parsePattern(segmentNames, pattern)
 	if err != nil {

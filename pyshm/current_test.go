@@ -10,7 +10,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// filesOf are the files of a handle.
+// filesOf returns the names of the files of a handle.
 func filesOf(t testing.TB, h named) (files []string) {
 	t.Helper()
 	for s, err := range pyshm.Segments() {
@@ -47,7 +47,7 @@ func TestCurrent(t *testing.T) {
 			}
 			noError(t, h.Unlink())
 			wantCurrent(h, false)
-			next := keep[named](t)(create(name)) // as by a producer that was restarted
+			next := keep[named](t)(create(name)) // a restarted producer does this
 			wantCurrent(h, false)
 			wantCurrent(next, true)
 			noError(t, h.Close())

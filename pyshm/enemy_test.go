@@ -17,9 +17,9 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// TestEnemy uses a list while another process overwrites random words of it, of
-// header, table, formats, codes and data. Every value that is read has to be in
-// the set, everything else has to be an error that says what is wrong.
+// TestEnemy uses a list while another process overwrites random words of its header,
+// table, formats, codes and data. Every value that a method reads has to be in the set.
+// Every other result has to be an error of a known kind.
 func TestEnemy(t *testing.T) {
 	seed := soak.Seed(t)
 	for _, layout := range []format.Layout{format.Offsets, format.Sizes} {
@@ -42,7 +42,7 @@ func TestEnemy(t *testing.T) {
 	}
 }
 
-// attachToEnemy attaches again and again to a list that never holds still.
+// attachToEnemy attaches again and again to a list that changes all the time.
 func attachToEnemy(t *testing.T, name string, end time.Time, tally *soak.Tally) {
 	s := segment(t, name)
 	u := newUser(t, 0, 0, format.ErrCorrupt, format.ErrIncomplete, format.ErrBusy)
@@ -62,8 +62,8 @@ func attachToEnemy(t *testing.T, name string, end time.Time, tally *soak.Tally) 
 
 func init() { testkit.Roles["enemy"] = enemy }
 
-// enemy overwrites the list of that name until the end, and prints how many words
-// it wrote. It restores as much as it destroys, so that values can be read at all.
+// enemy overwrites the list with the given name until the end, and prints how many words
+// it wrote. It restores as much as it destroys, so that some values can be read.
 func enemy(args []string, end <-chan string) error {
 	m, err := pyshm.Attach(args[0])
 	if err != nil {
@@ -93,7 +93,7 @@ func enemy(args []string, end <-chan string) error {
 	}
 }
 
-// A victim is a list in the hands of the enemy, who knows where its parts are:
+// A victim is a list that the enemy overwrites. The enemy knows the offsets of its parts:
 //
 //	Offsets   count, n+1 offsets, data, n formats, n codes
 //	Sizes     count, n sizes, data, n formats, n codes
@@ -102,7 +102,7 @@ type victim struct {
 	words         []uint64 // all but the codes
 	codes         []byte
 	data, formats int      // where they begin in words
-	original      []uint64 // what words were at first
+	original      []uint64 // the initial words
 	originalCodes []byte
 	writes        int
 }
@@ -141,7 +141,7 @@ func (v *victim) overwrite() {
 	}
 }
 
-// structure stores another word, or the original one again.
+// structure stores another word, or restores the original one.
 func (v *victim) structure(at int, other uint64) {
 	if v.r.IntN(2) == 0 {
 		other = v.original[at]
@@ -151,7 +151,7 @@ func (v *victim) structure(at int, other uint64) {
 
 func (v *victim) store(at int, word uint64) { atomic.StoreUint64(&v.words[at], word) }
 
-// garbage returns a number at the edge of something, or any.
+// garbage returns a number at the edge of some range, or any number.
 func (v *victim) garbage() uint64 {
 	edges := []uint64{0, 1, 7, 8, uint64(len(v.codes)), 8 * uint64(len(v.words)), 1 << 31, 1 << 60, math.MaxInt64, 1 << 63, math.MaxUint64}
 	if n := v.r.IntN(2 * len(edges)); n < len(edges) {
@@ -160,7 +160,7 @@ func (v *victim) garbage() uint64 {
 	return v.r.Uint64()
 }
 
-// offset returns a place in the data area, which need not be the item's.
+// offset returns a place in the data area, of any item.
 func (v *victim) offset() uint64 {
 	if v.r.IntN(4) == 0 {
 		return v.garbage()
@@ -168,7 +168,7 @@ func (v *victim) offset() uint64 {
 	return uint64(8 * v.r.IntN(v.formats-v.data+2))
 }
 
-// format returns a format word: one of those that occur in lists, or none.
+// format returns a format word: one that occurs in lists, or a wrong one.
 func (v *victim) format() uint64 {
 	texts := []string{"q", "d", "xxxxxxx?", "xxxxxx?x", "", " ", "q\x00q", "8q", "xxxxxxxx", "-8s", "99999999"}
 	var word [8]byte

@@ -21,9 +21,9 @@ import (
 type brokenShm struct {
 	what  string
 	apply func() error
-	is    error  // what its errors are
-	says  string // what they say
-	reads bool   // names can be looked up, so that none is missing by fault of /dev/shm
+	is    error  // the kind of its errors
+	says  string // a part of their text
+	reads bool   // names can be looked up, so a missing name is an ordinary fs.ErrNotExist
 }
 
 var brokenShms = []brokenShm{
@@ -39,8 +39,8 @@ var brokenShms = []brokenShm{
 	}, is: syscall.EROFS, says: "/dev/shm is mounted read-only", reads: true},
 }
 
-// Where there is no /dev/shm, or none to write to, errors say that. It is no fact
-// about a segment, such as that it is missing, and nothing waits for it to pass.
+// If there is no /dev/shm, or it cannot be written to, the errors name that reason. They
+// do not claim that a segment is missing, and no call waits for the reason to pass.
 func TestBrokenShm(t *testing.T) {
 	if !testkit.InPrivateShm(t, 1<<20) {
 		return
@@ -48,7 +48,7 @@ func TestBrokenShm(t *testing.T) {
 	m, l := create(t, 64), createList(t, everyKind)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	t.Cleanup(func() { syscall.Unmount("/dev", 2 /* MNT_DETACH */) }) // for what follows the test
+	t.Cleanup(func() { syscall.Unmount("/dev", 2 /* MNT_DETACH */) }) // later tests need /dev
 	for _, broken := range brokenShms {
 		if err := broken.apply(); err != nil {
 			t.Fatal(err)
@@ -105,8 +105,7 @@ func (b *brokenShm) check(t *testing.T, what string, err error) {
 // failed returns the error of a function that opens something.
 func failed[H any](_ H, err error) error { return err }
 
-// A /dev/shm that is closed to a user refuses that user, and says that it is not
-// the segment that does.
+// If the mode of /dev/shm refuses a user, the error names /dev/shm and not the segment.
 func TestClosedShm(t *testing.T) {
 	if !testkit.InPrivateShm(t, 1<<20) {
 		return
@@ -117,7 +116,7 @@ func TestClosedShm(t *testing.T) {
 	m := create(t, 64, pyshm.Mode(0o666))
 	for _, tc := range []struct {
 		mode    os.FileMode
-		attach  bool // is possible
+		attach  bool // attaching is possible
 		missing error
 	}{
 		{0o755, true, fs.ErrNotExist},
@@ -166,8 +165,8 @@ func asAnotherThread(t *testing.T, f func()) {
 	}
 }
 
-// Without /proc, segments can be made and used. That nobody can tell which
-// processes map one is not taken for the segment's being gone.
+// Without /proc, segments can be made and used. The processes that map a segment are
+// unknown then, which is not taken for the segment's being unused.
 func TestWithoutProc(t *testing.T) {
 	if !testkit.InPrivateShm(t, 1<<20) {
 		return
@@ -187,7 +186,7 @@ func TestWithoutProc(t *testing.T) {
 	if err := syscall.Chroot(root); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { // for what follows the test
+	defer func() { // later tests need the old root
 		if err := errors.Join(old.Chdir(), syscall.Chroot(".")); err != nil {
 			t.Error(err)
 		}

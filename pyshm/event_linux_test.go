@@ -37,7 +37,7 @@ func TestEvent(t *testing.T) {
 		go func() { got <- e.Wait(within(t, 20*time.Second)) }()
 	}
 	wantState(t, counts["wait"], 0, 1)
-	wantState(t, counts["sleeping"], 7, 0) // with the one who gave up
+	wantState(t, counts["sleeping"], 7, 0) // with the waiter that gave up
 	noError(t, e.Set(t.Context()))
 	for range 6 {
 		noError(t, <-got)
@@ -57,7 +57,7 @@ func TestEvent(t *testing.T) {
 	wantState(t, counts["lock"], 1, 0)
 }
 
-// Who waits learns of an event that is set and cleared at once.
+// A waiter notices an event even if it is set and cleared at once.
 func TestEventPulse(t *testing.T) {
 	e := createEvent(t)
 	counts := countersOf(t, e.Name())
@@ -72,7 +72,7 @@ func TestEventPulse(t *testing.T) {
 	counts.wantCounts(t, 0, 0, 0)
 }
 
-// The lock of an event can be held by a process that is dead.
+// A dead process may hold the lock of an event.
 func TestEventWithDeadHolder(t *testing.T) {
 	e := createEvent(t)
 	counts := countersOf(t, e.Name())
@@ -92,8 +92,8 @@ func TestEventWithDeadHolder(t *testing.T) {
 	wantState(t, counts["lock"], 1, 0)
 }
 
-// The lock can be taken, for good, while others wait for the event: they neither
-// stay beyond the end of their context nor miss that the event has been set.
+// A dead process may hold the lock while others wait for the event: the others neither
+// wait beyond the end of their context nor miss that the event has been set.
 func TestWaitForEventWithDeadHolder(t *testing.T) {
 	for what, tc := range map[string]struct {
 		before   func(counts counters) error
@@ -113,7 +113,7 @@ func TestWaitForEventWithDeadHolder(t *testing.T) {
 			got, before := make(chan error, 1), false
 			go func() {
 				err := e.Wait(within(t, 200*time.Millisecond))
-				if err == nil && !before { // the race detector looks at this, too
+				if err == nil && !before { // the race detector checks this read, too
 					t.Error("does not see what was written before the event was set")
 				}
 				got <- err
@@ -136,8 +136,8 @@ func TestWaitForEventWithDeadHolder(t *testing.T) {
 	}
 }
 
-// With a context that is done every method tries once, and Wait looks at the flag
-// alone where the lock is taken.
+// Every method whose context is done tries once. If the lock is taken, Wait only looks
+// at the flag.
 func TestEventLooksOnce(t *testing.T) {
 	e := createEvent(t)
 	counts := countersOf(t, e.Name(), "flag")
@@ -164,7 +164,8 @@ func TestEventLooksOnce(t *testing.T) {
 	wantState(t, counts["lock"], 0, 0)
 }
 
-// An event is set while Wait waits for its lock, until its context ends.
+// An event is set while Wait waits for the lock. Wait notices it at the end of its
+// context.
 func TestWaitForLockedEvent(t *testing.T) {
 	e := createEvent(t)
 	counts := countersOf(t, e.Name(), "flag")
@@ -178,7 +179,7 @@ func TestWaitForLockedEvent(t *testing.T) {
 	noError(t, <-got)
 }
 
-// One who waited for an event can be dead: the event is set all the same.
+// Set sets an event also if a process has died while it waited for the event.
 func TestEventWithDeadSleeper(t *testing.T) {
 	e := createEvent(t)
 	counts := countersOf(t, e.Name())
@@ -225,8 +226,8 @@ func TestCloseEvent(t *testing.T) {
 	}
 }
 
-// Another process stores anything it likes, all the time. Nothing crashes, and
-// Close brings everybody back.
+// Another process stores arbitrary words all the time. Nothing crashes, and Close ends
+// all calls.
 func TestHostileEvent(t *testing.T) {
 	e := createEvent(t)
 	var files []string

@@ -15,7 +15,7 @@ import (
 )
 
 func ExampleCreate() {
-	m, err := pyshm.Create("", 1<<20) // a name of its own choice, as in Python
+	m, err := pyshm.Create("", 1<<20) // Create chooses the name, as Python does
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -128,8 +128,8 @@ func ExampleSharedMemory_Alias() {
 		fmt.Println(err)
 		return
 	}
-	// exec.Command("python3", "worker.py", alias): the worker attaches, and at
-	// its end its resource tracker unlinks the name that the worker knew.
+	// exec.Command("python3", "worker.py", alias): the worker attaches, and when it
+	// ends, its resource tracker unlinks the alias.
 	pyshm.Unlink(alias)
 
 	again, err := pyshm.Attach(m.Name())
@@ -150,7 +150,7 @@ func ExampleCreateList() {
 	defer list.Close()
 
 	// Python: sl = ShareableList(name="fruit-5f0c21e9"); sl[1] += 1
-	if err := list.Set(3, true); err != nil { // of any kind
+	if err := list.Set(3, true); err != nil { // a value of any kind
 		fmt.Println(err)
 	}
 	if _, err := list.AddInt(1, 1); err != nil {
@@ -241,7 +241,7 @@ shm = SharedMemory(sys.argv[1])
 shm.buf[:5] = b"hello"
 shm.close()
 `
-	python, err := compat.First(context.Background()) // where "python3" would do on most machines
+	python, err := compat.First(context.Background()) // on most machines "python3" will do
 	if err != nil {
 		fmt.Println(err)
 		return

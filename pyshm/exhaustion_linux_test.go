@@ -36,11 +36,11 @@ func TestFullMemory(t *testing.T) {
 	}
 	testkit.WantNames(t)
 
-	// Nothing of the failed segment is in the way of one that fits.
+	// The failed segment leaves all memory to one that fits.
 	half := create(t, 512<<10)
 	write(t, half, "fits", 0)
 
-	// Sparse memory may turn out to be missing later, which is an error too.
+	// The memory of a sparse segment may be missing later, which is an error too.
 	sparse := create(t, 2<<20, pyshm.Sparse())
 	_, err := sparse.WriteAt(bytes.Repeat([]byte{1}, 2<<20), 0)
 	if !errors.Is(err, pyshm.ErrFault) {
@@ -48,13 +48,13 @@ func TestFullMemory(t *testing.T) {
 	}
 }
 
-// Where /dev/shm has no limit, the memory there is is the limit: the kernel would
-// kill processes otherwise.
+// If /dev/shm has no limit, the available memory is the limit. Without it the kernel
+// would kill processes.
 func TestMemoryWithoutLimit(t *testing.T) {
 	if !testkit.InPrivateShm(t, 0) {
 		return
 	}
-	// Should it not be refused, this keeps it from filling the memory.
+	// If the size is not refused, this limit keeps it from filling the memory.
 	limit := syscall.Rlimit{Cur: 64 << 20, Max: 64 << 20}
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		t.Fatal(err)
@@ -77,7 +77,7 @@ func TestMemoryWithoutLimit(t *testing.T) {
 	write(t, create(t, 4<<20), "fits", 0)
 }
 
-// A handle needs no descriptor for what is left to do with it.
+// The methods of a handle need no descriptor.
 func TestOutOfDescriptors(t *testing.T) {
 	m := create(t, 64)
 	var limit syscall.Rlimit
@@ -106,9 +106,9 @@ func TestOutOfDescriptors(t *testing.T) {
 }
 
 // TestMemoryRunsOut fills a small /dev/shm from several goroutines until nothing
-// fits any more, again and again. Create then says so; what it has made before can
-// be written to its last byte, by Go and by Python, which would die where Go gets an
-// error.
+// fits any more, again and again. Create then fails. Go and Python can write to the
+// last byte of the segments that it made before: missing memory would be an error for
+// Go, and the end of Python.
 func TestMemoryRunsOut(t *testing.T) {
 	if !testkit.InPrivateShm(t, 8<<20) {
 		return
@@ -139,7 +139,7 @@ func TestMemoryRunsOut(t *testing.T) {
 	t.Log(&tally)
 }
 
-// fillMemory returns the segments that fitted.
+// fillMemory makes segments until one does not fit, and returns the ones that fitted.
 func fillMemory(t *testing.T, seed uint64, tally *soak.Tally) (made []*pyshm.SharedMemory) {
 	var mu sync.Mutex
 	var running sync.WaitGroup
@@ -189,7 +189,7 @@ func overwriteInPython(t *testing.T, p *compat.Peer, m *pyshm.SharedMemory) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Python dies of SIGBUS where the memory is not there, and this is an error.
+	// If memory were missing, Python would die of SIGBUS and Exec would fail.
 	if err := p.Exec(b.Var() + ".buf[:] = b'p' * " + b.Var() + ".size"); err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func overwriteInPython(t *testing.T, p *compat.Peer, m *pyshm.SharedMemory) {
 	}
 }
 
-// A file system can have room for more bytes, and for no more files.
+// A file system may have room for more bytes but not for more files.
 func TestNamesRunOut(t *testing.T) {
 	if !testkit.InPrivateShm(t, 1<<20, "nr_inodes=8") {
 		return
@@ -236,14 +236,14 @@ func TestNamesRunOut(t *testing.T) {
 	}
 }
 
-// TestFewDescriptors lets every function find less descriptors than it needs. It
-// works or says so, and leaves no name behind, and no descriptor.
+// TestFewDescriptors calls every function with fewer descriptors than it needs. The
+// function works or returns an error, and leaves no name and no descriptor behind.
 func TestFewDescriptors(t *testing.T) {
 	if !testkit.InPrivateShm(t, 1<<20) {
 		return
 	}
 	m := create(t, 64)
-	defer pyshm.Unlink(m.Name()) // which by then is another segment's
+	defer pyshm.Unlink(m.Name()) // another segment has the name by then
 	l := createList(t, everyKind)
 	listed := segment(t, l.Name())
 	spare := takeDescriptors(t)
@@ -288,7 +288,7 @@ func pidsOfAll() error {
 	return nil
 }
 
-// takeDescriptors takes all descriptors there are, of which it leaves few.
+// takeDescriptors takes all descriptors but a few.
 func takeDescriptors(t *testing.T) (taken []int) {
 	t.Helper()
 	limit := syscall.Rlimit{Cur: 64, Max: 64}
@@ -307,7 +307,7 @@ func takeDescriptors(t *testing.T) (taken []int) {
 	}
 }
 
-// freeDescriptors counts how many descriptors can still be had.
+// freeDescriptors counts how many more descriptors this process can open.
 func freeDescriptors(t *testing.T) int {
 	taken := takeDescriptors(t)
 	for _, fd := range taken {
@@ -316,8 +316,8 @@ func freeDescriptors(t *testing.T) int {
 	return len(taken)
 }
 
-// Where the address space is used up, what does not fit is refused, leaves nothing
-// behind, and can be had later.
+// If the address space is used up, a segment that does not fit is refused, leaves
+// nothing behind, and can be attached to later.
 func TestOutOfAddressSpace(t *testing.T) {
 	if !testkit.InPrivateShm(t, 4<<20) {
 		return
@@ -342,7 +342,7 @@ func TestOutOfAddressSpace(t *testing.T) {
 	if err := closed(pyshm.Attach(small.Name())); err != nil {
 		t.Error(err)
 	}
-	if err := large.Close(); err != nil { // which needs no room
+	if err := large.Close(); err != nil { // Close needs no room
 		t.Error(err)
 	}
 	limit.Cur = math.MaxUint64
@@ -364,7 +364,7 @@ func addressSpace(t *testing.T) uint64 {
 	return bytes
 }
 
-// Sizes beyond all memory and all address space are refused at once, and before
+// Create refuses sizes beyond all memory and all address space at once, and before
 // there is a name.
 func TestHugeSizes(t *testing.T) {
 	if !testkit.InPrivateShm(t, 1<<20) {
@@ -393,7 +393,7 @@ func TestHugeSizes(t *testing.T) {
 	}
 }
 
-// Names that are as long as every Python lets them be are as good as others.
+// The longest names that every Python allows work like others.
 func TestLongestNames(t *testing.T) {
 	longest := prefix + strings.Repeat("n", 254-len(prefix))
 	l, err := pyshm.CreateList(longest, everyKind)
@@ -426,18 +426,18 @@ func TestLongestNames(t *testing.T) {
 	}
 }
 
-// A giant is a file of terabytes that takes next to no memory, with the words of a
-// list where its maker has put some: at the given offsets.
+// A giant is a file of terabytes that takes almost no memory. It has words of a list at
+// the given offsets, and zeros elsewhere.
 type giant struct {
 	name  string
 	words map[int64]uint64
-	reads error // what item 0 reads as, if the list can be attached to
-	want  error // what attaching answers, if not
+	reads error // the error of reading item 0, if the list can be attached to
+	want  error // the error of attaching, if not
 }
 
 const (
 	giantSize  = 1 << 40
-	giantItems = giantSize / 64 // in a table of 1/8 of the size, and data of 1/8
+	giantItems = giantSize / 64 // the table has 1/8 of the size, and the data 1/8
 )
 
 var giants = []giant{
@@ -457,17 +457,17 @@ var giants = []giant{
 
 const giantFormats = 8 + 8*(giantItems+1) + 8*giantItems
 
-// offsetsGiant has a list of giantItems items in 8 bytes each, in the layout of
-// CPython 3.9, of which only the last offset is written.
+// offsetsGiant returns the words of a list of giantItems items of 8 bytes each, in the
+// layout of CPython 3.9. Only the last offset is written.
 func offsetsGiant(more map[int64]uint64) map[int64]uint64 {
 	words := map[int64]uint64{0: giantItems, 8 + 8*giantItems: 8 * giantItems}
 	maps.Copy(words, more)
 	return words
 }
 
-// TestGiants attaches to lists whose headers claim everything there is. That takes
-// no more memory than what their maker has paid for: neither Go's, nor the shared
-// memory that looking at an empty page takes.
+// TestGiants attaches to lists whose headers claim the whole giant. That takes no more
+// memory than the pages that the giant's maker has written: neither memory of Go, nor
+// the shared memory that reading an empty page takes.
 func TestGiants(t *testing.T) {
 	if !testkit.InPrivateShm(t, 4<<20) {
 		return

@@ -22,18 +22,18 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// A fault is what can happen to the file behind a segment.
+// A fault is an event that can happen to the file behind a segment.
 type fault struct {
 	name  string
 	apply func(r *rand.Rand, path string) error
-	// What the methods of a handle and further attaches may then answer besides
-	// what they may answer anyway.
+	// Errors that the methods of a handle, and later attaches, may then return besides
+	// the errors that they may always return.
 	handle, attach []error
 	// Another file has the name now.
 	replaced bool
 }
 
-// emptied is what a list may be found to be when part of it has become zero.
+// emptied has the errors for a list of which a part has become zero.
 var emptied = []error{pyshm.ErrFault, format.ErrCorrupt, format.ErrIncomplete}
 
 var faults = []fault{
@@ -63,7 +63,7 @@ var faults = []fault{
 		attach: []error{fs.ErrInvalid}, replaced: true},
 	{name: "a symbolic link instead", apply: renamed(func(path string) error { return os.Symlink("/dev/zero", path) }),
 		attach: []error{syscall.ELOOP}, replaced: true},
-	// Not even root opens a device here where the file system does without them.
+	// Even root cannot open a device if the file system is mounted without devices.
 	{name: "a device instead", apply: renamed(func(path string) error { return syscall.Mknod(path, syscall.S_IFCHR|0o600, 1<<8|5) }),
 		attach: []error{fs.ErrInvalid, fs.ErrPermission}, replaced: true},
 }
@@ -89,9 +89,9 @@ func renamed(make func(path string) error) func(*rand.Rand, string) error {
 	}
 }
 
-// TestFaults has something happen to the file of a list at a random moment while
-// the list is in use. Methods answer what they may answer then, and users of
-// another list notice nothing.
+// TestFaults applies a fault to the file of a list at a random moment while the list
+// is in use. Methods return only the errors that the fault allows, and users of another
+// list notice nothing.
 func TestFaults(t *testing.T) {
 	seed := soak.Seed(t)
 	undisturbed := createList(t, usedValues(soak.Rand(seed, -1), 40))
@@ -161,7 +161,7 @@ func faultRound(t *testing.T, f fault, seed uint64, undisturbed *pyshm.Shareable
 	return applied
 }
 
-// afterFault checks what does not depend on the moment.
+// afterFault checks the results that do not depend on the moment of the fault.
 func afterFault(t *testing.T, f fault, l *pyshm.ShareableList) {
 	if f.name == "truncated to 0" {
 		if _, err := l.Get(0); !errors.Is(err, pyshm.ErrFault) {
@@ -192,8 +192,8 @@ func afterFault(t *testing.T, f fault, l *pyshm.ShareableList) {
 }
 
 // TestPermissionsTakenAway takes away the permission to open a segment, and gives
-// it back, while a process that depends on it attaches again and again, and uses
-// what it once attached to.
+// it back, while another process attaches again and again, and uses the handle of its
+// first attach.
 func TestPermissionsTakenAway(t *testing.T) {
 	l := createList(t, usedValues(soak.Rand(soak.Seed(t), 0), 4), pyshm.Mode(0o666))
 	c := testkit.StartChild(t, "depends on permission", l.Name())
@@ -219,7 +219,7 @@ func dependsOnPermission(args []string, end <-chan string) error {
 	if err != nil {
 		return err
 	}
-	if os.Geteuid() == 0 { // whom permissions do not stop
+	if os.Geteuid() == 0 { // permissions do not stop root
 		if err := syscall.Setuid(65534); err != nil {
 			return err
 		}
@@ -229,7 +229,7 @@ func dependsOnPermission(args []string, end <-chan string) error {
 	for ended := false; !ended; attaches++ {
 		select {
 		case <-end:
-			ended = true // one more time, for the test has taken the permission away for good
+			ended = true // try once more: the test has taken the permission away for good
 		default:
 		}
 		l, err := pyshm.AttachList(args[0])
@@ -253,8 +253,8 @@ func dependsOnPermission(args []string, end <-chan string) error {
 	return nil
 }
 
-// Whoever makes a segment has it, whatever becomes of its memory as soon as it has
-// a name: Create does not fail then, and leave the name.
+// If another process truncates a new segment as soon as it has a name, Create still
+// returns the handle. It does not fail and leave the name behind.
 func TestTruncatedAtBirth(t *testing.T) {
 	for what, create := range map[string]func(name string) (io.Closer, error){
 		"list":  func(name string) (io.Closer, error) { return pyshm.CreateList(name, everyKind) },
@@ -296,8 +296,8 @@ func TestTruncatedAtBirth(t *testing.T) {
 	}
 }
 
-// A fault that no method of this package is at work on ends the process, as it
-// does without this package.
+// A fault outside the methods of this package ends the process, as it does without the
+// package.
 func TestStrayFault(t *testing.T) {
 	m := create(t, 4096)
 	c := testkit.StartChild(t, "strays", m.Name())
@@ -321,7 +321,7 @@ func init() {
 		memory := m.Bytes()
 		fmt.Println("ready")
 		<-end
-		// A method that has answered the fault leaves nothing behind.
+		// A method that turned a fault into an error leaves no setting behind.
 		if _, err := m.ReadAt(make([]byte, 1), 0); !errors.Is(err, pyshm.ErrFault) {
 			return fmt.Errorf("ReadAt: %w", err)
 		}

@@ -38,7 +38,7 @@ func TestTruncated(t *testing.T) {
 		if !errors.Is(err, pyshm.ErrFault) {
 			t.Errorf("truncated to %d: Guard = %v", size, err)
 		}
-		// What is still there can still be read.
+		// The remaining bytes can still be read.
 		if size > 0 {
 			want(t, m, "\x00", 0)
 		}
@@ -113,7 +113,7 @@ func TestGuardLetsPanicsPass(t *testing.T) {
 			t.Errorf("%s: Guard = %v", what, err)
 		}()
 	}
-	// The guard of the other segment is the one that counts.
+	// The inner guard, for the other segment, gets the fault.
 	err := truncated.Guard(func() error {
 		return m.Guard(func() error { memory[0]++; return nil })
 	})
@@ -153,7 +153,7 @@ func TestGuardLetsNilPanicPass(t *testing.T) {
 	}
 }
 
-// The guard leaves the goroutine as it was.
+// The guard restores the goroutine's setting.
 func TestGuardRestoresSetting(t *testing.T) {
 	m := create(t, 4096)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(false))
@@ -206,8 +206,8 @@ func TestClosedWithinGuard(t *testing.T) {
 	}
 }
 
-// scopedWrites write the last byte of a segment of pages through each scoped form,
-// after f.
+// scopedWrites has each function that lends memory. They call f and then write the last
+// byte of a segment of whole pages.
 var scopedWrites = map[string]func(m *pyshm.SharedMemory, f func() error) error{
 	"WithBytes": func(m *pyshm.SharedMemory, f func() error) error {
 		return m.WithBytes(func(b []byte) error {

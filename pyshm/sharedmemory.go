@@ -45,10 +45,10 @@ var (
 // star, such that no segment has the name, and [SharedMemory.Name] returns it.
 //
 // The name appears when the segment is complete. Create leaves nothing behind when it
-// fails. If the name is taken, the error is [fs.ErrExist]. Create reserves the memory, unless
-// [Sparse] is given: a full /dev/shm is syscall.ENOSPC here, and not a fault later. If
-// /dev/shm has no limit, a size beyond the memory and swap that the machine can spare
-// is syscall.ENOSPC too.
+// fails. If the name is taken, the error is [fs.ErrExist]. Create reserves the memory,
+// unless [Sparse] is given: a full /dev/shm is syscall.ENOSPC here, and not a fault
+// later. If /dev/shm has no limit, a size beyond the memory and swap that the machine
+// can spare is syscall.ENOSPC too.
 //
 // The segment lives until its name is unlinked and the last process detaches
 // from it, even if the process that created it has ended.
