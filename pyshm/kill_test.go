@@ -20,21 +20,21 @@ import (
 // it, somewhere in the middle.
 type mortal struct {
 	name string
-	// before is the list that is there before, nil if none is.
+	// before is the list that exists at the start, or nil for none.
 	before []any
-	// begin returns what is done over and over again, counted from 0.
+	// begin returns the action to repeat. Its rounds count from 0.
 	begin func(name string) (again func(n int) error, err error)
-	// after looks at what is left, and mends it.
+	// after checks and mends the segments that the process has left.
 	after func(t *testing.T, k *killed)
 }
 
-// killed is what there is after a kill.
+// killed describes the state after a kill.
 type killed struct {
 	name   string   // of the segment
 	names  []string // all of /dev/shm
 	round  int
-	list   *pyshm.ShareableList // the one that was there before,
-	python *compat.Peer         // and a Python that is attached to it
+	list   *pyshm.ShareableList // the list of before,
+	python *compat.Peer         // and a Python attached to it
 	theirs *compat.List
 	tally  *soak.Tally
 }
@@ -125,9 +125,9 @@ func init() {
 	}
 }
 
-// TestKilled kills processes at random points of what they do. They leave either
-// nothing or a complete segment, and in an item the old value, the new one, or one
-// that is known to be neither until it is set again.
+// TestKilled kills processes at random points of their work. They leave either nothing
+// or a complete segment. In an item they leave the old value, the new one, or a busy
+// item until it is set again.
 func TestKilled(t *testing.T) {
 	if !testkit.InPrivateShm(t, 16<<20) {
 		return
@@ -157,7 +157,7 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// createNamed creates a list that is there until the end of the test.
+// createNamed creates a list that exists until the end of the test.
 func createNamed(t *testing.T, name string, values []any, opts ...pyshm.ListOption) *pyshm.ShareableList {
 	l, err := pyshm.CreateList(name, values, opts...)
 	if err != nil {
@@ -204,7 +204,7 @@ func wholeListOrNothing(t *testing.T, k *killed) {
 	}
 }
 
-// thereOrNot fails the test if there is anything but the segment or nothing.
+// thereOrNot reports whether the segment exists, and fails the test if other names do.
 func (k *killed) thereOrNot(t *testing.T) bool {
 	if len(k.names) == 0 {
 		k.tally.Add("nothing left", 1)
@@ -224,7 +224,7 @@ func wholeList(t *testing.T, k *killed) {
 	}
 }
 
-// wantWhole fails the test if a list is not one that equalItems has made.
+// wantWhole fails the test unless equalItems has made the list.
 func (k *killed) wantWhole(t *testing.T, name string) {
 	l, err := pyshm.AttachList(name)
 	if err != nil {
@@ -266,8 +266,8 @@ func wholeListAndLink(t *testing.T, k *killed) {
 	k.wantLinks(t, k.name+"_link", "link left")
 }
 
-// wantLinks fails the test if there is anything but the segment under other names
-// with this prefix, which it removes.
+// wantLinks fails the test unless every other name has this prefix and leads to the
+// segment. It removes these names.
 func (k *killed) wantLinks(t *testing.T, prefix, what string) {
 	for _, name := range k.others() {
 		if !strings.HasPrefix(name, prefix) || stat(t, name).Ino != stat(t, k.name).Ino {
@@ -294,8 +294,8 @@ func oldOrNewNumbers(t *testing.T, k *killed) {
 	k.tally.Add("old or new", 1)
 }
 
-// oldNewOrBusy is for an item 0 that has one of the values or is busy. Python raises
-// an exception then. The next Set, by Go or Python, makes the item good.
+// oldNewOrBusy expects that item 0 has one of the values or is busy. Python raises an
+// exception for a busy item. The next Set, by Go or Python, makes the item good.
 func oldNewOrBusy(values []any) func(t *testing.T, k *killed) {
 	return func(t *testing.T, k *killed) {
 		v, err := k.list.Get(0)
@@ -320,7 +320,7 @@ func oldNewOrBusy(values []any) func(t *testing.T, k *killed) {
 	}
 }
 
-// mend sets item 0, and checks that this makes it good for everybody.
+// mend sets item 0, and checks that Go and Python can read it then.
 func (k *killed) mend(t *testing.T, v any) {
 	set := k.list.Set
 	if k.round%2 == 1 {

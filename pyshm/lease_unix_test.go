@@ -47,7 +47,7 @@ func holdLeases(args []string, end <-chan string) error {
 	return nil
 }
 
-// becomeAnother makes root another user, where there is another.
+// becomeAnother turns root into another user, if there is another.
 func becomeAnother() error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -58,8 +58,8 @@ func becomeAnother() error {
 	return nil
 }
 
-// Leases of another user delay nobody but a caller who asks for that segment. A
-// second for each would be 40.
+// Leases of another user delay only a caller that asks for that segment. If a list
+// waited a second for each, it would take 40 s.
 func TestLeasesOfAnother(t *testing.T) {
 	if !testkit.InPrivateShm(t, 1<<20) {
 		return
@@ -114,7 +114,7 @@ func TestLeasesOfAnother(t *testing.T) {
 	pyshm.Unlink(m.Name())
 }
 
-// The writer of a FIFO goes on when it is read, and not before.
+// The writer of a FIFO goes on only when a process reads the FIFO.
 func TestAttachLeavesFIFO(t *testing.T) {
 	name := testkit.Name(t)
 	if err := syscall.Mkfifo(pathOf(name), 0o600); err != nil {

@@ -24,7 +24,7 @@ type hostileList struct {
 	change func(b []byte, at listParts)
 }
 
-// listParts says where the areas of a list of everyKind begin.
+// listParts has the offsets of the areas of a list of everyKind.
 type listParts struct{ table, data, formats, codes int }
 
 func partsOf(l *format.List) (at listParts) {
@@ -70,8 +70,8 @@ var hostileLists = []hostileList{
 func putWord(b []byte, off, v int) { binary.NativeEndian.PutUint64(b[off:], uint64(v)) }
 
 // TestHostileListsAreAlike calls every method of format.List and the method of
-// ShareableList that has its name, on the same bytes. What one of them refuses, the
-// other does, with the same error, and they leave the same bytes.
+// ShareableList that has its name, on the same bytes. Both return the same values or
+// the same error, and leave the same bytes.
 func TestHostileListsAreAlike(t *testing.T) {
 	testkit.NeedLinux(t)
 	for _, hostile := range hostileLists {
@@ -108,8 +108,8 @@ func TestHostileListsAreAlike(t *testing.T) {
 	}
 }
 
-// arguments returns what to call a method of a list with: each index there is, and
-// beside it one value of each type.
+// arguments returns arguments for a method of a list: each index, with one value of each
+// type.
 func arguments(method reflect.Type) (calls [][]any) {
 	for index := -1; index <= len(everyKind); index++ {
 		var args []any
@@ -136,8 +136,8 @@ func arguments(method reflect.Type) (calls [][]any) {
 	return calls
 }
 
-// results calls a method. The errors are in the words of package format; those of
-// an iterator and of the method itself are in one list.
+// results calls a method and returns its values and errors. The errors have the texts of
+// package format. Errors of an iterator and of the method itself are in one list.
 func results(method reflect.Value, args []any) (values []any, errs []string) {
 	in := make([]reflect.Value, len(args))
 	for i, arg := range args {
@@ -168,7 +168,7 @@ func results(method reflect.Value, args []any) (values []any, errs []string) {
 	return values, errs
 }
 
-// An iterator that Batch hands out may run on a goroutine of its own.
+// An iterator from Batch is guarded also if iter.Pull runs it on another goroutine.
 func TestBatchGuardsPulledIterator(t *testing.T) {
 	list := createList(t, []any{1, 2})
 	first, late := any(nil), any(nil)

@@ -17,7 +17,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// The guarded list is to be used like the bare one.
+// The guarded list has the methods of the bare one.
 func TestListHasFormatsMethods(t *testing.T) {
 	guarded := reflect.TypeFor[*pyshm.ShareableList]()
 	bare := reflect.TypeFor[*format.List]()
@@ -97,7 +97,7 @@ func TestListOf(t *testing.T) {
 	}
 }
 
-// A number in a slot that once held a longer str is no element of an array.
+// A number in a slot that once held a longer str cannot be an element of an array.
 func TestListViewNeedsEqualSlots(t *testing.T) {
 	l := createList(t, []any{1, "a longer string", 3})
 	if err := l.SetInt(1, 2); err != nil {
@@ -139,8 +139,7 @@ func TestListReadOnly(t *testing.T) {
 	}
 }
 
-// Every method of a truncated list, of a closed one and of a zero one answers
-// an error.
+// Every method of a truncated, a closed or a zero list returns an error.
 func TestListMethodsFail(t *testing.T) {
 	truncated := createList(t, everyKind)
 	if err := os.Truncate(pathOf(truncated.Name()), 0); err != nil {
@@ -230,7 +229,7 @@ func TestListRefusedCreateLeavesNothing(t *testing.T) {
 	}
 }
 
-// AttachListContext waits while CPython is between its steps.
+// AttachListContext waits while CPython is between the steps of creating a list.
 func TestListAwaitsCreation(t *testing.T) {
 	name := testkit.Name(t)
 	defer os.Remove(pathOf(name))
@@ -304,7 +303,7 @@ func TestListAwaitsNoDeadWriter(t *testing.T) {
 	}
 }
 
-// A fault does not cost the caller what AppendStr was to append to.
+// After a fault, the caller of AppendStr still has the slice to append to.
 func TestAppendStrToTruncated(t *testing.T) {
 	l := createList(t, []any{"abc"})
 	if err := os.Truncate(pathOf(l.Name()), 0); err != nil {
@@ -315,7 +314,7 @@ func TestAppendStrToTruncated(t *testing.T) {
 	}
 }
 
-// All ends when the list is closed, and not without an error.
+// All ends with an error when the list is closed.
 func TestListAllIsClosed(t *testing.T) {
 	for _, layout := range []format.Layout{format.Offsets, format.Sizes} {
 		l := createList(t, everyKind, pyshm.Layout(layout))
@@ -332,7 +331,7 @@ func TestListAllIsClosed(t *testing.T) {
 	}
 }
 
-// All waits for one broken item to settle, and not for each.
+// All waits for one broken item to settle, and not for every one.
 func TestListAllOfBrokenItems(t *testing.T) {
 	for word, want := range map[string]error{"zz": format.ErrCorrupt, " ": format.ErrBusy} {
 		l := createList(t, slices.Repeat([]any{1}, 4000))

@@ -32,8 +32,8 @@ func TestLockAllocatesNothing(t *testing.T) {
 	}
 }
 
-// A lock that nobody else uses is acquired and released without a system call.
-// Where it is used, it takes one, which shows that the test would notice.
+// Acquire and Release make no system call if no other goroutine or process uses the
+// lock. If another one uses it, they make a system call, and the test notices that.
 func TestLockMakesNoSystemCall(t *testing.T) {
 	for _, contended := range []bool{false, true} {
 		l := createLock(t)

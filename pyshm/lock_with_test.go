@@ -13,7 +13,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// withable is what With holds.
+// withable has the methods of a lock that has With.
 type withable interface {
 	shared
 	With(ctx context.Context, f func() error) error

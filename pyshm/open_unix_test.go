@@ -18,7 +18,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// openers open one of each kind.
+// openers has the Open functions, for a handle of each kind.
 var openers = map[string]func(name string) (named, error){
 	"Open":                 func(name string) (named, error) { return pyshm.Open(name, 8) },
 	"OpenList":             func(name string) (named, error) { return pyshm.OpenList(name, []any{1, "two"}) },
@@ -33,7 +33,7 @@ func init() {
 	testkit.Roles["opener"] = func(args []string, input <-chan string) error {
 		fmt.Println("ready")
 		for _, name := range args[1:] {
-			for { // all processes begin with the file of a name
+			for { // all processes begin when this file exists
 				if _, err := os.Stat(pathOf(name + ".go")); err == nil {
 					break
 				}
@@ -52,7 +52,7 @@ func init() {
 	}
 }
 
-// Of many goroutines and processes that open one name at once, all get the same.
+// Many goroutines and processes that open one name at once all get the same segment.
 func TestOpenRace(t *testing.T) {
 	const rounds, goroutines, processes = 8, 4, 2
 	for function, open := range openers {
@@ -102,7 +102,7 @@ func TestOpenRace(t *testing.T) {
 	}
 }
 
-// What exists stays as it is.
+// A segment that exists stays as it is.
 func TestOpenWhatExists(t *testing.T) {
 	m := create(t, 64)
 	write(t, m, "kept", 0)
@@ -137,7 +137,7 @@ func TestOpenWhatExists(t *testing.T) {
 	}
 }
 
-// What does not exist is made as the Create functions make it.
+// A missing segment is made as the Create functions make it.
 func TestOpenCreates(t *testing.T) {
 	m := keep[*pyshm.SharedMemory](t)(pyshm.Open(testkit.Name(t), 1<<30, pyshm.Mode(0o640), pyshm.Sparse()))
 	if st := stat(t, m.Name()); m.Size() != 1<<30 || st.Mode&0o777 != 0o640 || st.Blocks != 0 {
@@ -195,8 +195,8 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// What a process has left that died while it created an event is no event, and
-// OpenEvent does not wait for ever that it becomes one.
+// A process that died while it created an event leaves an incomplete one. OpenEvent does
+// not wait for ever until it is complete.
 func TestOpenEventLeftHalfDone(t *testing.T) {
 	name := testkit.Name(t)
 	left := keep[*pyshm.Semaphore](t)(pyshm.CreateSemaphore(name+".flag", 0))
@@ -208,7 +208,7 @@ func TestOpenEventLeftHalfDone(t *testing.T) {
 	wantFiles(t, name, "flag")
 }
 
-// A process that is about to create a condition is waited for.
+// OpenCondition waits for a process that is creating the condition.
 func TestOpenConditionWaits(t *testing.T) {
 	name := testkit.Name(t)
 	var made []*pyshm.Semaphore
@@ -236,7 +236,7 @@ func TestOpenConditionWaits(t *testing.T) {
 	}
 }
 
-// A name that appears and vanishes all the time does not keep Open from an end.
+// Open ends although a name appears and vanishes all the time.
 func TestOpenEnds(t *testing.T) {
 	name := testkit.Name(t)
 	stop := make(chan struct{})

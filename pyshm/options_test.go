@@ -8,7 +8,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// An option compiles where it applies, and nowhere else.
+// An option only compiles for functions to which it applies.
 func TestWhereOptionsApply(t *testing.T) {
 	options := map[string]any{
 		"Mode": pyshm.Mode, "Replace": pyshm.Replace, "Sparse": pyshm.Sparse, "Layout": pyshm.Layout,

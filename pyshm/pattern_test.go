@@ -12,13 +12,13 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// named is what can be created under a pattern.
+// named is a handle that a pattern can name.
 type named interface {
 	shared
 	Current() (bool, error)
 }
 
-// creators make one of each kind.
+// creators has the Create functions, for a handle of each kind.
 var creators = map[string]func(name string) (named, error){
 	"Create":     func(name string) (named, error) { return pyshm.Create(name, 8) },
 	"CreateList": func(name string) (named, error) { return pyshm.CreateList(name, []any{1}) },
@@ -61,7 +61,7 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
-// A name that is in use is not given again.
+// A name in use is not given again.
 func TestPatternCollides(t *testing.T) {
 	var names []string
 	last, err := pyshm.NamesOf("x-*", func(name string) error {
@@ -85,7 +85,7 @@ func TestPatternCollides(t *testing.T) {
 	}
 }
 
-// A pattern is refused where every name that it can give would be.
+// A pattern is refused if all names that fit it would be refused.
 func TestPatternArguments(t *testing.T) {
 	for _, pattern := range []string{"a/*", "*\x00", "*:", "\n*", "ä*", ".pyshm-*", "//*"} {
 		for function, create := range creators {
@@ -114,7 +114,7 @@ func TestPatternArguments(t *testing.T) {
 	}
 }
 
-// Where nothing is created under a new name, a star is a character.
+// In functions that do not create a new name, a star is an ordinary character.
 func TestStarIsACharacter(t *testing.T) {
 	name := testkit.Name(t) + "*a*"
 	block := keep[*pyshm.SharedMemory](t)(pyshm.Open(name, 8))

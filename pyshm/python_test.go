@@ -15,7 +15,7 @@ import (
 )
 
 // sharing is the Python side of TestWithPython: it attaches to one segment,
-// makes another, and answers a line for each step.
+// makes another, and prints a line for each step.
 const sharing = `
 import sys
 from multiprocessing import resource_tracker, shared_memory
@@ -61,7 +61,7 @@ func TestWithPython(t *testing.T) {
 		defer cmd.Wait()
 		defer in.Close()
 		lines := bufio.NewScanner(out)
-		// said checks the next line that Python says, and lets it go on.
+		// said checks the next line that Python prints, and lets Python go on.
 		said := func(text string, meanwhile func()) {
 			t.Helper()
 			if !lines.Scan() || lines.Text() != text {
@@ -86,7 +86,7 @@ func TestWithPython(t *testing.T) {
 			t.Error(err)
 		}
 
-		// Python has unlinked its own, and left ours alone.
+		// Python has unlinked its own segment, and left the segment of Go alone.
 		want(t, m, "from Go", 0)
 		if _, err := pyshm.Attach(theirs); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("attach to what Python unlinked: %v", err)

@@ -11,8 +11,8 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
-// A census can be complete, and miss what uses a segment: a process that has it
-// open, or one in a sandbox with a memory of its own. The kernel misses none.
+// A complete census can still miss a user of a segment: a process that only has it open,
+// or a process in a sandbox with a memory of its own. The kernel misses none.
 func TestKernelOverrulesCensus(t *testing.T) {
 	testkit.NeedLinux(t)
 	if works, err := shmfile.HasLeases(); !works || err != nil {

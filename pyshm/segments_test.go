@@ -77,7 +77,7 @@ func TestSegmentsInOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		names = append(names, s.Name)
-		os.Remove(pathOf("a")) // which then is missing or not, but no error
+		os.Remove(pathOf("a")) // the iteration may have it or not, but must not fail
 	}
 	if got := strings.Join(names, " "); got != ".d b sem.c" && got != ".d a b sem.c" {
 		t.Errorf("segments %q", got)
@@ -137,7 +137,7 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-// What musl makes for a Lock of Python, here while it is held and waited for.
+// musl makes these files for a Lock of Python. Here the lock is held, with a waiter.
 func TestInspectMusl(t *testing.T) {
 	testkit.NeedLinux(t)
 	name := fmt.Sprintf("mp-%08x", rand.Uint32())
@@ -158,8 +158,8 @@ func TestInspectSparse(t *testing.T) {
 	}
 }
 
-// Looking into segments again and again takes no address space, not even until the
-// garbage collector comes by: 128 TiB would be used up by 16 looks.
+// Inspecting segments again and again takes no address space, not even until the next
+// garbage collection: 16 calls would use up 128 TiB.
 func TestLooksTakeNoAddresses(t *testing.T) {
 	if bits.UintSize < 64 {
 		t.Skip("no segment of terabytes fits into this address space")
@@ -198,7 +198,7 @@ func TestInspectGone(t *testing.T) {
 	}
 }
 
-// Whatever another process writes into a list meanwhile, Inspect answers.
+// Inspect returns a result whatever another process writes into the list meanwhile.
 func TestInspectHostile(t *testing.T) {
 	list, err := format.Encode([]any{1, 2.5, "three", []byte("four"), nil, true}, nil)
 	if err != nil {
@@ -273,8 +273,9 @@ func pids(t *testing.T, name string) []int {
 	return pids
 }
 
-// forks passes a mapping on from process to process until the name is gone, or the
-// test must have been. Each lives only until it has started the next.
+// forks passes a mapping on from process to process until the name is gone, or for so
+// long that the test must have ended. Each process lives only until it has started the
+// next.
 const forks = `
 import ctypes, mmap, os, signal, sys, time
 path = "/dev/shm/" + sys.argv[1]
@@ -297,8 +298,8 @@ except ChildProcessError:
     pass
 `
 
-// A mapping that is always in use is found, however its processes come and go, or
-// it is said that processes may have been missed.
+// Pids finds a mapping in constant use, however its processes come and go, or returns an
+// error because it may have missed processes.
 func TestPidsOfForks(t *testing.T) {
 	pythons, err := compat.Find(t.Context())
 	if err != nil {
@@ -347,7 +348,7 @@ func TestUnlinkUnused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// No look at the processes shows it, but the kernel grants no lease.
+	// No census shows the user, but the kernel grants no lease.
 	if pids, err := s.Pids(); len(pids) > 0 || err == nil {
 		t.Errorf("open: mapped by %v, %v", pids, err)
 	}

@@ -43,7 +43,7 @@ func TestAcquireCanceled(t *testing.T) {
 	}
 	wantState(t, l, 0, 0)
 
-	// What is released is there for others.
+	// Others can acquire the released lock.
 	noError(t, l.Release())
 	if !s.acquire(time.Second) {
 		t.Error("the token is lost")
@@ -51,8 +51,8 @@ func TestAcquireCanceled(t *testing.T) {
 	s.release()
 }
 
-// With a context that is done, Acquire looks once, however the context ended. So it
-// acquires a lock that no process holds, as does the Wait of an event that is set.
+// If its context is done, Acquire looks once, however the context ended. So it acquires
+// a lock that no process holds. Likewise Wait returns nil for a set event.
 func TestAcquireLooksOnce(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -81,7 +81,7 @@ func TestCancelLosesNothing(t *testing.T) {
 	var all sync.WaitGroup
 	var held, taken, canceled atomic.Int64
 	latest := time.Now().Add(testkit.Patience)
-	more := func() bool { // on a busy machine either may take its time to happen
+	more := func() bool { // on a busy machine either outcome may be late
 		now := time.Now()
 		return now.Before(end) || now.Before(latest) && (taken.Load() == 0 || canceled.Load() == 0)
 	}
@@ -135,8 +135,8 @@ func TestCancelLosesNothing(t *testing.T) {
 	}
 }
 
-// A thousand goroutines that wait occupy one thread and count once, whatever
-// handles they use; all of them get their turn.
+// A thousand waiting goroutines occupy one thread and count once, whatever handles they
+// use. All of them get their turn.
 func TestManyWaiters(t *testing.T) {
 	const waiters = 1000
 	l := createLock(t)
@@ -178,8 +178,8 @@ func threadCount() int {
 	return len(tasks)
 }
 
-// Goroutines that acquire and release without a pause leave the lock to those
-// who wait, in this process and in others.
+// Goroutines that acquire and release without a pause leave the lock to waiters, in
+// this process and in others.
 func TestNobodyStarves(t *testing.T) {
 	l := createLock(t)
 	s := attachStranger(t, l.Name())
@@ -218,7 +218,7 @@ func TestNobodyStarves(t *testing.T) {
 	wantState(t, l, 1, 0)
 }
 
-// Close sends those away who wait through this handle, and nobody else.
+// Close ends the waiting through its own handle, and no other.
 func TestCloseWakesWaiters(t *testing.T) {
 	l := createLock(t)
 	closing := attachLock(t, l.Name())
@@ -247,8 +247,8 @@ func TestCloseWakesWaiters(t *testing.T) {
 	wantState(t, l, 0, 0)
 }
 
-// A token that was put back at the moment of Close reaches who waits for it:
-// the caller of Release need not, and could not, do anything more.
+// A token that was put back at the moment of Close reaches a waiter. The caller of
+// Release need not, and could not, do more.
 func TestCloseDuringRelease(t *testing.T) {
 	l := createLock(t)
 	s := attachStranger(t, l.Name())
@@ -275,7 +275,7 @@ func TestCloseDuringRelease(t *testing.T) {
 		if err := <-done; err == nil {
 			released++
 		} else if errors.Is(err, fs.ErrClosed) {
-			s.release() // what Release has not done
+			s.release() // Release has not done this
 		} else {
 			t.Fatal(err)
 		}
@@ -288,8 +288,8 @@ func TestCloseDuringRelease(t *testing.T) {
 	t.Logf("%d of %d released before they were closed", released, rounds)
 }
 
-// A semaphore whose file has been truncated is an error for all: for those who
-// come and for those who wait already, whom no wake can reach any more.
+// A truncated semaphore is an error for every goroutine: for new ones, and for
+// waiters, which no wake can reach any more.
 func TestTruncatedLock(t *testing.T) {
 	l := createLock(t)
 	other := attachLock(t, l.Name())
@@ -321,8 +321,8 @@ func TestTruncatedLock(t *testing.T) {
 	noError(t, l.Close())
 }
 
-// Another process stores anything it likes, all the time. Nobody waits beyond
-// the end of the context, and nothing crashes.
+// Another process stores arbitrary words all the time. No goroutine waits beyond the
+// end of its context, and nothing crashes.
 func TestHostileSemaphore(t *testing.T) {
 	l := createLock(t)
 	stop := corrupt(t, "sem."+l.Name())
@@ -355,7 +355,7 @@ func TestHostileSemaphore(t *testing.T) {
 	stop()
 }
 
-// corrupt writes to semaphores all the time, mostly what makes a difference.
+// corrupt writes to semaphores all the time, mostly values that make a difference.
 func corrupt(t *testing.T, names ...string) (stop func()) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(soak.Seed(t), 0))

@@ -27,8 +27,8 @@ import (
 const fewThreads = 50
 
 // Goroutines wait for many different semaphores, in a process that may have few
-// threads. They get what Go and Python release, and stop when their context is
-// done, their handle is closed or their memory is gone.
+// threads. They get the tokens that Go and Python release, and stop when their context
+// is done, their handle is closed or their memory is gone.
 func TestManySemaphores(t *testing.T) {
 	python := startPython(t)
 	noError(t, python.Exec(scripts.AttachHelper()))
@@ -70,7 +70,7 @@ func startMany(t *testing.T, role, prefix string, n int) (c *testkit.Child) {
 	return c
 }
 
-// feed gives the child what it waits for: waitForMany says what that is.
+// feed gives the child everything that waitForMany waits for.
 func (m many) feed(t *testing.T, c *testkit.Child, releaseInPython func()) {
 	m.wantEach(t, 1)
 	m.release(t)
@@ -106,8 +106,8 @@ func (m many) release(t *testing.T) {
 	}
 }
 
-// Locks do all that they do also when so many are waited for that this one shares
-// a thread.
+// A lock works as always when the process waits for so many that this lock shares a
+// thread.
 func TestLockInCrowd(t *testing.T) {
 	var word uint32
 	var stop atomic.Bool
@@ -144,14 +144,14 @@ func manyName(prefix string, i int) string { return prefix + "_" + strconv.Itoa(
 func init() {
 	testkit.Roles["wait for many"] = waitForMany
 	testkit.Roles["wait for many without futex_waitv"] = func(args []string, _ <-chan string) error {
-		const futexWaitv = 449 // but on MIPS, which has other numbers
+		const futexWaitv = 449 // except on MIPS, which has other numbers
 		runtime.LockOSThread()
 		if err := forbid(futexWaitv); err != nil {
 			fmt.Println("this system forbids seccomp:", err)
 			return nil
 		}
 		os.Setenv(testkit.RoleEnv, "wait for many")
-		return syscall.Exec("/proc/self/exe", append([]string{"child"}, args...), os.Environ()) // which keeps the filter
+		return syscall.Exec("/proc/self/exe", append([]string{"child"}, args...), os.Environ()) // the filter stays
 	}
 }
 
@@ -200,7 +200,7 @@ func (m many) acquire(ctx context.Context) []error {
 	return errs
 }
 
-// stop begins to acquire what nobody releases, and stops it at the end.
+// stop begins to acquire tokens that no process releases, and stops that at the end.
 func (m many) stop(end <-chan string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var began time.Time
@@ -228,7 +228,7 @@ func (m many) stop(end <-chan string) error {
 	return nil
 }
 
-// forbid lets a system call fail with ENOSYS in this thread, and in what it
+// forbid makes a system call fail with ENOSYS in this thread, and in programs that it
 // executes.
 func forbid(number uint32) error {
 	const fail = 0x50000 + uint32(syscall.ENOSYS)
@@ -246,7 +246,7 @@ const (
 	bpfAllow, bpfKill = 0x7fff0000, 0x80000000
 )
 
-// filterCalls has a program judge every system call of this thread from now on.
+// filterCalls applies a filter program to every system call of this thread from now on.
 func filterCalls(program []syscall.SockFilter) error {
 	const setNoNewPrivs, setSeccomp, modeFilter = 38, 22, 2
 	filter := syscall.SockFprog{Len: uint16(len(program)), Filter: &program[0]}

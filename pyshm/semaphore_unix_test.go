@@ -39,7 +39,7 @@ func TestCreateLock(t *testing.T) {
 	if taken, err := other.TryAcquire(); taken || err != nil {
 		t.Errorf("TryAcquire of a held lock: %v, %v", taken, err)
 	}
-	noError(t, other.Release()) // anyone may
+	noError(t, other.Release()) // any process may
 	if taken, err := l.TryAcquire(); !taken || err != nil {
 		t.Errorf("TryAcquire of a free lock: %v, %v", taken, err)
 	}
@@ -109,7 +109,7 @@ func TestReleaseOfFreeLock(t *testing.T) {
 	wantState(t, l, 1, 0)
 }
 
-// Of many who release a lock that was acquired once, exactly one succeeds.
+// Many goroutines release a lock that was acquired once. Exactly one succeeds.
 func TestReleaseIsExact(t *testing.T) {
 	l := createLock(t)
 	other := attachLock(t, l.Name())
@@ -148,7 +148,7 @@ func TestSemaphoreBound(t *testing.T) {
 	if taken, err := s.TryAcquire(); taken || err != nil {
 		t.Errorf("a third token: %v, %v", taken, err)
 	}
-	// The bound is the handle's: one without it goes beyond.
+	// The bound belongs to the handle: a handle without it can exceed it.
 	free, err := pyshm.AttachSemaphore(s.Name())
 	noError(t, err)
 	defer free.Close()
@@ -197,9 +197,9 @@ func TestReset(t *testing.T) {
 	if err := l.Reset(); !errors.Is(err, fs.ErrInvalid) {
 		t.Errorf("reset of a free lock: %v", err)
 	}
-	noError(t, l.Acquire(t.Context())) // by one who is dead by now, say
+	noError(t, l.Acquire(t.Context())) // for a process that has died since
 	s := attachStranger(t, l.Name())
-	s.Count() // as is this waiter
+	s.Count() // for a waiter that has died, too
 	got := make(chan error)
 	go func() { got <- l.Acquire(within(t, 10*time.Second)) }()
 	wantState(t, l, 0, 2)
@@ -285,7 +285,7 @@ func TestLocker(t *testing.T) {
 	}
 }
 
-// What is no semaphore is refused and stays as it is.
+// AttachLock refuses a file that is not a semaphore, and leaves it as it is.
 func TestAttachLockRefuses(t *testing.T) {
 	file := func(t *testing.T, content []byte) string {
 		name := testkit.Name(t)
@@ -346,7 +346,7 @@ func TestAttachLockRefusesSpecialFiles(t *testing.T) {
 	}
 }
 
-// musl has its semaphores under names without the prefix.
+// The names of musl's semaphores have no prefix.
 func TestAttachLockOfMusl(t *testing.T) {
 	m := create(t, 32)
 	_, err := pyshm.AttachLock(m.Name())
@@ -401,5 +401,5 @@ func TestUnlinkedLock(t *testing.T) {
 	wantState(t, other, 0, 0)
 }
 
-// valueOffset is where the file of a semaphore has its value.
+// valueOffset is the offset of the value in the file of a semaphore.
 var valueOffset = int64(bytes.IndexFunc(sem.Bytes(1), func(r rune) bool { return r != 0 }) &^ 3)

@@ -30,7 +30,7 @@ func asleep(t *testing.T, s *pyshm.Semaphore, n int) *testkit.Child {
 
 func init() { testkit.Roles["strangers"] = sleepAsStrangers }
 
-// sleepAsStrangers reports an error if a stranger has not got a token.
+// sleepAsStrangers returns an error if a stranger has not got a token.
 func sleepAsStrangers(args []string, _ <-chan string) error {
 	m, err := pyshm.Attach("sem." + args[0])
 	if err != nil {
@@ -64,7 +64,7 @@ func TestResetWakesAll(t *testing.T) {
 	strangers.End(t)
 }
 
-// A Release that Close overtakes has put its token back, and woken nobody.
+// A Release that Close overtakes has put its token back, and woken no waiter.
 func TestCloseWakesForTokens(t *testing.T) {
 	s := createSemaphore(t, 0)
 	handle, err := pyshm.AttachSemaphore(s.Name())
@@ -102,7 +102,7 @@ func testWakeIsPassedOn(t *testing.T) (tested bool) {
 			other.End(t)
 			tested = true
 		case looks%2 == 0:
-			words.Post(1, sem.MaxValue) // and the wake of it goes to the one that is denied
+			words.Post(1, sem.MaxValue) // its wake goes to the waiter without sleep
 		case looks > 1:
 			return !words.Take()
 		}

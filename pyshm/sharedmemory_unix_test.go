@@ -88,7 +88,7 @@ func TestCreateRefuses(t *testing.T) {
 			t.Errorf("size %d: %v", size, err)
 		}
 	}
-	if bits.UintSize == 64 { // else it may just fit
+	if bits.UintSize == 64 { // with 32 bits the size may fit
 		if _, err := pyshm.Create(testkit.Name(t), math.MaxInt, pyshm.Sparse()); !errors.Is(err, syscall.ENOMEM) {
 			t.Errorf("more than the address space: %v", err)
 		}
@@ -208,7 +208,7 @@ func TestReplace(t *testing.T) {
 	}
 }
 
-// Attachers meet either the old segment or the new one, always complete.
+// Attach finds either the old segment or the new one, always complete.
 func TestReplaceIsOneStep(t *testing.T) {
 	const size = 64 << 10
 	name := create(t, size).Name()
@@ -263,7 +263,7 @@ func TestAttachChangesNothing(t *testing.T) {
 		}
 	}
 	after := stat(t, m.Name())
-	after.Atim = before.Atim // reading may set it, here as everywhere
+	after.Atim = before.Atim // reading may set it, as for any file
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Error(diff)
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
-// A fileStatus has what tests compare of Linux's.
+// A fileStatus has the fields of Linux's Stat_t that tests compare.
 type fileStatus struct {
 	Mode, Nlink, Uid, Gid uint32
 	Ino                   uint64

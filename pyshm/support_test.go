@@ -12,10 +12,9 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
 
-// What the tests of several files make segments and locks with, and look at them
-// with.
+// With these functions the tests of several files make and check segments and locks.
 
-// create makes a segment that is closed and unlinked when the test ends.
+// create makes a segment, and closes and unlinks it when the test ends.
 func create(t testing.TB, size int, opts ...pyshm.CreateOption) *pyshm.SharedMemory {
 	t.Helper()
 	m, err := pyshm.Create(testkit.Name(t), size, opts...)
@@ -60,7 +59,7 @@ func want(t testing.TB, m *pyshm.SharedMemory, text string, off int64) {
 	}
 }
 
-// wantClosed fails unless the methods that need the memory answer fs.ErrClosed.
+// wantClosed fails unless the methods that need the memory return fs.ErrClosed.
 func wantClosed(t *testing.T, m *pyshm.SharedMemory) {
 	t.Helper()
 	_, read := m.ReadAt(make([]byte, 1), 0)
@@ -85,7 +84,7 @@ func wantClosed(t *testing.T, m *pyshm.SharedMemory) {
 // everyKind is a list with an item of every kind.
 var everyKind = []any{int64(-2), 1.5, true, nil, "hé", []byte("\x00ab")}
 
-// createList makes a list that is closed and unlinked when the test ends.
+// createList makes a list, and closes and unlinks it when the test ends.
 func createList(t testing.TB, values []any, opts ...pyshm.ListOption) *pyshm.ShareableList {
 	t.Helper()
 	l, err := pyshm.CreateList(testkit.Name(t), values, opts...)
@@ -101,7 +100,7 @@ func createList(t testing.TB, values []any, opts ...pyshm.ListOption) *pyshm.Sha
 	return l
 }
 
-// A shared is what all handles have in common.
+// A shared has the methods that all handles have.
 type shared interface {
 	Name() string
 	Close() error
@@ -217,7 +216,7 @@ func (s stranger) acquire(timeout time.Duration) bool {
 	return false
 }
 
-// wake leaves out what to the kernel would be one.
+// wake makes no system call for n = 0, because the kernel would wake one waiter.
 func (s stranger) wake(n int) {
 	if n > 0 {
 		s.Wake(n)
@@ -235,7 +234,7 @@ func createCondition(t testing.TB) *pyshm.Condition {
 	return keep[*pyshm.Condition](t)(pyshm.CreateCondition(testkit.Name(t)))
 }
 
-// closed closes what was opened.
+// closed closes a handle that was opened.
 func closed[H shared](h H, err error) error {
 	if err != nil {
 		return err
@@ -243,7 +242,7 @@ func closed[H shared](h H, err error) error {
 	return h.Close()
 }
 
-// gone closes and unlinks what was created.
+// gone closes and unlinks a handle that was created.
 func gone[H shared](h H, err error) error {
 	if err != nil {
 		return err
@@ -260,7 +259,7 @@ func createEvent(t testing.TB) *pyshm.Event {
 func startPython(t *testing.T) *compat.Peer {
 	t.Helper()
 	p := testkit.StartPeer(t, testkit.Python(t))
-	// Its resource tracker is not to unlink what is not its own.
+	// Its resource tracker must not unlink the segments of the test.
 	noError(t, p.Exec("resource_tracker.register = lambda *args: None"))
 	return p
 }

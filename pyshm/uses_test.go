@@ -17,17 +17,16 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// What disturbs a list in the tests of hostile memory, of faults and of races, the
-// uses of it are the same: every method, again and again, and whatever a method
-// returns has to be an error that is expected there, or a value in the set.
+// The tests of hostile memory, of faults and of races disturb a list in different ways
+// and use it in the same way: they call every method, again and again. A method has to
+// return an error that the test expects, or a value in the set.
 //
-// The set is made of words that prove themselves. A word has 5 random letters and
-// 3 that follow from these, each place has letters of its own, and none of them
-// occurs in a format or a code or among the bytes of a table. A number is in the
-// set if its 8 bytes are such a word, a str or bytes if each of its bytes has its
-// place: it is copied byte by byte, so that two words may mix. Also in the set is
-// what Go itself stores besides words: 0, the rest of a slot behind a short str,
-// and True.
+// The set consists of words that can be recognised. A word has 5 random letters and 3
+// that follow from these. Each place has its own letters, and none of them occurs in a
+// format or a code or among the bytes of a table. A number is in the set if its 8 bytes
+// are such a word. A str or bytes is in the set if each of its bytes has its place: it
+// is copied byte by byte, so two words may mix. The set also has the values that Go
+// itself stores besides words: 0, the rest of a slot behind a short str, and True.
 
 const (
 	wordLetters = 5
@@ -105,21 +104,21 @@ func wordBytes(r *rand.Rand, n int) []byte {
 	return b
 }
 
-// refusals are what a method may answer when nobody disturbs the list but other
-// users. ErrBusy is among them because a user who is in the middle of a Set may
-// have to wait for a processor.
+// refusals are the errors that a method may return if only other users disturb the
+// list. ErrBusy is among them because a user in the middle of a Set may have to wait
+// for a processor.
 var refusals = []error{format.ErrKind, format.ErrTooLong, format.ErrNotFound, format.ErrBusy}
 
 // A user uses lists, and judges what it gets.
 type user struct {
 	t       testing.TB
 	r       *rand.Rand
-	allowed []error // what a method may answer instead of a value
+	allowed []error // errors that a method may return instead of a value
 	results map[string]int
 }
 
-// tooLong is what no method may take. On a busy machine a goroutine may have to
-// wait for seconds until it runs at all.
+// tooLong is more time than a method may take. On a busy machine a goroutine may have
+// to wait for seconds until it runs at all.
 const tooLong = 20 * time.Second
 
 func newUser(t testing.TB, seed uint64, number int, allowed ...error) *user {
@@ -137,7 +136,7 @@ func (u *user) use(l *pyshm.ShareableList) {
 	u.count(m.method, err)
 }
 
-// count counts a result, and fails the test if it is an error that is not allowed.
+// count counts a result, and fails the test if it is a forbidden error.
 func (u *user) count(method string, err error) {
 	u.results["operations"]++
 	if err == nil {
@@ -159,7 +158,7 @@ func (u *user) report(tally *soak.Tally) {
 	}
 }
 
-// useUntil has n users take steps, at the same time, until the time is up.
+// useUntil lets n users take steps, at the same time, until the time is up.
 func useUntil(t *testing.T, end time.Time, seed uint64, n int, allowed []error, step func(u *user)) *soak.Tally {
 	tally := new(soak.Tally)
 	var running sync.WaitGroup
@@ -235,7 +234,7 @@ func copies[T int64 | float64](method string, copyTo func(l *pyshm.ShareableList
 	}}
 }
 
-// views makes a listUse of a method that gives out the memory of all items.
+// views makes a listUse of a method that returns the memory of all items.
 func views[T int64 | float64](method string, view func(l *pyshm.ShareableList) ([]T, error)) listUse {
 	return listUse{method, func(u *user, l *pyshm.ShareableList, i int) error {
 		items, err := view(l)
@@ -367,7 +366,7 @@ var listUses = []listUse{
 	}},
 }
 
-// The uses are all there are, except what ends the use.
+// The uses have every method, except the methods that end the use.
 func TestListUsesAreAll(t *testing.T) {
 	var have []string
 	for _, use := range listUses {
@@ -385,7 +384,7 @@ func TestListUsesAreAll(t *testing.T) {
 	}
 }
 
-// The set has what is written, and nothing of what stands between values.
+// The set has the written values, and none of the bytes between values.
 func TestSet(t *testing.T) {
 	for r := range uint32(1 << 15) {
 		word := wordFrom(r)

@@ -75,8 +75,7 @@ func TestViewRefuses(t *testing.T) {
 			t.Errorf("%d elements at %d, lent: %v; want %v", tc.n, tc.offset, err, tc.want)
 		}
 	}
-	// A refused view does not count as raw memory given out; see
-	// TestForgottenHandle.
+	// A refused view does not keep the memory; see TestForgottenHandle.
 	if v, err := pyshm.View[int64](m, 88, 1); err != nil || len(v) != 1 {
 		t.Errorf("last element: %v, %v", v, err)
 	}

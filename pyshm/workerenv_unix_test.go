@@ -92,8 +92,8 @@ func TestWorkerEnvInherits(t *testing.T) {
 	}
 }
 
-// What is in the directory is run by every worker, so it must be what it should
-// be, readable for a worker with another user, and nobody else's to change.
+// Every worker runs the files in the directory. So they must have the right content, a
+// worker of another user must be able to read them, and no other user may change them.
 func TestWorkerEnvMends(t *testing.T) {
 	ownPlaces(t)
 	dir := workerPath(t)
@@ -124,10 +124,10 @@ func TestWorkerEnvMends(t *testing.T) {
 	}
 }
 
-// places are where WorkerEnv may put its directory.
+// places are the directories in which WorkerEnv may make its own.
 type places struct{ top, cache, run, temp string }
 
-// ownPlaces gives WorkerEnv places of the test's own, all usable and open to other
+// ownPlaces gives WorkerEnv new places for the test, all usable and open to other
 // users.
 func ownPlaces(t *testing.T) places {
 	t.Helper()
@@ -173,7 +173,7 @@ func TestWorkerEnvPlaces(t *testing.T) {
 			t.Fatal(err)
 		}
 		dir := workerPath(t)
-		if os.Geteuid() == 0 { // whose workers could not read it
+		if os.Geteuid() == 0 { // root's workers could not read it
 			wantBelow(t, dir, p.run)
 		} else {
 			wantBelow(t, dir, p.cache)
@@ -215,8 +215,8 @@ func tempOnly(t *testing.T) places {
 }
 
 // TestWorkerEnvWithNameTaken: in a place where any user can make names, another user
-// has made the one that WorkerEnv would. It makes one that cannot be known before, and
-// finds it again.
+// has taken the name that WorkerEnv would choose. WorkerEnv makes a directory with an
+// unpredictable name, and finds it again.
 func TestWorkerEnvWithNameTaken(t *testing.T) {
 	for name, take := range map[string]func(t *testing.T, dir string) error{
 		"another user's directory": func(t *testing.T, dir string) error {

@@ -1,13 +1,13 @@
 package futex
 
-// The ways to wait when many do already, for tests of their own.
+// The two ways to wait when many goroutines wait already, for tests of each way.
 var (
 	WaitInCrowd = waitInCrowd
 	Poll        = poll
 	HasWaitv    = hasWaitv
 )
 
-// Crowds returns the sizes of the crowds that there are.
+// Crowds returns the sizes of all crowds.
 func Crowds() (sizes []int) {
 	crowds.Lock()
 	defer crowds.Unlock()

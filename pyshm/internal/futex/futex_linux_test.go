@@ -19,8 +19,8 @@ import (
 // A wait is one of the ways to wait.
 type wait func(word *uint32, old uint32, timeout time.Duration) (slept bool, err error)
 
-// ways are those that do not depend on how many wait already. The others do not
-// need futex_waitv.
+// ways returns the ways to wait, each independent of how many goroutines wait already.
+// Only the crowd needs futex_waitv.
 func ways(t testing.TB) map[string]wait {
 	t.Helper()
 	ways := map[string]wait{"any": futex.Wait, "poll": futex.Poll}
@@ -41,7 +41,7 @@ func forWays(t *testing.T, test func(t *testing.T, wait wait)) {
 	}
 }
 
-// onlyCrowd begins a test of what only a crowd does.
+// onlyCrowd begins a test of crowds, and skips it if there is no futex_waitv.
 func onlyCrowd(t *testing.T) {
 	t.Helper()
 	if !futex.HasWaitv() {
@@ -79,8 +79,8 @@ func mapWords(t testing.TB, n int) (words []*uint32, file *os.File) {
 	return words, file
 }
 
-// patience is longer than any wait takes, so that a test fails if it ends
-// because of it: the wake has been lost.
+// patience is longer than any wait takes. If a wait ends because of it, the wake has
+// been lost and the test fails.
 const patience = 30 * time.Second
 
 // sleepUntilChanged waits for another value than 0.
@@ -148,7 +148,7 @@ func TestManyWords(t *testing.T) {
 	})
 }
 
-// Waiters come into the crowds that there are, as long as there is room.
+// Waiters come into existing crowds, as long as these have room.
 func TestCrowdsAreFilled(t *testing.T) {
 	onlyCrowd(t)
 	words, _ := mapWords(t, 127+127+1)
@@ -188,7 +188,7 @@ func TestWakeIsCounted(t *testing.T) {
 		}
 		return n == 1
 	})
-	if !<-woken[1] { // though the word is what it was
+	if !<-woken[1] { // although the word has not changed
 		t.Error("not woken")
 	}
 	for _, i := range []int{0, 2} {
@@ -233,7 +233,7 @@ func TestGoneWord(t *testing.T) {
 	})
 }
 
-// sleepUntilGone waits until that is an error, looking every now and then.
+// sleepUntilGone waits again and again until a wait fails, and returns the error.
 func sleepUntilGone(wait wait, word *uint32) error {
 	for end := time.Now().Add(patience); time.Now().Before(end); {
 		if _, err := wait(word, 0, 20*time.Millisecond); err != nil {
@@ -251,7 +251,7 @@ func TestNoWakeIsLost(t *testing.T) {
 		mapped, _ := mapWords(t, words)
 		rounds := rounds
 		if t.Name() == "TestNoWakeIsLost/poll" {
-			rounds /= 10 // of milliseconds
+			rounds /= 10 // a round takes milliseconds
 		}
 		var all sync.WaitGroup
 		for _, word := range mapped {

@@ -34,7 +34,7 @@ func testMap(t *testing.T, size int) *Mapping {
 	return m
 }
 
-// faultAt returns the address at which f faults, 0 if it does not.
+// faultAt returns the address at which f faults, or 0 if f does not fault.
 func faultAt(f func()) (addr uintptr) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -128,8 +128,8 @@ func TestPinnedIsNeverReleased(t *testing.T) {
 	}
 }
 
-// mapped looks whether the page at addr is part of the address space. Nothing
-// else in this process maps memory just now.
+// mapped reports whether the page at addr is part of the address space. Nothing
+// else in this process maps memory at that time.
 func mapped(t *testing.T, addr unsafe.Pointer) bool {
 	t.Helper()
 	maps, err := os.ReadFile("/proc/self/maps")

@@ -17,8 +17,8 @@ func forcedCollections() uint32 {
 	return stats.NumForcedGC
 }
 
-// Ranges that no handle leads to any more are released, although nothing else has
-// the garbage collector run.
+// Ranges without a handle are released, although nothing else starts the garbage
+// collector.
 func TestRangesDoNotPileUp(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	type handle struct{ m *Mapping }
@@ -38,8 +38,8 @@ func TestRangesDoNotPileUp(t *testing.T) {
 			if err := end(h.m); err != nil {
 				t.Fatal(err)
 			}
-			// A collection leaves alone what was closed while it ran, and a busy machine
-			// may take its time for the cleanups.
+			// A collection does not release ranges that were closed while it ran, and on
+			// a busy machine the cleanups may be late.
 			if held := reserved.amounts().held.ranges; held > 5*limit {
 				t.Fatalf("%s: %d ranges are held after %d", what, held, i)
 			}
@@ -48,7 +48,7 @@ func TestRangesDoNotPileUp(t *testing.T) {
 }
 
 // A process that keeps many mappings pays for one collection for each eighth of the
-// room that they take, and for none when the last goes and another comes.
+// room that they take, and for none when it replaces the last mapping by another.
 func TestKeptRangesAreNotCollectedFor(t *testing.T) {
 	var r reservation
 	limit := allowed(0).ranges
@@ -79,7 +79,7 @@ func TestKeptRangesAreNotCollectedFor(t *testing.T) {
 	r.checkEmpty(t)
 }
 
-// A range that is larger than is allowed is in use, too.
+// A range larger than the allowed amount may be in use, too.
 func TestLargeRangeIsNotCollectedForAgain(t *testing.T) {
 	var r reservation
 	before := forcedCollections()
@@ -113,8 +113,8 @@ func TestLargeRangeIsNotCollectedForAgain(t *testing.T) {
 	}
 }
 
-// What will never be released, or was, is not accounted for. Neither is what was
-// never added.
+// Ranges that will never be released, that were released, or that were never added, do
+// not count.
 func TestPinnedRangeIsNotHeld(t *testing.T) {
 	var r reservation
 	first, second, third := &Mapping{length: 1 << 20}, &Mapping{length: 1 << 12}, &Mapping{length: 1 << 14}
@@ -169,8 +169,8 @@ func (r *reservation) collecting() bool {
 	return r.running != nil
 }
 
-// A collection is for want of room alone, and not for each of many calls that it does
-// not help.
+// retry collects only if there is no room, and not for each of many calls that a
+// collection does not help.
 func TestRetry(t *testing.T) {
 	var r reservation
 	calls := 0

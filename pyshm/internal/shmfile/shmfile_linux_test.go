@@ -19,8 +19,8 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// eachWay runs a test with both ways of building an object. New would take the
-// second one only where O_TMPFILE or /proc is missing.
+// eachWay runs a test with both ways of making a segment. New would take the second
+// way only if O_TMPFILE or /proc is missing.
 func eachWay(t *testing.T, test func(t *testing.T, build func() (*File, error))) {
 	t.Run("unnamed", func(t *testing.T) { test(t, newUnnamed) })
 	t.Run("hidden", func(t *testing.T) { test(t, newHidden) })
@@ -50,7 +50,7 @@ func published(t *testing.T, build func() (*File, error), content, name string) 
 	t.Cleanup(func() { Unlink(name) })
 }
 
-// wantOnly fails unless the object has exactly one name, with the content.
+// wantOnly fails unless the segment has exactly one name, with the content.
 func wantOnly(t *testing.T, name, content string) {
 	t.Helper()
 	got, err := os.ReadFile(pathOf(name))
@@ -98,8 +98,9 @@ func TestPublishReplaces(t *testing.T) {
 	})
 }
 
-// The name that a process has left which died while it replaced an object goes
-// when the next replaces one; that of a process at work stays.
+// A process that died while it replaced a segment has left a temporary name. The next
+// process that replaces a segment removes it. The temporary name of a process at work
+// stays.
 func TestPublishSweeps(t *testing.T) {
 	name, left := testkit.Name(t), temporaryPrefix+rand.Text()
 	published(t, newUnnamed, "first", name)
@@ -124,8 +125,8 @@ func TestPublishSweeps(t *testing.T) {
 	wantGoneAfterClose(t, working)
 }
 
-// A directory cannot be replaced by a file: the rename fails after the object
-// has got its temporary name.
+// A file cannot replace a directory: the rename fails after the segment has got its
+// temporary name.
 func TestPublishFailsToReplace(t *testing.T) {
 	eachWay(t, func(t *testing.T, build func() (*File, error)) {
 		name := testkit.Name(t)
@@ -188,8 +189,8 @@ func TestReserve(t *testing.T) {
 	}
 }
 
-// Kernels differ in when a signal interrupts fallocate, so that the test says
-// when: at whatever takes long.
+// Kernels differ in when a signal interrupts fallocate. In this test every long call is
+// interrupted.
 func TestReserveInterrupted(t *testing.T) {
 	const size, short = 20 << 20, 1 << 20
 	f := built(t, newUnnamed, "")
@@ -229,7 +230,7 @@ func wantSpace(t *testing.T, f *File, size int64) {
 	}
 }
 
-// What can never fit fails before it fills the memory of the machine.
+// A size that can never fit fails before it fills the memory of the machine.
 func TestReserveTooMuch(t *testing.T) {
 	f := built(t, newUnnamed, "")
 	defer f.Close()
@@ -352,7 +353,7 @@ func TestLease(t *testing.T) {
 	}
 }
 
-// While there is a lease, a process that wants this one object waits.
+// While there is a lease on a segment, a process that wants this segment waits.
 func TestLeaseIsWaitedFor(t *testing.T) {
 	name := testkit.Name(t)
 	published(t, newUnnamed, "content", name)
@@ -389,7 +390,7 @@ func TestHasLeases(t *testing.T) {
 	}
 }
 
-// What is written to a FIFO stays for its reader, whatever is looked at meanwhile.
+// Data in a FIFO stays for its reader, although other calls look at the FIFO meanwhile.
 func TestFIFOIsNotOpened(t *testing.T) {
 	name := temporaryPrefix + rand.Text() // which a sweep looks at, too
 	if err := unix.Mkfifo(pathOf(name), 0o600); err != nil {

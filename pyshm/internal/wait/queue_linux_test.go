@@ -89,7 +89,7 @@ func TestAcquireLooksAtTheEnd(t *testing.T) {
 	wantState(t, h, 0, 0)
 }
 
-// After a wait that was contended nothing is left of it.
+// A contended wait leaves no trace.
 func TestWaitLeavesNothing(t *testing.T) {
 	h := newHandle(t, 0)
 	got := h.start(t.Context())
@@ -110,8 +110,8 @@ func TestWaitLeavesNothing(t *testing.T) {
 	}
 }
 
-// Of the goroutines that wait, through whichever handles, one counts as a waiter,
-// and all are served in the order in which they came.
+// One of the waiting goroutines counts as a waiter, through however many handles they
+// wait. All are served in the order in which they came.
 func TestServedInOrder(t *testing.T) {
 	const waiters = 8
 	handles := newHandles(t, 0, 2)

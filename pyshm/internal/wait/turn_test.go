@@ -10,7 +10,7 @@ import (
 
 // In these tests time passes only where they sleep.
 
-// wantTake fails unless a token may, or may not, be taken past those who wait.
+// wantTake fails unless mayTake returns want.
 func (t *turn) wantTake(tb testing.TB, when string, want bool) {
 	tb.Helper()
 	if got := t.mayTake(); got != want {
@@ -56,7 +56,7 @@ func TestTurnBeforeOthers(t *testing.T) {
 	})
 }
 
-// Others who have been served, and who were killed while they waited, are no
+// Waiters of other processes that were served, or killed while they waited, are no
 // reason to rest.
 func TestTurnWithoutOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestTurnWithoutOthers(t *testing.T) {
 	})
 }
 
-// One who was taken for absent and only was late is a reason again.
+// A waiter that was taken for absent, and was only late, is a reason to rest again.
 func TestTurnWithLateOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var turn turn
@@ -125,8 +125,7 @@ func TestRest(t *testing.T) {
 	})
 }
 
-// A rest ends by the time that has passed, also if no caller has the time to
-// wait for its end.
+// A rest ends when its time has passed, also if no caller waits until its end.
 func TestRestOutlivesCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHandle(t, 1)
