@@ -7,8 +7,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // fromNetwork are the commands of the README that download this module. The tests
@@ -24,20 +27,28 @@ func install(t *testing.T, bin string) {
 	}
 }
 
-// A program of another module can import every package of the README's table after
-// the README's go get.
+// The README's table has every package that can be imported, and a program of another
+// module can import them after the README's go get.
 func TestReadmeGoGet(t *testing.T) {
 	row := regexp.MustCompile("(?m)^\\| \\[`(" + regexp.QuoteMeta(module) + "/[^`]+)`\\]\\(https://pkg.go.dev/([^)]+)\\) \\|")
 	program := "package main\n\n"
-	rows := row.FindAllStringSubmatch(withoutBlocks(t, "../README.md"), -1)
-	for _, match := range rows {
+	var listed []string
+	for _, match := range row.FindAllStringSubmatch(withoutBlocks(t, "../README.md"), -1) {
+		listed = append(listed, match[1])
 		program += "import _ \"" + match[1] + "\"\n"
 		if match[1] != match[2] {
 			t.Errorf("the link of %s leads to %s", match[1], match[2])
 		}
 	}
-	if len(rows) < 4 {
-		t.Fatalf("found %d packages in the table", len(rows))
+	var want []string
+	for golden := range goldens(t) {
+		pkg, _ := strings.CutSuffix(filepath.ToSlash(golden), ".txt")
+		want = append(want, module+strings.TrimPrefix(pkg, "api"))
+	}
+	slices.Sort(want)
+	slices.Sort(listed)
+	if diff := cmp.Diff(want, listed); diff != "" {
+		t.Errorf("the packages of docs/api differ from the packages of the README (-docs/api +README):\n%s", diff)
 	}
 	dir := t.TempDir()
 	check(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program+"\nfunc main() {}\n"), 0o600))
