@@ -59,11 +59,12 @@ func ParseHeader(buf []byte) (h Header, offset int, err error) {
 func headerText(buf []byte) (text string, start, version int, err error) {
 	var fixed [12]byte // other processes may write meanwhile
 	n := copy(fixed[:], buf)
-	switch known := min(n, len(magic)); {
-	case n > 0 && fixed == [12]byte{}:
-		return "", 0, 0, reasonf(ErrIncomplete, "zeros stand where the header begins: it is not written yet")
-	case string(fixed[:known]) != magic[:known]:
+	begins, zeros := beginning(fixed[:min(n, len(magic))])
+	switch {
+	case !begins:
 		return "", 0, 0, reasonf(ErrHeader, "it does not begin with %q", magic)
+	case zeros || n > 6 && fixed[6] == 0:
+		return "", 0, 0, reasonf(ErrIncomplete, "zeros stand where the header begins: it is not written yet")
 	case n < 10:
 		return "", 0, 0, reasonf(ErrIncomplete, "%d bytes are less than a header has", n)
 	}
@@ -88,14 +89,30 @@ func headerText(buf []byte) (text string, start, version int, err error) {
 	}
 	text = string(buf[start : start+length])
 	switch {
-	case strings.HasSuffix(text, "\x00"):
-		return "", 0, 0, reasonf(ErrIncomplete, "zeros stand where the text should end: it is not written yet")
+	case strings.Contains(text, "\x00"):
+		return "", 0, 0, reasonf(ErrIncomplete, "zeros stand where the text should be: it is not written yet")
 	case version == 3 && !utf8.ValidString(text):
 		return "", 0, 0, reasonf(ErrHeader, "the text is not valid UTF-8")
 	case version < 3:
 		text = fromLatin1(text)
 	}
 	return text, start, version, nil
+}
+
+// beginning reports whether b is the beginning of the magic, and whether zeros stand for
+// a part of it. The words of a header that another process is writing become visible in
+// any order: C's memcpy may store the first last.
+func beginning(b []byte) (begins, zeros bool) {
+	for i, c := range b {
+		switch c {
+		case magic[i]:
+		case 0:
+			zeros = true
+		default:
+			return false, zeros
+		}
+	}
+	return true, zeros
 }
 
 // fromLatin1 returns the UTF-8 of a text with a byte for each character.
