@@ -38,6 +38,33 @@ var cycles = map[string]func(name string) error{
 		errBatch := l.Batch(func(l *format.List) error { return l.SetInt(0, 2) })
 		return errors.Join(err, errBatch, l.Close())
 	},
+	"array": func(name string) error {
+		a, err := pyshm.AttachArray[int64](name + "_array")
+		if err != nil {
+			return err
+		}
+		last := a.Len() - 1
+		_, errAt := a.At(last)
+		_, errCopy := a.CopyTo(make([]int64, 3))
+		return errors.Join(errAt, errCopy, a.Set(1, last),
+			a.Guard(func(all []int64) error { all[last]++; return nil }),
+			a.SharedMemory().Guard(func() error {
+				for _, row := range a.Rows() {
+					row[last]++
+				}
+				return nil
+			}), a.Close())
+	},
+	"array in a block": onBlock(func(m *pyshm.SharedMemory) error {
+		a, err := pyshm.ViewArray[int32](m, pyshm.ArrayInfo{Shape: []int{2, 3}, Dtype: "int32", Offset: 4096})
+		if err != nil {
+			return err
+		}
+		return a.Set(7, 1, 2)
+	}),
+	"CreateArray": func(name string) error {
+		return gone(pyshm.CreateArray[[1 << 10]int64](name+"_new_array", []int{cycleSize >> 13}, pyshm.Sparse()))
+	},
 	"lock": func(name string) error {
 		l, err := pyshm.CreateLock("")
 		if err != nil {
@@ -106,6 +133,7 @@ func TestCyclesRunForever(t *testing.T) {
 	list, err := format.Encode([]any{1, "two"}, nil)
 	noError(t, err)
 	write(t, m, string(list), 0)
+	keep[*pyshm.Array[int64]](t)(pyshm.CreateArray[int64](m.Name()+"_array", []int{cycleSize / 8}, pyshm.Sparse()))
 	for kind := range cycles {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()

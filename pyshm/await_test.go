@@ -84,6 +84,12 @@ var awaiting = map[string]struct {
 		func(ctx context.Context, name string) (named, error) { return pyshm.AttachListContext(ctx, name) },
 		creators["CreateList"],
 	},
+	"AttachArrayContext": {
+		func(ctx context.Context, name string) (named, error) {
+			return pyshm.AttachArrayContext[int64](ctx, name)
+		},
+		creators["CreateArray"],
+	},
 	"AttachLockContext": {
 		func(ctx context.Context, name string) (named, error) { return pyshm.AttachLockContext(ctx, name) },
 		creators["CreateLock"],

@@ -29,6 +29,34 @@
 // function, without a copy and with faults as errors. [SharedMemory.Bytes] and
 // [View] return the memory without a copy and without protection.
 //
+// # Arrays
+//
+// An [Array] is a numpy array in a segment: a .npy file, which says itself what its
+// elements are, so that Python's side is one line, in every numpy from 1.17 on:
+//
+//	a = np.load("/dev/shm/frames", mmap_mode="r+")
+//
+// Go makes it with [CreateArray], or attaches with [AttachArray] to one that Python has
+// made, by numpy.lib.format.open_memmap, say. Elements are Go values, numbers or structs,
+// whose type is compared with the array once:
+//
+//	a, err := pyshm.AttachArray[float32]("frames")
+//	if err != nil {
+//		return err
+//	}
+//	defer a.Close()
+//	v, err := a.At(3, 4)
+//
+// [Array.Guard] and [Array.Rows] lend the memory, [Array.CopyTo] copies it from any
+// layout and byte order. [ViewArray] is for segments without a header, which a message
+// in JSON describes. [CreateFrom] makes a segment whose content is complete when its
+// name appears.
+//
+// np.load with "r+" makes a file longer that is shorter than its header says, and
+// open_memmap with "w+" cuts the file short that has the name: the processes that are
+// attached get [ErrFault], or die of SIGBUS if they are Python's. To make an array again
+// under its name, use [Replace], or numpy.save and os.rename.
+//
 // # Locks
 //
 // A [Lock] orders what different processes do. A [Semaphore], a [Condition] and an
@@ -134,7 +162,7 @@
 // leaves to the process, if these are fewer), or number 8191. Attach and Create also
 // start one and try again when the system has no room. So a program that holds one
 // segment at a time may attach for ever, whether it closes its handles or forgets them.
-// Programs that call Bytes, View, ViewInts or ViewFloats each time are the exception:
+// Programs that call Bytes, View, Slice, ViewInts or ViewFloats each time are the exception:
 // the addresses of these slices are never used again. A program that holds many
 // segments pays for eight collections at most until there is no more room.
 //

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/format/npy"
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
@@ -37,7 +39,7 @@ var ErrNotAcquired = errors.New("released too many times: it is not acquired")
 // errors.Is finds the reason: [fs.ErrExist], [fs.ErrNotExist],
 // [fs.ErrPermission], [fs.ErrInvalid] (an argument is refused),
 // [fs.ErrClosed], [errors.ErrUnsupported], [ErrFault], an errno, or a sentinel
-// of package format.
+// of package format or npy.
 //
 // If /dev/shm itself is the cause, the error names it, and is never
 // [fs.ErrNotExist]: it is [errors.ErrUnsupported] if there is no such folder,
@@ -90,6 +92,31 @@ var (
 	errUnlisted = &reason{"not a segment that Segments listed", fs.ErrInvalid}
 )
 
+// An npyReason is an error of package npy without what an [*Error] says already. It is
+// [format.ErrIncomplete] as well where a header is not complete.
+type npyReason struct {
+	text string
+	err  *npy.Error
+}
+
+func (r *npyReason) Error() string { return r.text }
+
+func (r *npyReason) Unwrap() []error {
+	if errors.Is(r.err, npy.ErrIncomplete) {
+		return []error{r.err, format.ErrIncomplete}
+	}
+	return []error{r.err}
+}
+
+// ofNpy makes an error of package npy a reason, and leaves others as they are.
+func ofNpy(err error) error {
+	e, ok := err.(*npy.Error)
+	if !ok {
+		return err
+	}
+	return &npyReason{strings.TrimPrefix(e.Error(), "npy: "+e.Op+": "), e}
+}
+
 // wrap returns err as an *Error, and unchanged if it is one.
 func wrap(op, name string, err error) error {
 	if err == nil {
@@ -121,7 +148,7 @@ func remedied(op string, err error) error {
 		remedy = "unlink segments that no process uses, or enlarge /dev/shm"
 	case errno == syscall.EEXIST && (strings.HasSuffix(op, " condition") || strings.HasSuffix(op, " event")):
 		remedy = "attach to the condition or event that it belongs to, or unlink that"
-	case errno == syscall.EEXIST && (op == "create" || op == "create list"):
+	case errno == syscall.EEXIST && slices.Contains([]string{"create", opCreateList, opCreateArray, opCreateFrom}, op):
 		remedy = "attach to it, unlink it, or use Replace; a Python that has the old segment removes the name when it ends, except under WorkerEnv"
 	case errno == syscall.EEXIST:
 		remedy = "attach to it, unlink it, or use Replace"

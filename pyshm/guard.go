@@ -55,6 +55,9 @@ func (m *SharedMemory) touch(f func() error) (err error) {
 // faultError returns the reason for a fault in the memory of this segment. It panics
 // again if r is not such a fault.
 func (m *SharedMemory) faultError(r any) error {
+	if e, ok := r.(*rowsError); ok && e.of == m {
+		return e.err
+	}
 	fault, ok := r.(interface {
 		runtime.Error
 		Addr() uintptr
@@ -74,9 +77,9 @@ func (m *SharedMemory) faultError(r any) error {
 // segment was closed meanwhile. f ends at the fault. Otherwise Guard returns what f
 // returns.
 //
-// Guard sees faults in this segment, on this goroutine. Other panics go on. A fault on
-// a goroutine that f starts ends the process, as without a guard. [iter.Pull] starts a
-// goroutine for its iterator.
+// Guard sees faults in this segment, on this goroutine, and what [Array.Rows] of it
+// cannot return. Other panics go on. A fault on a goroutine that f starts ends the
+// process, as without a guard. [iter.Pull] starts a goroutine for its iterator.
 func (m *SharedMemory) Guard(f func() error) error { return m.guard("guard", f) }
 
 // guard is Guard with the name of an operation for the error.

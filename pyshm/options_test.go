@@ -22,6 +22,9 @@ func TestWhereOptionsApply(t *testing.T) {
 		{"Create", pyshm.Create, []string{"Mode", "Replace", "Sparse"}},
 		{"CreateList", pyshm.CreateList, []string{"Layout", "Mode", "Replace", "Sparse"}},
 		{"CreateListOf", pyshm.CreateListOf[int64], []string{"Layout", "Mode", "Replace", "Sparse"}},
+		{"CreateArray", pyshm.CreateArray[int64], []string{"Mode", "Replace", "Sparse"}},
+		{"CreateFrom", pyshm.CreateFrom, []string{"Mode", "Replace", "Sparse"}},
+		{"OpenArray", pyshm.OpenArray[int64], []string{"Mode", "Sparse"}},
 		{"CreateLock", pyshm.CreateLock, []string{"Mode", "Replace"}},
 		{"CreateSemaphore", pyshm.CreateSemaphore, []string{"Mode", "Replace"}},
 		{"CreateBoundedSemaphore", pyshm.CreateBoundedSemaphore, []string{"Mode", "Replace"}},
@@ -30,6 +33,8 @@ func TestWhereOptionsApply(t *testing.T) {
 		{"Attach", pyshm.Attach, []string{"ReadOnly"}},
 		{"AttachContext", pyshm.AttachContext, []string{"ReadOnly"}},
 		{"AttachList", pyshm.AttachList, []string{"ReadOnly"}},
+		{"AttachArray", pyshm.AttachArray[int64], []string{"ReadOnly"}},
+		{"AttachArrayContext", pyshm.AttachArrayContext[int64], []string{"ReadOnly"}},
 		{"AttachListContext", pyshm.AttachListContext, []string{"ReadOnly"}},
 	} {
 		f := reflect.TypeOf(tc.f)

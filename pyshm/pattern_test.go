@@ -2,6 +2,7 @@ package pyshm_test
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"regexp"
 	"strings"
@@ -24,6 +25,10 @@ var creators = map[string]func(name string) (named, error){
 	"CreateList": func(name string) (named, error) { return pyshm.CreateList(name, []any{1}) },
 	"CreateListOf": func(name string) (named, error) {
 		return pyshm.CreateListOf(name, []int64{1}, pyshm.Replace())
+	},
+	"CreateArray": func(name string) (named, error) { return pyshm.CreateArray[int64](name, []int{2}) },
+	"CreateFrom": func(name string) (named, error) {
+		return pyshm.CreateFrom(name, 8, func(io.WriterAt) error { return nil }, pyshm.Replace())
 	},
 	"CreateLock":      func(name string) (named, error) { return pyshm.CreateLock(name) },
 	"CreateSemaphore": func(name string) (named, error) { return pyshm.CreateSemaphore(name, 2, pyshm.Replace()) },
@@ -120,6 +125,10 @@ func TestStarIsACharacter(t *testing.T) {
 	block := keep[*pyshm.SharedMemory](t)(pyshm.Open(name, 8))
 	lock := keep[*pyshm.Lock](t)(pyshm.OpenLock(name))
 	event := keep[*pyshm.Event](t)(pyshm.OpenEvent(name))
+	array := keep[*pyshm.Array[int8]](t)(pyshm.OpenArray[int8](name+"*", []int{2}))
+	if array.Name() != name+"*" {
+		t.Errorf("%v", array)
+	}
 	for _, h := range []named{block, lock, event} {
 		if h.Name() != name {
 			t.Errorf("%v", h)

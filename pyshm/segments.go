@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/format/npy"
 	"github.com/pyshm-go/pyshm/pyshm/internal/mappers"
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
@@ -222,9 +223,11 @@ func (s Segment) unlinkUnused(census func() (mappers.Snapshot, error)) error {
 type ContentKind string
 
 // The kinds. A list has no mark: a segment counts as a list if its header could be the
-// header of a list, in every word.
+// header of a list, in every word. An array
+// has the mark of a .npy file, a header that numpy reads, and all of its data.
 const (
 	KindList       ContentKind = "list"       // a ShareableList
+	KindArray      ContentKind = "array"      // a numpy array with its header, see [AttachArray]
 	KindBlock      ContentKind = "block"      // any other memory
 	KindSemaphore  ContentKind = "semaphore"  // a semaphore: a multiprocessing.Lock or a part of a Condition, say
 	KindForeign    ContentKind = "foreign"    // a semaphore of another libc, which [AttachSemaphore] refuses
@@ -237,6 +240,7 @@ type Content struct {
 	Kind    ContentKind
 	Layout  format.Layout // of a list
 	Len     int           // number of items of a list
+	Array   *npy.Header   // of an array; nil for other kinds
 	Value   int           // of a semaphore, see [Semaphore.Value]
 	Waiters int           // of a semaphore, see [Semaphore.Waiters]
 }
@@ -285,6 +289,9 @@ func (m *SharedMemory) inspect() (c Content, err error) {
 func contentOf(file string, mem []byte) Content {
 	if isSemaphore(file, len(mem)) {
 		return inspectSemaphore(mem)
+	}
+	if h, _, err := arrayHeader(mem); err == nil {
+		return Content{Kind: KindArray, Array: &h}
 	}
 	list, err := format.Attach(mem)
 	if err == nil {

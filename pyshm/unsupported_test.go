@@ -4,6 +4,7 @@ package pyshm_test
 
 import (
 	"errors"
+	"io"
 	"testing"
 
 	"github.com/pyshm-go/pyshm/pyshm"
@@ -14,6 +15,11 @@ func TestUnsupported(t *testing.T) {
 	_, createAny := pyshm.Create("", 1)
 	_, attach := pyshm.Attach("x")
 	_, attachContext := pyshm.AttachContext(t.Context(), "x")
+	_, createArray := pyshm.CreateArray[int64]("x", nil)
+	_, attachArray := pyshm.AttachArray[int64]("x")
+	_, attachArrayContext := pyshm.AttachArrayContext[int64](t.Context(), "x")
+	_, openArray := pyshm.OpenArray[int64]("x", nil)
+	_, createFrom := pyshm.CreateFrom("x", 1, func(io.WriterAt) error { return nil })
 	_, createLock := pyshm.CreateLock("x")
 	_, createAnyLock := pyshm.CreateLock("")
 	_, attachLock := pyshm.AttachLock("x")
@@ -32,6 +38,8 @@ func TestUnsupported(t *testing.T) {
 		"CreateSemaphore": createSemaphore, "AttachSemaphore": attachSemaphore,
 		"CreateCondition": createCondition, "AttachCondition": attachCondition,
 		"CreateEvent": createEvent, "AttachEvent": attachEvent,
+		"CreateArray": createArray, "AttachArray": attachArray, "AttachArrayContext": attachArrayContext,
+		"OpenArray": openArray, "CreateFrom": createFrom,
 		"Create":        create,
 		"Create any":    createAny,
 		"Attach":        attach,

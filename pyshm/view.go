@@ -69,6 +69,6 @@ func checkView[T Element](m *SharedMemory, offset, n int) error {
 
 // elements returns the slice that checkView allows. Mappings begin at a page, so the
 // address is aligned if the offset is.
-func elements[T Element](memory []byte, offset, n int) []T {
+func elements[T any](memory []byte, offset, n int) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(memory[offset:]))), n)
 }
