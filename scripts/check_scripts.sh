@@ -42,7 +42,7 @@ provide_tools() {
 	echo "installing the tools for $("$python" --version)"
 	rm -rf "$tools"
 	"$python" -m venv "$tools"
-	"$tools/bin/pip" install --quiet --requirement "$pins"
+	"$tools/bin/python" -m pip install --quiet --requirement "$pins"
 	cp "$pins" "$tools/pins"
 }
 
@@ -61,8 +61,8 @@ newest_python() {
 check_python() {
 	local files platform version
 	mapfile -t files < <(git ls-files '*.py')
-	"$tools/bin/ruff" check "${files[@]}"
-	"$tools/bin/ruff" format --check "${files[@]}"
+	"$tools/bin/python" -m ruff check "${files[@]}"
+	"$tools/bin/python" -m ruff format --check "${files[@]}"
 	for platform in linux darwin; do
 		for version in 3.10 3.15; do # mypy knows no earlier ones
 			check_types --platform "$platform" --python-version "$version" scripts/pyshm_attach.py
@@ -71,7 +71,7 @@ check_python() {
 }
 
 check_types() {
-	"$tools/bin/mypy" --cache-dir "$work/mypy" --no-error-summary --strict "$@"
+	"$tools/bin/python" -m mypy --cache-dir "$work/mypy" --no-error-summary --strict "$@"
 }
 
 check_shell() {
@@ -85,7 +85,7 @@ check_shell() {
 check_wheel() {
 	local python=$work/venv/bin/python count
 	cmp LICENSE scripts/LICENSE
-	"$tools/bin/pip" wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work" ./scripts
+	"$tools/bin/python" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work" ./scripts
 	"$tools/bin/python" -m venv "$work/venv"
 	"$python" -m pip install --quiet --no-index "$work"/pyshm_attach-*.whl
 	check_types --python-executable "$python" examples/go-lock/worker.py examples/python-lock/producer.py
