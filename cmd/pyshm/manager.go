@@ -77,7 +77,12 @@ func (s *serverFlags) authkey() ([]byte, error) {
 	if s.keyFile == "" {
 		return nil, usagef("--authkey-file is missing")
 	}
-	f, err := os.Open(s.keyFile)
+	return readAuthkey(s.keyFile)
+}
+
+// readAuthkey returns the content of a key file, to which only its owner may have access.
+func readAuthkey(file string) ([]byte, error) {
+	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +92,7 @@ func (s *serverFlags) authkey() ([]byte, error) {
 		return nil, err
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
-		return nil, fmt.Errorf("%s has mode %04o: only its owner may have access to an authkey, see chmod 600", s.keyFile, mode)
+		return nil, fmt.Errorf("%s has mode %04o: only its owner may have access to an authkey, see chmod 600", file, mode)
 	}
 	return io.ReadAll(f)
 }

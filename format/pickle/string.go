@@ -38,6 +38,10 @@ func (s *FrozenSet) String() string { return show(s, maxString) }
 // "<collections.deque(...) items=[1, 2]>".
 func (o *Object) String() string { return show(o, maxString) }
 
+// Repr returns a value as Python's repr shows it, up to about limit bytes and 40 values in
+// one another, with "…" for the rest. An [Object] is shown as by its String method.
+func Repr(v any, limit int) string { return show(v, limit) }
+
 // excerpt returns a value, or its beginning, for a message.
 func excerpt(v any) string { return show(v, 40) }
 
