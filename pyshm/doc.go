@@ -57,6 +57,19 @@
 // attached get [ErrFault], or die of SIGBUS if they are Python's. To make an array again
 // under its name, use [Replace], or numpy.save and os.rename.
 //
+// # Rings
+//
+// A [Ring] is for the newest of many frames, from one writer to any number of readers that
+// wait for no lock:
+//
+//	ring, err := pyshm.CreateRing[uint8]("camera", 4, []int{480, 640, 3})
+//	...
+//	n, err := ring.Publish(func(frame []uint8) error { return shoot(frame) })
+//
+//	ring, err := pyshm.AttachRing[uint8]("camera")
+//	...
+//	n, err = ring.Next(ctx, n, picture)
+//
 // # Locks
 //
 // A [Lock] orders what different processes do. A [Semaphore], a [Condition] and an

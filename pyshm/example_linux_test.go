@@ -519,3 +519,34 @@ func ExampleOpenLock() {
 	// no other process is here now
 	// <nil>
 }
+
+// A reader gets the newest frame, whole, while the writer goes on.
+func ExampleCreateRing() {
+	camera, err := pyshm.CreateRing[uint8]("", 4, []int{480, 640, 3})
+	if err != nil {
+		panic(err)
+	}
+	defer camera.Unlink()
+	defer camera.Close()
+	for shade := range uint8(10) {
+		_, err := camera.Publish(func(frame []uint8) error {
+			for i := range frame {
+				frame[i] = shade
+			}
+			return nil
+		})
+		if err != nil {
+			panic(err)
+		}
+	}
+
+	viewer, err := pyshm.AttachRing[uint8](camera.Name(), pyshm.ReadOnly())
+	if err != nil {
+		panic(err)
+	}
+	defer viewer.Close()
+	picture := make([]uint8, viewer.Len())
+	n, err := viewer.Newest(picture)
+	fmt.Println(n, viewer.Shape(), picture[0], err)
+	// Output: 10 [480 640 3] 9 <nil>
+}
