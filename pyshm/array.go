@@ -274,11 +274,7 @@ func (a *Array[T]) Dtype() npy.Dtype { return a.header.Dtype }
 //
 //	Array('frames', shape=(480, 640), dtype='|u1')
 func (a *Array[T]) String() string {
-	dtype := a.header.Dtype.String()
-	if !strings.HasPrefix(dtype, "[") {
-		dtype = format.Repr(dtype)
-	}
-	return fmt.Sprintf("Array(%s, shape=%s, dtype=%s)", format.Repr(a.Name()), tuple(a.header.Shape), dtype)
+	return fmt.Sprintf("Array(%s, shape=%s, dtype=%s)", format.Repr(a.Name()), tuple(a.header.Shape), quotedDtype(a.header.Dtype))
 }
 
 // tuple returns a shape as Python prints it.
