@@ -208,7 +208,7 @@ func TestArrayOfRecords(t *testing.T) {
 		{errPrice, npy.ErrMismatch, `attach array "` + a.Name() + `": price.price is field 1, not 0`},
 		{errOther, npy.ErrMismatch, `": other.t: '<M8[ns]' is not '<M8[us]'`},
 		{errBool, npy.ErrDtype, "OK: bool breaks"},
-		{errInt, npy.ErrDtype, `pyshm: create array "x": int: int has not the same size everywhere`},
+		{errInt, npy.ErrDtype, `pyshm: create array "x": int: int does not have the same size everywhere`},
 		{errBlock, format.ErrIncomplete, "zeros stand where the header begins"},
 		{errBlock, npy.ErrIncomplete, "zeros"},
 		{errList, npy.ErrHeader, "it does not begin with"},

@@ -89,7 +89,7 @@ def meaning(text):
         return [text, parsed(text)]
     try:
         return [text, repr(npy.dtype_to_descr(numpy.dtype(eval(text))))]
-    except ValueError:  # offsets that do not fit 'aligned': True
+    except ValueError:  # the offsets do not fit 'aligned': True
         return [text, ""]
 
 

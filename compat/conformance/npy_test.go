@@ -22,8 +22,8 @@ import (
 //go:embed npy_numpy.py
 var npyNumpy string
 
-// forEachNumpy runs f with a peer for each numpy of this machine: the ones that the
-// interpreters have, and the ones that scripts/interpreters.sh has brought for them.
+// forEachNumpy runs f with a peer for each numpy of this machine: each numpy that an
+// interpreter has, and each that scripts/interpreters.sh has brought for one.
 func forEachNumpy(t *testing.T, f func(t *testing.T, p *compat.Peer)) {
 	t.Helper()
 	tested := false
@@ -58,7 +58,7 @@ func forEachNumpy(t *testing.T, f func(t *testing.T, p *compat.Peer)) {
 type numpyHeader struct {
 	header                   []byte
 	descr, name              string
-	original, meaning        string // str(dtype) before it was written, and what numpy makes of that
+	original, meaning        string // str(dtype) before it was written, and how numpy reads that text
 	itemSize, size           int
 	shape, strides           []int
 	fortranOnly, nativeOrder bool
@@ -123,7 +123,7 @@ func checkNumpyHeader(t *testing.T, want numpyHeader, version int) {
 	if !slices.Equal(h.Shape, want.shape) || !sameStrides(h.Shape, h.Strides(), want.strides) {
 		t.Errorf("%q: shape %v, strides %v; numpy has %v, %v", want.header, h.Shape, h.Strides(), want.shape, want.strides)
 	}
-	if version >= 23 { // before it, with fewer spaces
+	if version >= 23 { // earlier versions print fewer spaces
 		wantEqual(t, "str(dtype)", h.Dtype.Name(), want.name)
 	}
 	for _, text := range []string{want.descr, want.name} {
@@ -132,7 +132,7 @@ func checkNumpyHeader(t *testing.T, want numpyHeader, version int) {
 		}
 	}
 	if d, err := npy.ParseDtype(want.original); want.meaning != "" && (err != nil || d.String() != unquoted(want.meaning)) {
-		t.Errorf("ParseDtype(%q) = %v, %v; numpy makes %s of it", want.original, d, err, want.meaning)
+		t.Errorf("ParseDtype(%q) = %v, %v; numpy reads %s", want.original, d, err, want.meaning)
 	}
 	written := must(npy.AppendHeader(nil, h))(t)
 	if version < 24 && !bytes.Equal(written, want.header) || version >= 24 && withoutSpaces(written) != withoutSpaces(want.header) {
@@ -143,8 +143,8 @@ func checkNumpyHeader(t *testing.T, want numpyHeader, version int) {
 // unquoted returns the quoted text in a header, unless it is a list.
 func unquoted(descr string) string { return strings.Trim(descr, "'") }
 
-// sameStrides compares the strides that have a meaning: of axes with more elements than
-// one, in arrays that are not empty.
+// sameStrides compares the strides that have a meaning: of axes with more than one
+// element, in arrays that are not empty.
 func sameStrides(shape, a, b []int) bool {
 	for i, n := range shape {
 		if n > 1 && a[i] != b[i] && !slices.Contains(shape, 0) {
@@ -154,8 +154,8 @@ func sameStrides(shape, a, b []int) bool {
 	return true
 }
 
-// withoutSpaces returns the text of a header: numpy from 1.24 on leaves room for a
-// longer shape.
+// withoutSpaces returns the text of a header without its spaces: numpy from 1.24 on
+// writes more of them, as room for a longer shape.
 func withoutSpaces(header []byte) string { return strings.TrimRight(string(header[10:]), " \n") }
 
 // TestNpyHeadersOfGo writes arrays to files that numpy loads as its users do.
@@ -201,8 +201,8 @@ func manyHeaders(t *testing.T, made []numpyHeader) []npy.Header {
 	return all
 }
 
-// TestNpyMutatedHeaders changes headers at random. A header that Go still reads means the
-// same to numpy.
+// TestNpyMutatedHeaders changes headers at random. A header that Go still reads must mean
+// the same to numpy.
 func TestNpyMutatedHeaders(t *testing.T) {
 	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
 		seed := int(soak.Seed(t) >> 1)
@@ -346,7 +346,7 @@ func TestNpyFloat16(t *testing.T) {
 			want = binary.NativeEndian.AppendUint32(want, math.Float32bits(npy.Float16(i).Float32()))
 		}
 		if single := ask[[]byte](t, p, "single", halves); !bytes.Equal(single, want) {
-			t.Error("Float32 is not what numpy makes of a float16")
+			t.Error("Float32 differs from numpy's conversion of a float16")
 		}
 		rng := rand.New(rand.NewPCG(soak.Seed(t), 3))
 		for i := range 1 << 17 {

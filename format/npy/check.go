@@ -7,18 +7,21 @@ import (
 	"unicode"
 )
 
-// Check returns nil if elements of d can be seen as elements of g, which [DtypeOf]
-// made for a Go type, and else an error that says by field path why not:
+// Check returns nil if a program can use elements of d as elements of g, which [DtypeOf]
+// returned for a Go type. Otherwise the error gives the path of the field and the
+// reason:
 //
 //	Tick.price: '<f4' is not '<f8'
 //	Tick.qty is at 8, not 12: …
 //
-// The fields must have the same names in the same order, the same offsets, kinds,
-// sizes, units and shapes, and the records the same size as in Go, padding included.
-// That is what np.dtype(…, align=True) makes on 64-bit machines; numpy's
-// default, without padding, seldom is. Titles do not matter. Numbers in another byte
-// order are refused as [ErrByteOrder] if nothing else is wrong: a copy that
-// [Dtype.Swap] has turned can be seen as g. All else is [ErrMismatch].
+// The fields must have the same names in the same order, and the same offsets, kinds,
+// sizes, units and shapes. A record must have the same size as in Go, padding included.
+// On 64-bit machines np.dtype(…, align=True) makes such records. numpy's default has no
+// padding, and seldom fits. Titles do not matter.
+//
+// The error is [ErrByteOrder] if the byte order of numbers is the only difference: a
+// copy that [Dtype.Swap] has turned can then be used as g. Any other difference is
+// [ErrMismatch].
 func (d Dtype) Check(g Dtype) error {
 	if d.kind == 0 || g.kind == 0 {
 		return failf("check", "", ErrDtype, "a dtype is missing")
@@ -51,7 +54,7 @@ func (d Dtype) check(g Dtype, path string) error {
 	return failf("check", path, ErrMismatch, "%s%s is not %s%s", prefix(path), show(d), show(g), d.tagHint(g))
 }
 
-// tagHint names the tag with which a field of g's Go type would be what d is.
+// tagHint names the tag that would give a field of g's Go type the kind of d.
 func (d Dtype) tagHint(g Dtype) string {
 	e, h := d.Elem(), g
 	for h.kind == KindSubarray && h.size != e.size {
@@ -65,7 +68,7 @@ func (d Dtype) tagHint(g Dtype) string {
 	return fmt.Sprintf(": the tag `numpy:\"name,%s\"` makes it one", e.letter())
 }
 
-// prefix is what precedes a reason.
+// prefix returns the text in front of a reason.
 func prefix(path string) string {
 	if path == "" {
 		return ""
@@ -83,7 +86,7 @@ func show(d Dtype) string {
 	return s
 }
 
-// printable returns a name for a path. It may be another process that has chosen it.
+// printable returns a name for a path. Another process may have chosen the name.
 func printable(name string) string {
 	const limit = 60
 	if len(name) > limit || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
@@ -133,7 +136,7 @@ func subject(path string) string {
 	return path
 }
 
-// packedHint is what to do about a record without gaps, which is numpy's default.
+// packedHint returns the remedy for a record without gaps, which is numpy's default.
 func (d Dtype) packedHint() string {
 	if !d.packed() {
 		return ""
@@ -141,7 +144,7 @@ func (d Dtype) packedHint() string {
 	return ": make the dtype with align=True, which pads as Go does"
 }
 
-// checkOrder compares the byte orders of dtypes that are alike otherwise.
+// checkOrder compares the byte orders of dtypes that are otherwise alike.
 func (d Dtype) checkOrder(g Dtype, path string) error {
 	switch {
 	case d.kind == KindSubarray:

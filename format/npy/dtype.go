@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// A Kind says what an element is: the letter that numpy has for it, or one of this
-// package's own for records and sub-arrays, which numpy counts as void.
+// A Kind is the type of an element: numpy's letter for it. Records and sub-arrays, which
+// numpy counts as void, have signs of this package's own.
 type Kind byte
 
 // The kinds of elements.
@@ -34,12 +34,12 @@ const (
 	maxDepth  = 16   // records and sub-arrays in one another
 )
 
-// littleEndian says what this machine is.
+// littleEndian is the byte order of this machine.
 var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
 // A Dtype describes the elements of an array. It is a value that never changes; any
 // number of goroutines may use it. Only [ParseDtype], [DtypeOf] and [ParseHeader]
-// make one: the zero value describes nothing.
+// make one. The zero value describes nothing.
 type Dtype struct {
 	_        [0]func() // == would compare pointers: use Equal
 	kind     Kind
@@ -50,7 +50,7 @@ type Dtype struct {
 	parts    *parts
 }
 
-// parts are what only records and sub-arrays have.
+// parts belong to records and sub-arrays alone.
 type parts struct {
 	fields []Field
 	shape  []int
@@ -58,7 +58,7 @@ type parts struct {
 	goType string // name of the struct, for messages
 }
 
-// A Field is one of a record's.
+// A Field is a field of a record.
 type Field struct {
 	Name   string
 	Title  string // a second name; mostly empty
@@ -66,15 +66,15 @@ type Field struct {
 	Dtype  Dtype
 }
 
-// Kind returns what the element is, 0 for the zero Dtype.
+// Kind returns the kind of the element, 0 for the zero Dtype.
 func (d Dtype) Kind() Kind { return d.kind }
 
 // Size returns the size of an element in bytes: numpy's itemsize. It is at least 1
 // and less than 2³¹.
 func (d Dtype) Size() int { return d.size }
 
-// Unit returns the unit of a KindDatetime or KindTimedelta: "ns", "25s", or nothing where
-// numpy calls it generic.
+// Unit returns the unit of a KindDatetime or KindTimedelta, such as "ns" or "25s". It is
+// empty for the unit that numpy calls generic, and for other kinds.
 func (d Dtype) Unit() string {
 	if d.unit == 0 {
 		return ""
@@ -83,11 +83,11 @@ func (d Dtype) Unit() string {
 }
 
 // Swapped reports whether a number in the element is in the byte order of other
-// machines. Such elements cannot be seen as Go values; see [Dtype.Swap].
+// machines. Go cannot use such elements as they are; see [Dtype.Swap].
 func (d Dtype) Swapped() bool { return d.swapped }
 
-// Fields returns the fields of a KindRecord in the order of their offsets. They do not
-// overlap; what lies between them is padding.
+// Fields returns the fields of a KindRecord in the order of their offsets, nil for other
+// kinds. Fields do not overlap; the bytes between them are padding.
 func (d Dtype) Fields() []Field {
 	if d.kind != KindRecord {
 		return nil

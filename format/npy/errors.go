@@ -12,30 +12,30 @@ var (
 	// ErrHeader: the bytes do not begin with a header that this package reads.
 	ErrHeader = errors.New("not a valid .npy header")
 	// ErrIncomplete: the bytes end inside the header, or zeros stand where the
-	// header should be: another process is still writing it, or gave up half-way.
-	// It is an ErrHeader.
+	// header should be. Another process is still writing it, or gave up half-way.
+	// ErrIncomplete wraps ErrHeader.
 	ErrIncomplete = fmt.Errorf("%w: it is not complete", ErrHeader)
 	// ErrDtype: the text is no dtype, or the dtype or the Go type is one that
 	// cannot be shared: it holds pointers, has no fixed size, or has no bytes.
 	ErrDtype = errors.New("unsupported dtype")
-	// ErrByteOrder: the numbers are in the byte order of other machines. A copy can
-	// be turned by [Dtype.Swap].
+	// ErrByteOrder: the numbers are in the byte order of other machines.
+	// [Dtype.Swap] turns a copy of them.
 	ErrByteOrder = errors.New("other byte order")
-	// ErrMismatch: the elements are something else than the Go type.
+	// ErrMismatch: the elements are not of the Go type.
 	ErrMismatch = errors.New("elements do not match the type")
-	// ErrShape: too many axes, a negative length, more bytes than an int counts, or
-	// a buffer that does not hold whole elements.
+	// ErrShape: too many axes, a negative length, more bytes than fit an int, or a
+	// buffer that does not hold whole elements.
 	ErrShape = errors.New("invalid shape")
 	// ErrText: a text has a code point that does not exist, ends in NUL, or is too
 	// long.
 	ErrText = errors.New("invalid text")
 )
 
-// An Error says what failed, where, and why.
+// An Error holds what failed, where, and why.
 type Error struct {
 	Op     string // "parse dtype", "dtype of", "check", "parse header", "append header", "size", "swap", "text"
-	Path   string // the field that it is about: "Tick.price"; empty if it is about no field
-	Offset int    // where in the text or header it stands, in bytes; -1 if it is about no place
+	Path   string // the field at fault: "Tick.price"; empty if it is no field
+	Offset int    // the place of the fault in the text or header, in bytes; -1 if it has no place
 	Err    error
 }
 
@@ -49,7 +49,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// A reason is a sentinel with the words for this case.
+// A reason wraps a sentinel and describes one case of it.
 type reason struct {
 	text string
 	kind error
@@ -62,7 +62,7 @@ func reasonf(kind error, format string, args ...any) error {
 	return &reason{fmt.Sprintf(format, args...), kind}
 }
 
-// failf returns an error that is about no place.
+// failf returns an error without an offset.
 func failf(op, path string, kind error, format string, args ...any) error {
 	return &Error{Op: op, Path: path, Offset: -1, Err: reasonf(kind, format, args...)}
 }

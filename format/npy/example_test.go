@@ -1,4 +1,4 @@
-// The texts are what little-endian machines print.
+// The outputs are from a little-endian machine.
 //
 //go:build !armbe && !arm64be && !m68k && !mips && !mips64 && !ppc && !ppc64 && !s390 && !s390x && !shbe && !sparc && !sparc64
 
@@ -31,7 +31,7 @@ func ExampleDtypeOf() {
 	// Output:
 	// [('t', '<M8[ns]'), ('price', '<f8'), ('qty', '<i4'), ('side', '|S1'), ('', '|V3')]
 	// 24 bytes
-	// npy: dtype of: struct.OK: bool breaks where another process writes a byte that is neither 0 nor 1: write uint8 and the tag `numpy:"name,b1"`, or npy.Bool
+	// npy: dtype of: struct.OK: bool breaks if another process writes a byte other than 0 and 1: write uint8 and the tag `numpy:"name,b1"`, or npy.Bool
 }
 
 func ExampleDtype_Check() {
@@ -40,7 +40,7 @@ func ExampleDtype_Check() {
 		log.Fatal(err)
 	}
 	for _, s := range []string{
-		// What np.dtype makes of these fields with align=True, and without.
+		// np.dtype of these fields, with align=True and without.
 		"[('t', '<M8[ns]'), ('price', '<f8'), ('qty', '<i4'), ('side', 'S1'), ('', 'V3')]",
 		"[('t', '<M8[ns]'), ('price', '<f8'), ('qty', '<i4'), ('side', 'S1')]",
 		"[('t', '<M8[us]'), ('price', '<f8'), ('qty', '<i4'), ('side', 'S1'), ('', 'V3')]",
@@ -87,7 +87,7 @@ func ExampleAppendHeader() {
 }
 
 func ExampleParseHeader() {
-	// What np.save has written, up to the data.
+	// The beginning of a file of np.save, up to the data.
 	file := []byte("\x93NUMPY\x01\x00v\x00{'descr': '<i2', 'fortran_order': True, 'shape': (2, 3), }" +
 		"                                                           \n")
 	h, offset, err := npy.ParseHeader(file)
@@ -118,13 +118,13 @@ func ExampleDtype_Swap() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	elements := []byte{0, 0, 0, 1, 0, 0, 0, 2} // a copy of what another machine wrote
+	elements := []byte{0, 0, 0, 1, 0, 0, 0, 2} // a copy of elements that another machine wrote
 	fmt.Printf("%v %v %d\n", d.Swapped(), d.Swap(elements), elements)
 	// Output: true <nil> [1 0 0 0 2 0 0 0]
 }
 
 func ExampleGetText() {
-	element := make([]rune, 5) // what numpy calls U5
+	element := make([]rune, 5) // numpy's U5
 	if err := npy.PutText(element, "héé"); err != nil {
 		log.Fatal(err)
 	}

@@ -69,8 +69,8 @@ func (f fixture) check(t *testing.T, dir string) {
 	}
 }
 
-// headerText returns a header without what differs between numpys: its length, and the
-// number of spaces.
+// headerText returns a header without the parts that differ between versions of numpy:
+// its length, and the number of spaces.
 func headerText(header []byte) []byte { return bytes.TrimRight(header[10:], " \n") }
 
 // inOrder returns a copy of the elements in C order.
@@ -91,7 +91,7 @@ func inOrder(h npy.Header, data []byte) []byte {
 	return ordered
 }
 
-// What numpy wrote can be seen as the Go type that is meant.
+// Go can use the elements that numpy wrote as the Go type that each fixture is for.
 func TestFixturesAsGoTypes(t *testing.T) {
 	tick, err := npy.DtypeOf[Tick]()
 	if err != nil {

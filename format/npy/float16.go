@@ -3,22 +3,22 @@ package npy
 import "math"
 
 // A Float16 is the bits of an IEEE 754 half-precision number, numpy's float16: 11 bits
-// of precision, magnitudes from 6e-8 to 65504. Compare Float32s, not these: -0 equals
-// 0, and NaN equals nothing.
+// of precision, magnitudes from 6e-8 to 65504. Convert with Float32 to compare numbers,
+// because -0 equals 0, and NaN equals nothing.
 type Float16 uint16
 
-// NumpyDtype makes a Float16 what it is in numpy: see [Typed].
+// NumpyDtype returns numpy's name for a Float16: see [Typed].
 func (Float16) NumpyDtype() string { return "f2" }
 
-// Float16Of returns the half-precision number next to v, the even one of two, as numpy
-// does: infinity from 65520 on, and zero up to 2⁻²⁵. NaN stays NaN, with the part of
-// its payload that fits.
+// Float16Of returns the half-precision number nearest to v, and the even one of two that
+// are equally near, as numpy does. From 65520 on it returns infinity, and up to 2⁻²⁵
+// zero. NaN stays NaN, with the part of its payload that fits.
 func Float16Of(v float32) Float16 {
 	b := math.Float32bits(v)
 	sign := uint16(b >> 16 & 0x8000)
 	b &= 0x7fffffff
 	switch {
-	case b > 0x7f800000: // NaN: a payload that is cut to nothing would make it infinity
+	case b > 0x7f800000: // NaN: it would become infinity if its payload were cut to nothing
 		half := uint16(0x7c00 | b>>13&0x3ff)
 		if half == 0x7c00 {
 			half++
@@ -58,12 +58,12 @@ func (f Float16) Float32() float32 {
 	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
 }
 
-// A Bool is a byte that numpy takes for a bool: true is every value but 0. Go's own
-// bool breaks on bytes that are neither 0 nor 1, which another process may write.
+// A Bool is a byte that numpy takes for a bool: every value but 0 is true. Go's own bool
+// breaks on a byte other than 0 and 1, which another process may write.
 type Bool uint8
 
-// NumpyDtype makes a Bool what it is in numpy: see [Typed].
+// NumpyDtype returns numpy's name for a Bool: see [Typed].
 func (Bool) NumpyDtype() string { return "b1" }
 
-// True reports whether numpy takes it for True.
+// True reports whether numpy takes b for True.
 func (b Bool) True() bool { return b != 0 }

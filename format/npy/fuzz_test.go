@@ -13,9 +13,9 @@ import (
 	"github.com/pyshm-go/pyshm/internal/alloctest"
 )
 
-// Fuzzing parses arbitrary bytes between inaccessible pages. Besides a panic or a
-// fault, it is an error if a call allocates out of proportion, or if what was accepted
-// is written and read again as something else.
+// Fuzzing parses arbitrary bytes between inaccessible pages. A panic or a fault is an
+// error. It is an error, too, if a call allocates out of proportion, or if an accepted
+// header is another one after writing and reading it again.
 //
 //	go test ./format/npy -run '^$' -fuzz FuzzParseHeader -fuzztime 1000000x -fuzzminimizetime 1x
 
@@ -120,7 +120,7 @@ func FuzzParseDtype(f *testing.F) {
 	})
 }
 
-// checked is what dtypes are compared with: a record whose fields are easily met.
+// Dtypes are compared with checked, a record whose fields the fuzzer easily meets.
 var checked = func() npy.Dtype {
 	d, err := npy.DtypeOf[struct{ A uint8 }]()
 	if err != nil {
@@ -187,7 +187,7 @@ func checkAllocation(t *testing.T, length int, call func()) {
 	}
 }
 
-// FuzzAppendHeader writes the headers of a dtype and of shapes that are anything.
+// FuzzAppendHeader writes headers of arbitrary dtypes and shapes.
 func FuzzAppendHeader(f *testing.F) {
 	for i, text := range texts {
 		f.Add(text, int64(i), int64(3), int64(0), i%4, i%2 == 0)

@@ -8,15 +8,16 @@ import (
 	"unicode/utf8"
 )
 
-// Typed is implemented by element types that are in numpy what Go's type alone does
-// not say, where there is no field to tag: [Float16], [Bool], or
+// Typed is implemented by an element type that gives its own dtype, because Go's type
+// alone does not determine it and an element that is no field has no tag: [Float16],
+// [Bool], or
 //
 //	type Nanoseconds int64
 //
 //	func (Nanoseconds) NumpyDtype() string { return "M8[ns]" }
 //
-// NumpyDtype is called on the zero value. What it returns must fit the type as a tag
-// must: see [DtypeOf].
+// NumpyDtype is called on the zero value. The dtype that it returns must fit the type, as
+// the dtype in a tag must: see [DtypeOf].
 type Typed interface{ NumpyDtype() string }
 
 // DtypeOf returns the dtype of T as it lies in this machine's memory. T is one of
@@ -26,10 +27,11 @@ type Typed interface{ NumpyDtype() string }
 //	complex64, complex128           c8, c16
 //	an array of these or of structs a sub-array; arrays of arrays have one shape
 //	a struct of these               a record: Go's offsets, and Go's padding as gaps
-//	a type that is [Typed]          what it says
+//	a type that implements [Typed]  the dtype that its method returns
 //
-// A field is called as its Go name in lower case, unless a tag names it. A field
-// called _ is padding. The second part of a tag says what the Go type does not:
+// The name of a field is its Go name in lower case, unless a tag names it. A field
+// called _ is padding. The second part of a tag is a dtype that the Go type alone does
+// not determine:
 //
 //	T    int64     `numpy:"t,M8[ns]"`  // or m8; with the unit
 //	OK   uint8     `numpy:"ok,b1"`     // true is any byte but 0
@@ -38,10 +40,10 @@ type Typed interface{ NumpyDtype() string }
 //	H    uint16    `numpy:",f2"`       // or the type Float16
 //	Days [7]int64  `numpy:",M8[D]"`    // for each element
 //
-// All else is refused with the path of the field and what to write instead: bool
-// (another process may write a byte that is neither 0 nor 1, with which Go reads
-// outside of tables), int, uint and uintptr (of no fixed size), strings, slices,
-// maps, pointers, and whatever has no bytes, for which Go pads structs.
+// All other types are refused. The error has the path of the field, and what to write
+// instead. Refused are bool (another process may write a byte other than 0 and 1, with
+// which Go reads outside of tables), int, uint and uintptr (of no fixed size), strings,
+// slices, maps, pointers, and any type without bytes, for which Go pads structs.
 func DtypeOf[T any]() (Dtype, error) {
 	t := reflect.TypeFor[T]()
 	c := converter{}
@@ -55,7 +57,7 @@ func DtypeOf[T any]() (Dtype, error) {
 	return d, nil
 }
 
-// typeName returns what begins the paths of t's fields.
+// typeName returns the beginning of the paths of t's fields.
 func typeName(t reflect.Type) string {
 	if t.Name() != "" {
 		return t.Name()
@@ -66,8 +68,8 @@ func typeName(t reflect.Type) string {
 // A converter counts the fields that it has converted.
 type converter struct{ fields int }
 
-// isTyped reports whether a type says itself what it is. A struct is what its fields
-// are, also if one of them is embedded and has the method.
+// isTyped reports whether a type gives its own dtype. A struct never does, even if it has
+// the method, from an embedded field perhaps: its dtype is made of its fields.
 func isTyped(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Struct, reflect.Interface, reflect.Pointer:
@@ -115,7 +117,7 @@ func (c *converter) dtype(t reflect.Type, path string, depth int) (Dtype, error)
 	}
 }
 
-// axes returns what an array of arrays is made of in the end, and its lengths.
+// axes returns the innermost element type of an array of arrays, and the lengths.
 func axes(t reflect.Type) (elem reflect.Type, shape []int) {
 	for elem = t; elem.Kind() == reflect.Array && !isTyped(elem); elem = elem.Elem() {
 		shape = append(shape, elem.Len())
@@ -123,7 +125,7 @@ func axes(t reflect.Type) (elem reflect.Type, shape []int) {
 	return elem, shape
 }
 
-// arrayOf is subarray, for elements that may be arrays by what they say of themselves.
+// arrayOf is subarray for elements whose own dtype may be an array.
 func arrayOf(elem Dtype, shape []int) (Dtype, error) {
 	if elem.kind == KindSubarray {
 		shape, elem = append(shape, elem.parts.shape...), elem.parts.elem
@@ -131,15 +133,15 @@ func arrayOf(elem Dtype, shape []int) (Dtype, error) {
 	return subarray(elem, shape)
 }
 
-// instead says what to write instead of a kind that cannot be shared.
+// instead returns why a kind cannot be shared, and what to write instead.
 func instead(kind reflect.Kind) string {
 	switch kind {
 	case reflect.Bool:
-		return "bool breaks where another process writes a byte that is neither 0 nor 1: write uint8 and the tag `numpy:\"name,b1\"`, or npy.Bool"
+		return "bool breaks if another process writes a byte other than 0 and 1: write uint8 and the tag `numpy:\"name,b1\"`, or npy.Bool"
 	case reflect.Int, reflect.Uint:
-		return fmt.Sprintf("%v has not the same size everywhere: write %[1]v64 or %[1]v32", kind)
+		return fmt.Sprintf("%v does not have the same size everywhere: write %[1]v64 or %[1]v32", kind)
 	case reflect.Uintptr:
-		return "uintptr has not the same size everywhere: write uint64"
+		return "uintptr does not have the same size everywhere: write uint64"
 	case reflect.String:
 		return "string is a pointer, which means nothing to other processes: write [N]byte and the tag `numpy:\"name,SN\"`, or [N]int32 and U for N"
 	case reflect.Slice:
@@ -179,7 +181,7 @@ func (c *converter) record(t reflect.Type, path string, depth int) (Dtype, error
 	return d, nil
 }
 
-// field returns the dtype of a struct's field, which its tag may give.
+// field returns the dtype of a struct's field: from its tag, or else from its Go type.
 func (c *converter) field(field reflect.StructField, path string, depth int) (Dtype, error) {
 	c.fields++
 	refuse := func(reason any) (Dtype, error) {
@@ -201,7 +203,7 @@ func (c *converter) field(field reflect.StructField, path string, depth int) (Dt
 	return d, nil
 }
 
-// tagged returns the dtype that text gives for a Go type, which it must fit.
+// tagged returns the dtype in text. It fails if the dtype does not fit the Go type.
 func tagged(t reflect.Type, text string) (Dtype, error) {
 	d, err := parsePlain(text)
 	if err != nil {
@@ -224,7 +226,7 @@ func tagged(t reflect.Type, text string) (Dtype, error) {
 	return subarray(d, shape)
 }
 
-// fits reports whether a Go type is what d needs.
+// fits reports whether an element of d can lie in a Go type.
 func fits(t reflect.Type, d Dtype) bool {
 	kind := t.Kind()
 	if int(t.Size()) != d.size {
@@ -253,7 +255,7 @@ func fits(t reflect.Type, d Dtype) bool {
 	return kind == reflect.Uint8 // Bytes, Void
 }
 
-// wanted says which Go type fits d.
+// wanted describes the Go type that fits d.
 func wanted(d Dtype) string {
 	switch d.kind {
 	case KindBool:

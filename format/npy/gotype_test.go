@@ -57,7 +57,7 @@ type everything struct {
 	same  float32 `numpy:"f,f4"`
 }
 
-// native spells texts that are written for little-endian machines as on this one.
+// native returns a text for little-endian machines as it is spelled on this machine.
 func native(s string) string {
 	if plain, ok := strings.CutPrefix(s, "<"); ok {
 		return nativeOrder + plain
@@ -135,8 +135,8 @@ func TestDtypeOfRefuses(t *testing.T) {
 		of   func() (npy.Dtype, error)
 		text string
 	}{
-		{npy.DtypeOf[bool], "bool: bool breaks where another process writes a byte that is neither 0 nor 1: write uint8 and the tag"},
-		{npy.DtypeOf[int], "int has not the same size everywhere: write int64"},
+		{npy.DtypeOf[bool], "bool: bool breaks if another process writes a byte other than 0 and 1: write uint8 and the tag"},
+		{npy.DtypeOf[int], "int does not have the same size everywhere: write int64"},
 		{npy.DtypeOf[uint], "write uint64"},
 		{npy.DtypeOf[uintptr], "write uint64"},
 		{npy.DtypeOf[string], "write [N]byte and the tag"},

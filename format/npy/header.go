@@ -16,7 +16,7 @@ const (
 	page  = 4096
 )
 
-// A Header says what the data behind it is.
+// A Header describes the data behind it.
 type Header struct {
 	Dtype   Dtype
 	Shape   []int // lengths of the axes; none for a single element
@@ -25,13 +25,14 @@ type Header struct {
 
 // ParseHeader reads the header at the beginning of buf: versions 1.0, 2.0 and 3.0.
 // offset is where the data begins. The data itself need not be in buf; compare
-// [Header.Size] with what there is.
+// [Header.Size] with the bytes that are there.
 //
-// Other processes may write anything: every content gives a header that numpy reads
-// in the same way, or an error, which is [ErrIncomplete] where the rest may still
-// come. The text is copied once, and nothing is evaluated. Limits: 10,000 bytes of
-// text, [MaxDims] axes, the limits of [ParseDtype], and no more bytes of data than fit an
-// int. Some of what numpy reads is refused, all of it things that numpy never writes.
+// Other processes may write anything. Whatever buf holds, ParseHeader returns a header
+// that numpy reads in the same way, or an error. The error is [ErrIncomplete] if the
+// rest may still come. The text is copied once, and nothing is evaluated. Limits: 10,000
+// bytes of text, [MaxDims] axes, the limits of [ParseDtype], and no more bytes of data
+// than fit an int. ParseHeader also refuses some headers that numpy reads, but never
+// writes.
 func ParseHeader(buf []byte) (h Header, offset int, err error) {
 	text, start, version, err := headerText(buf)
 	if err != nil {
@@ -101,7 +102,7 @@ func headerText(buf []byte) (text string, start, version int, err error) {
 
 // beginning reports whether b is the beginning of the magic, and whether zeros stand for
 // a part of it. The words of a header that another process is writing become visible in
-// any order: C's memcpy may store the first last.
+// any order: C's memcpy may store the first word last.
 func beginning(b []byte) (begins, zeros bool) {
 	for i, c := range b {
 		switch c {
@@ -166,13 +167,14 @@ func (s *scanner) header() (h Header) {
 	return h
 }
 
-// AppendHeader appends the header of an array that every numpy from 1.17 on opens,
-// with the text that numpy writes: version 1.0, ASCII, and spaces until the data
-// begins at a multiple of 64 from where the header does. The zero Header is refused.
+// AppendHeader appends the header of an array, which every numpy from 1.17 on opens. The
+// text is the text that numpy writes: version 1.0, ASCII, and spaces until the data
+// begins at a multiple of 64, counted from the start of the header. The zero Header is
+// refused.
 //
-// A dtype that is a [KindSubarray] becomes further axes, as in numpy. Fortran is written
-// as False where it makes no difference. Names that are not ASCII and texts beyond
-// 10,000 bytes are refused: not every numpy reads them.
+// The axes of a [KindSubarray] dtype become axes of the array, as in numpy. Fortran is
+// written as False if it makes no difference. Names that are not ASCII and texts beyond
+// 10,000 bytes are refused, because not every numpy reads them.
 func AppendHeader(dst []byte, h Header) ([]byte, error) {
 	fail := func(kind error, format string, args ...any) ([]byte, error) {
 		return dst, failf("append header", "", kind, format, args...)
@@ -233,7 +235,7 @@ func (h Header) contiguous() bool {
 	return long <= 1
 }
 
-// Len returns the number of elements, or an [ErrShape] as [Header.Size] does.
+// Len returns the number of elements. It fails as [Header.Size] does.
 func (h Header) Len() (int, error) {
 	size, err := h.Size()
 	if err != nil {
@@ -243,9 +245,9 @@ func (h Header) Len() (int, error) {
 }
 
 // Size returns how many bytes of data follow the header. It fails with [ErrShape] if
-// there are more than [MaxDims] axes, a negative length, or more bytes than an int
-// counts; as numpy does, it leaves out axes of length 0 in that count, so that the
-// strides fit too. It fails with [ErrDtype] for the zero Dtype.
+// there are more than [MaxDims] axes, a negative length, or more bytes than fit an int.
+// Axes of length 0 are left out of that count, as in numpy, so that the strides fit an
+// int too. Size fails with [ErrDtype] for the zero Dtype.
 func (h Header) Size() (int, error) {
 	size, err := h.size()
 	if err != nil {
@@ -282,8 +284,8 @@ func (h Header) size() (int, error) {
 	return int(size), nil
 }
 
-// Strides returns by how many bytes the data goes on from one element to the next
-// along each axis. [Header.Size] must not fail.
+// Strides returns the distance in bytes from one element to the next along each axis.
+// Call it only if [Header.Size] does not fail.
 func (h Header) Strides() []int {
 	strides := make([]int, len(h.Shape))
 	step := h.Dtype.size

@@ -84,7 +84,7 @@ func with(descr string) string {
 	return "{'descr': " + descr + ", 'fortran_order': False, 'shape': (3,), }\n"
 }
 
-// What numpy reads and never writes.
+// numpy reads these headers, and never writes them.
 func TestParseHeaderAccepts(t *testing.T) {
 	for _, tt := range []struct {
 		header      []byte
@@ -116,7 +116,7 @@ func TestParseHeaderAccepts(t *testing.T) {
 	}
 }
 
-// nativeOrder is what a dtype without one gets.
+// nativeOrder is the byte order of a dtype that is written without one.
 var nativeOrder = map[bool]string{true: "<", false: ">"}[binary.NativeEndian.Uint16([]byte{1, 0}) == 1]
 
 func TestParseHeaderRefuses(t *testing.T) {
@@ -152,8 +152,8 @@ func TestParseHeaderRefuses(t *testing.T) {
 		{v1("{'descr': 'f8', 'fortran_order': 1, 'shape': (3,)}"), npy.ErrHeader, "True or False"},
 		{v1("{'descr': 'f8', 'fortran_order': True, 'shape': (3)}"), npy.ErrHeader, "written (n,)"},
 		{v1("{'descr': 'f8', 'fortran_order': True, 'shape': [3]}"), npy.ErrHeader, ""},
-		{v1("{'descr': 'f8', 'fortran_order': True, 'shape': (-3,)}"), npy.ErrHeader, "not negative"},
-		{v1("{'descr': 'f8', 'fortran_order': True, 'shape': (03,)}"), npy.ErrHeader, "not negative"},
+		{v1("{'descr': 'f8', 'fortran_order': True, 'shape': (-3,)}"), npy.ErrHeader, "non-negative int"},
+		{v1("{'descr': 'f8', 'fortran_order': True, 'shape': (03,)}"), npy.ErrHeader, "non-negative int"},
 		{v1("{'descr': 'f8', 'fortran_order': True, 'shape': (,)}"), npy.ErrHeader, ""},
 		{v1("{'descr': 'f8', 'fortran_order': True, 'shape': (4611686018427387904,)}"), npy.ErrShape, ""},
 		{v1("{'descr': 'f8', 'fortran_order': True, 'shape': (4611686018427387904, 0)}"), npy.ErrShape, ""},
@@ -207,7 +207,7 @@ func nested(depth int) string {
 	return strings.Repeat("[('a',", depth) + "'u1'" + strings.Repeat(")]", depth)
 }
 
-// The place in an error is a byte of the header, also where a character is none.
+// The place in an error counts bytes of the header, also if a character has several.
 func TestErrorOffset(t *testing.T) {
 	for _, header := range [][]byte{v1(with("[('\xe9\xe9', 'x9')]")), later(3, with("[('éé', 'x9')]"))} {
 		_, _, err := npy.ParseHeader(header)
@@ -242,7 +242,7 @@ func TestAppendHeaderRefuses(t *testing.T) {
 	}
 }
 
-// The axes of elements become those of the array, as in numpy.
+// The axes of elements become axes of the array, as in numpy.
 func TestSubarraysBecomeAxes(t *testing.T) {
 	b, err := npy.AppendHeader(nil, npy.Header{Dtype: parse(t, "('u1', (3,))"), Shape: []int{480, 640}})
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 
 var update = flag.Bool("update", false, "write the dump in LAYOUT.md anew")
 
-// The dump in LAYOUT.md is what the oldest and the newest numpy wrote.
+// The dump in LAYOUT.md is of the bytes that the oldest and the newest numpy wrote.
 func TestLayoutDocument(t *testing.T) {
 	const begin, end = "<!-- generated: aligned -->\n", "<!-- end -->"
 	oldest, err := os.ReadFile("../../testdata/npy/numpy-1.17/aligned.npy")
@@ -37,7 +37,7 @@ func TestLayoutDocument(t *testing.T) {
 			t.Fatal(err)
 		}
 	} else if text != string(document) {
-		t.Error("LAYOUT.md is not what -update would write")
+		t.Error("LAYOUT.md differs from the text that -update writes")
 	}
 }
 

@@ -30,8 +30,8 @@ func newRoom(t testing.TB, pages int) room {
 	return all[page : len(all)-page]
 }
 
-// each calls f with a copy of b at either end of the room, in which a touch of what
-// surrounds it is a panic and not the end of the process.
+// each calls f with a copy of b at either end of the room. If f touches the pages around
+// the room, it panics, and the process does not end.
 func (r room) each(b []byte, f func(buf []byte)) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	b = b[:min(len(b), len(r))]

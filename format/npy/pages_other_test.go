@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A room lends buffers. Where tests cannot make pages inaccessible, only Go's own
-// checks surround them.
+// A room lends buffers. On these systems tests cannot make pages inaccessible: only Go's
+// own checks protect the memory around the buffers.
 type room struct{}
 
 func newRoom(testing.TB, int) room { return room{} }

@@ -5,19 +5,24 @@ import (
 	"unicode/utf8"
 )
 
-// ParseDtype parses a dtype as numpy prints it: dtype.str ("<f8", "|S5", "<M8[ns]"),
-// str(dtype) ("float64", "datetime64[ns]"), the list of a record's fields as a header
-// has it, in which a void without a name is padding, the dict that str(dtype) is for a
-// record with gaps, and a tuple of a dtype and a shape. Nothing is evaluated.
+// ParseDtype parses a dtype as numpy prints it. Nothing is evaluated. It reads
 //
-// str(dtype) of a record within another does not show which of them were made with
-// align=True. Within a dict that says 'aligned': True, records are laid out as with
-// it, and otherwise without, which is also what np.dtype makes of the text. Programs
-// that put aligned records into others that are not must pass dtype.descr instead.
+//   - dtype.str: "<f8", "|S5", "<M8[ns]"
+//   - str(dtype): "float64", "datetime64[ns]"
+//   - the list of a record's fields, as in a header: a void without a name is padding
+//   - the dict that str(dtype) returns for a record with gaps
+//   - a tuple of a dtype and a shape
 //
-// Refused with the reason, as [ErrDtype]: objects and strings of any length, which are
-// pointers; elements or fields without bytes; records whose fields overlap or are out
-// of order; more than 10,000 bytes of text, 1,024 fields, or 16 records in one another.
+// For a record within a record, str(dtype) does not show which of the two were made with
+// align=True. ParseDtype does as np.dtype does with such a text: within a dict that has
+// 'aligned': True, it lays out all records as align=True would, and otherwise none.
+// Programs that put aligned records into others that are not must pass dtype.descr
+// instead.
+//
+// The error is [ErrDtype] for objects and strings of any length, which are pointers; for
+// elements or fields without bytes; for records whose fields overlap or are out of
+// order; and for more than 10,000 bytes of text, 1,024 fields, or 16 records in one
+// another.
 func ParseDtype(s string) (Dtype, error) {
 	scan := scanner{text: s}
 	var d Dtype
@@ -41,7 +46,7 @@ func ParseDtype(s string) (Dtype, error) {
 	return d, nil
 }
 
-// asDtype makes the errors of the scanner those of a dtype.
+// asDtype makes an error of the scanner an ErrDtype.
 func asDtype(err error) error {
 	if r, ok := err.(*reason); ok {
 		return &reason{r.text, ErrDtype}
@@ -49,7 +54,7 @@ func asDtype(err error) error {
 	return err
 }
 
-// descr reads a dtype at a depth of nesting. dict says whether records may be dicts.
+// descr reads a dtype at a depth of nesting. If dict is true, records may be dicts.
 func (s *scanner) descr(depth int, dict bool) Dtype {
 	if depth > maxDepth {
 		s.fail(ErrDtype, "more than %d records in one another", maxDepth)
@@ -143,8 +148,8 @@ func (s *scanner) field(depth int, dict bool) (f Field) {
 	return f
 }
 
-// fieldShape reads the shape of a field, which may be an int. 1 means an element to
-// some numpys and a shape to others.
+// fieldShape reads the shape of a field, which may be an int. The int 1 means a single
+// element to some versions of numpy, and the shape (1,) to others.
 func (s *scanner) fieldShape(f *Field) {
 	var shape []int
 	if s.peek() == '(' {
@@ -159,7 +164,7 @@ func (s *scanner) fieldShape(f *Field) {
 	}
 }
 
-// recordDict reads the dict that str(dtype) is for a record with gaps.
+// recordDict reads the dict that str(dtype) returns for a record with gaps.
 func (s *scanner) recordDict(depth int) Dtype {
 	var fields []Field
 	size, aligned := -1, false
@@ -222,7 +227,7 @@ func (s *scanner) recordDict(depth int) Dtype {
 	return s.madeOf(fields, size, given)
 }
 
-// madeOf returns the record of a dict whose lists had as many values as given says.
+// madeOf returns the record of a dict. given has the number of values in each list.
 func (s *scanner) madeOf(fields []Field, size int, given map[string]int) Dtype {
 	for _, key := range []string{"names", "formats", "offsets"} {
 		if given[key] != len(fields) {
@@ -245,7 +250,7 @@ func (s *scanner) madeOf(fields []Field, size int, given map[string]int) Dtype {
 	return d
 }
 
-// align returns d as it is within a record made with align=True: a record that was
+// align returns d as it lies within a record made with align=True. A record that was
 // given as a list gets the gaps that the list did not show.
 func align(d Dtype) (Dtype, error) {
 	switch d.kind {
@@ -287,8 +292,8 @@ const maxAlignment = 16
 
 func roundUp(n, multiple int) int { return (n + multiple - 1) / multiple * multiple }
 
-// alignment returns what the offset of d in a record made with align=True is a
-// multiple of, on 64-bit machines.
+// alignment returns the number of which the offset of d is a multiple, in a record made
+// with align=True on a 64-bit machine.
 func (d Dtype) alignment() int {
 	switch d.kind {
 	case KindBytes, KindVoid:

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// units are numpy's units of time, those of index 0 being generic.
+// units are numpy's units of time. Index 0 is for no unit, which numpy calls generic.
 var units = [...]string{"generic", "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"}
 
 // sizes are the sizes in bytes that a kind may have. Bytes, Text and Void have any.
@@ -23,17 +23,17 @@ var names = map[string]Dtype{
 	"complex64": plain(KindComplex, 8), "complex128": plain(KindComplex, 16), "complex256": plain(KindComplex, 32),
 }
 
-// plain returns a dtype that is no record or sub-array, in the machine's byte order.
+// plain returns a dtype other than a record or sub-array, in the machine's byte order.
 func plain(kind Kind, size int) Dtype {
 	return Dtype{kind: kind, size: size, multiple: 1}
 }
 
-// ordered reports whether there is a byte order to the element.
+// ordered reports whether the element has a byte order.
 func (d Dtype) ordered() bool {
 	return d.kind != KindBytes && d.kind != KindVoid && d.size > 1
 }
 
-// parsePlain parses the spelling of a dtype that is no record or sub-array: "<f8",
+// parsePlain parses the spelling of a dtype other than a record or sub-array: "<f8",
 // "|S5", "M8[ns]", "float64", "datetime64[ns]".
 func parsePlain(s string) (Dtype, error) {
 	code, unit, hasUnit := strings.Cut(s, "[")
@@ -89,7 +89,7 @@ func parseLetter(code, whole string) (Dtype, error) {
 		return Dtype{}, reasonf(ErrDtype, "%s: strings of any length are pointers into one Python process: write S<n> or U<n>", excerpt(whole))
 	}
 	if code == "int" || code == "uint" || code == "float" || code == "complex" {
-		return Dtype{}, reasonf(ErrDtype, "%s has not the same size everywhere: write %s64", excerpt(whole), code)
+		return Dtype{}, reasonf(ErrDtype, "%s does not have the same size everywhere: write %s64", excerpt(whole), code)
 	}
 	if len(code) < 2 || code[1] == '0' {
 		return Dtype{}, unknown(whole)

@@ -8,11 +8,12 @@ import (
 	"unicode"
 )
 
-// String returns numpy's dtype.str: "<f8", "|S5", "<M8[ns]"; for records the list of
-// their fields that a header has, in which padding is a void without a name; for
-// sub-arrays a tuple. [ParseDtype] reads it back, and in Python
-// np.lib.format.descr_to_dtype does, after ast.literal_eval for lists and tuples. It is
-// empty for the zero Dtype.
+// String returns numpy's dtype.str: "<f8", "|S5", "<M8[ns]". For a record it returns the
+// list of the fields, as in a header: padding is a void without a name. For a sub-array
+// it returns a tuple. It is empty for the zero Dtype.
+//
+// [ParseDtype] reads the text back. In Python np.lib.format.descr_to_dtype does, after
+// ast.literal_eval if the text is a list or a tuple.
 func (d Dtype) String() string {
 	switch d.kind {
 	case 0:
@@ -23,7 +24,7 @@ func (d Dtype) String() string {
 	return d.code()
 }
 
-// descr returns what a header says of d: a plain dtype is quoted.
+// descr returns the text for d in a header: a plain dtype is quoted.
 func (d Dtype) descr() string { return string(d.appendDescr(nil)) }
 
 // appendDescr appends the text that numpy's .npy headers have for d.
@@ -86,7 +87,7 @@ func appendShape(b []byte, shape []int) []byte {
 	return append(b, ')')
 }
 
-// code returns the spelling of a dtype that is no record or sub-array.
+// code returns the spelling of a dtype other than a record or sub-array.
 func (d Dtype) code() string {
 	order := "|"
 	if d.ordered() {
@@ -111,10 +112,10 @@ func (d Dtype) letter() string {
 	return s
 }
 
-// Name returns what Python's str(dtype) is: "float32", "datetime64[ns]", ">i4", a
-// list of fields, or a dict for records with gaps. numpy before 1.23 prints that dict
-// with fewer spaces, and every numpy adds 'aligned': True to a dtype that was made
-// with align=True, which no header keeps.
+// Name returns the text of Python's str(dtype): "float32", "datetime64[ns]", ">i4", a
+// list of fields, or a dict for a record with gaps. numpy before 1.23 prints that dict
+// with fewer spaces. Every numpy adds 'aligned': True to a dtype that was made with
+// align=True; Name does not, because no header keeps this.
 func (d Dtype) Name() string {
 	switch d.kind {
 	case 0:

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxText is how long the text of a header or dtype may be: numpy from 1.23 on
-// reads no longer header.
+// maxText is how long the text of a header or dtype may be, in bytes: numpy from 1.23
+// on reads no longer header.
 const maxText = 10000
 
 // A scanner reads the literals that numpy writes: strings, ints, tuples, lists. It
@@ -19,7 +19,7 @@ type scanner struct {
 	err    error
 	errPos int
 	longs  bool // an int may end in L, as numpy on Python 2 wrote it
-	fields int  // how many there were so far
+	fields int  // how many fields there were so far
 }
 
 func (s *scanner) fail(kind error, format string, args ...any) {
@@ -75,8 +75,8 @@ func (s *scanner) end() {
 	}
 }
 
-// items calls item at each element of a sequence, through the bracket that ends it.
-// It returns how many there were, and whether a comma follows the last.
+// items calls item at each element of a sequence, and reads on through the bracket that
+// ends it. It returns how many elements there were, and whether a comma follows the last.
 func (s *scanner) items(end byte, item func()) (n int, comma bool) {
 	for s.err == nil && !s.has(end) {
 		if n > 0 && !comma {
@@ -174,7 +174,7 @@ func (s *scanner) escape() rune {
 	return 0
 }
 
-// number reads an int that is not negative and fits Go's int.
+// number reads a non-negative int that fits Go's int.
 func (s *scanner) number() int {
 	s.peek()
 	start := s.pos
@@ -192,7 +192,7 @@ func (s *scanner) number() int {
 	switch {
 	case digits == "" || len(digits) > 1 && digits[0] == '0':
 		s.pos = start
-		s.fail(ErrHeader, "an int that is not negative is missing")
+		s.fail(ErrHeader, "a non-negative int is missing")
 	case err != nil || n > math.MaxInt:
 		s.pos = start
 		s.fail(ErrShape, "%s does not fit an int", excerpt(digits))

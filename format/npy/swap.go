@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Native returns d with all numbers in this machine's byte order: the dtype of what
-// [Dtype.Swap] has turned.
+// Native returns d with all numbers in this machine's byte order: the dtype of elements
+// that [Dtype.Swap] has turned.
 func (d Dtype) Native() Dtype {
 	if !d.swapped {
 		return d
@@ -25,12 +25,13 @@ func (d Dtype) Native() Dtype {
 	return d
 }
 
-// Swap turns, in place, the bytes of each number in b that is not in this machine's
-// byte order. b holds elements of d, one after the other, at any alignment; it fails
-// with [ErrShape], and changes nothing, if the last is not whole. Numbers in this
-// machine's order stay as they are. Swapping again turns the others back.
+// Swap turns, in place, the bytes of each number in b whose byte order is not this
+// machine's. Numbers in this machine's order stay as they are. A second Swap turns the
+// others back. b holds elements of d, one after the other, at any alignment. If the last
+// element is not whole, Swap fails with [ErrShape] and changes nothing.
 //
-// b should be a copy: other processes that read it meanwhile see numbers in either order.
+// b should be a copy: processes that read shared memory during Swap see some numbers in
+// one order and some in the other.
 func (d Dtype) Swap(b []byte) error {
 	if d.kind == 0 {
 		return failf("swap", "", ErrDtype, "a dtype is missing")
@@ -44,7 +45,7 @@ func (d Dtype) Swap(b []byte) error {
 	return nil
 }
 
-// swap turns the numbers of whole elements that are swapped, or have fields that are.
+// swap turns the numbers of whole elements. d, or a field of it, is swapped.
 func (d Dtype) swap(b []byte) {
 	switch d.kind {
 	case KindSubarray:
@@ -63,7 +64,7 @@ func (d Dtype) swap(b []byte) {
 	}
 }
 
-// word returns the size of what has a byte order: a half of a complex number, a
+// word returns the size of the part that has a byte order: a half of a complex number, a
 // character, a number.
 func (d Dtype) word() int {
 	switch d.kind {

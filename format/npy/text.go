@@ -6,9 +6,9 @@ import (
 )
 
 // GetText returns the string of a [KindText] element, numpy's U: its characters without
-// the NULs at the end. Another process may have written what is no character; that is
-// an [ErrText], whereas Python gives a string with a lone surrogate, or raises
-// SystemError or UnicodeDecodeError.
+// the NULs at the end. It fails with [ErrText] if another process has written a number
+// that stands for no character. Python returns a string with a lone surrogate for such
+// an element, or raises SystemError or UnicodeDecodeError.
 func GetText(runes []rune) (string, error) {
 	for len(runes) > 0 && runes[len(runes)-1] == 0 {
 		runes = runes[:len(runes)-1]
@@ -24,9 +24,9 @@ func GetText(runes []rune) (string, error) {
 	return b.String(), nil
 }
 
-// PutText writes s to a [KindText] element and fills it with NULs. It fails with
-// [ErrText], and writes nothing, if s is too long, is not valid UTF-8, or ends in
-// NUL, which readers strip.
+// PutText writes s to a [KindText] element, and NULs to the rest of it. It fails with
+// [ErrText], and writes nothing, if s is too long, is not valid UTF-8, or ends in NUL,
+// which readers strip.
 func PutText(dst []rune, s string) error {
 	switch n := utf8.RuneCountInString(s); {
 	case !utf8.ValidString(s):

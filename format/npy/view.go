@@ -2,12 +2,13 @@ package npy
 
 import "slices"
 
-// As returns h as an array of elements that Go sees as g, which [DtypeOf] made, or the
-// error of [Dtype.Check]. If g is a [KindSubarray], its axes are the last ones of an array
-// in C order: elements [3]uint8 make an image of shape (480, 640, 3) one of (480, 640).
+// As returns the header of the same array for elements that Go uses as g, which [DtypeOf]
+// returned. It fails as [Dtype.Check] does. If g is a [KindSubarray], its axes are the
+// last axes of an array in C order: with elements of type [3]uint8, an image of shape
+// (480, 640, 3) has the shape (480, 640).
 //
-// Where that fails with [ErrByteOrder], a copy that [Dtype.Swap] of h.Dtype has turned is
-// an array of h with the dtype [Dtype.Native].
+// If As fails with [ErrByteOrder], copy the elements and turn them with [Dtype.Swap] of
+// h.Dtype. The copy then has the header h with the dtype [Dtype.Native].
 func (h Header) As(g Dtype) (Header, error) {
 	if g.kind != KindSubarray || h.Dtype.kind == KindSubarray {
 		if err := h.Dtype.Check(g); err != nil {
