@@ -88,10 +88,10 @@ func (r *Ring[T]) signal() error {
 }
 
 // Newest copies the newest frame to dst, in C order, and returns its number. dst has room
-// for a frame, [Ring.Len] elements; what is behind these stays as it was.
+// for a frame, [Ring.Len] elements. Elements of dst beyond that stay as they were.
 //
-// A ring without a frame is [ErrNoFrame]. A reader that is outrun by the writer, many times
-// in a row, gets [ErrOutrun]. After an error the content of dst is undefined.
+// A ring without a frame is [ErrNoFrame]. If the writer outruns a reader many times in a
+// row, the reader gets [ErrOutrun]. After an error the content of dst is undefined.
 func (r *Ring[T]) Newest(dst []T) (n uint64, err error) {
 	const op = "newest"
 	n, err = r.copyNewer(op, 0, dst)

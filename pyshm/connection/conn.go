@@ -22,9 +22,9 @@ import (
 // Its methods may be called by several goroutines at once: frames are sent and received
 // one after the other, and none is torn.
 //
-// A method that is given a context which is done fails with the context's error and does
-// nothing, except for [Conn.Poll]. Where the context ends while the method waits, the
-// method says whether the Conn can still be used.
+// With a context that has ended before the call, a method does nothing and returns the
+// context's error; [Conn.Poll] alone looks once. If the context ends while a method waits,
+// the documentation of the method says whether the Conn can still be used.
 type Conn struct {
 	stream             descriptor.Stream
 	address            string // for errors
@@ -42,7 +42,7 @@ type Conn struct {
 	closeErr error
 }
 
-// defaultMaxFrame is the length of the longest frame that is received, in bytes.
+// defaultMaxFrame is the length of the longest frame that a Conn receives, in bytes.
 const defaultMaxFrame = 1 << 30
 
 // newConn makes a connection of a stream, which it takes over.
@@ -64,9 +64,9 @@ func socketConn(conn net.Conn, address string) *Conn {
 	return newConn(conn.(descriptor.Stream), address, true, true) // TCP or unix, which both are
 }
 
-// Limit bounds what is received from now on. A frame of more than frame bytes is
-// [ErrTooLong]; values bounds what Recv makes of a frame, and nil stands for its defaults.
-// Without a call, a frame may have 1 GiB. Memory is allocated as the bytes come, whatever
+// Limit bounds the frames that the Conn receives from now on. A frame of more than frame
+// bytes is [ErrTooLong]. The limits in values bound the value that Recv makes of a frame;
+// nil stands for the defaults. Without a call of Limit, a frame may have 1 GiB. Memory is allocated as the bytes come, whatever
 // length the peer announces. Limit must not be called while another goroutine receives.
 func (c *Conn) Limit(frame int, values *pickle.Limits) {
 	c.frames.SetLimit(frame)
@@ -117,7 +117,7 @@ func (c *Conn) send(ctx context.Context, b []byte) error {
 	return fmt.Errorf("%w in the middle of a frame, so the connection is closed", ctx.Err())
 }
 
-// A counter counts what is written.
+// A counter counts the bytes written.
 type counter struct {
 	w io.Writer
 	n int
@@ -131,7 +131,7 @@ func (w *counter) Write(p []byte) (int, error) {
 
 // Recv receives a value that Python's send or [Conn.Send] has sent. The package
 // documentation of format/pickle lists the types of its result. Nothing is imported or
-// called, whatever the peer sends. A frame that is no pickle, such as an empty one, is a
+// called, whatever the peer sends. A frame without a pickle, such as an empty one, is a
 // *pickle.Error, and the frames behind it can be received.
 //
 // Everything else is as with [Conn.RecvBytes].
@@ -197,9 +197,9 @@ func (c *Conn) read(ctx context.Context, f func() error) error {
 }
 
 // Poll reports whether there is something to receive: the first byte of a frame, or the
-// end. It waits for that until ctx is done, and then returns false. A context that is
-// done already makes it look once. As with Python's poll, a Recv after it may still have
-// to wait, for the rest of the frame.
+// end. It waits until ctx is done, and then returns false. With a context that has ended
+// before the call, Poll looks once. As with Python's poll, a Recv after it may still have
+// to wait for the rest of the frame.
 func (c *Conn) Poll(ctx context.Context) (bool, error) {
 	if !c.readable {
 		return false, wrap("poll", c.address, invalid("the connection is write-only"))
@@ -312,7 +312,7 @@ func (t turn) tryTake() bool {
 
 func (t turn) release() { <-t }
 
-// longAgo is a deadline that ends what is waiting.
+// longAgo is a deadline that ends every wait.
 var longAgo = time.Unix(0, 1)
 
 // interruptibly calls f, which reads or writes a stream. When ctx ends, a deadline in the

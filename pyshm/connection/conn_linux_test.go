@@ -125,8 +125,8 @@ func TestRecvContinues(t *testing.T) {
 	})
 }
 
-// A context that ends in the middle of a frame that is sent closes the connection; one
-// that ends before leaves it.
+// A context that ends while a frame is half sent closes the connection. A context that
+// ends earlier leaves the connection open.
 func TestSendIsWholeOrClosed(t *testing.T) {
 	forEachKind(t, func(t *testing.T, a, b *Conn) {
 		wantReason(t, "before", a.Send(past(t), 1), context.Canceled)

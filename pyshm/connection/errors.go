@@ -57,7 +57,7 @@ func wrap(op, address string, err error) error {
 	return &Error{Op: op, Address: address, Err: err}
 }
 
-// invalid is the error about an argument that is refused.
+// invalid returns the error about a refused argument.
 func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", fs.ErrInvalid, fmt.Sprintf(format, args...))
 }

@@ -131,7 +131,7 @@ func (l *Listener) Accept(ctx context.Context) (*Conn, error) {
 }
 
 func (l *Listener) accept(ctx context.Context) (*Conn, error) {
-	select { // a client that is ready is accepted, even if ctx is done
+	select { // accepts a ready client even if ctx is done
 	case <-l.closed:
 		return nil, fs.ErrClosed
 	case c := <-l.ready:

@@ -182,7 +182,7 @@ func TestAccept(t *testing.T) {
 	l := listenAt(t, "", &Options{Authkey: key})
 	_, err := l.Accept(past(t))
 	wantReason(t, "no client", err, context.Canceled)
-	// The handshake needs no Accept, and a client that is ready is accepted at once.
+	// The handshake needs no Accept, and a ready client is accepted at once.
 	c := must(Dial(within(t, testkit.Patience), l.Address(), &Options{Authkey: key}))(t)
 	defer c.Close()
 	var server *Conn

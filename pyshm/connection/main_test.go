@@ -23,7 +23,7 @@ func must[T any](v T, err error) func(testing.TB) T { return testkit.Must(v, err
 
 var key = []byte("the key of the tests")
 
-// past returns a context that is done.
+// past returns a context that has ended.
 func past(t testing.TB) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -23,9 +23,9 @@ type Options struct {
 	HandshakeTimeout time.Duration
 
 	// Waiting is how many clients of a Listener may be at their handshakes or wait for
-	// Accept. The default is 128. If there are as many, a new one takes the place of the
-	// one that has been at its handshake the longest, if that is 0.1 seconds or more;
-	// otherwise it waits.
+	// Accept. The default is 128. If there are as many, a new client takes the place of
+	// the client whose handshake has lasted longest, if it has lasted 0.1 seconds or more.
+	// Otherwise the new client waits.
 	Waiting int
 
 	// Log is where a Listener logs: clients that were refused as Warn, and clients that

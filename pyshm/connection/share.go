@@ -144,14 +144,14 @@ type Offer struct {
 	closeErr error
 }
 
-// Share offers a connection to one other process, in Python or Go, which is sent
-// [Offer.Value] over another connection: alone, or inside of another value. Python's recv
-// makes a Connection of it; in Go that is done by [Rebuild]. The receiver's process has
-// to have the authkey: multiprocessing.current_process().authkey in Python.
+// Share offers a connection to one other process, in Python or Go. The caller sends
+// [Offer.Value] to that process over another connection, alone or inside of another value.
+// Python's recv makes a Connection of the value, and Go's [Rebuild] a Conn. The receiver's
+// process has to have the authkey: multiprocessing.current_process().authkey in Python.
 //
-// Share takes c over, which is closed: from now on the connection is the receiver's.
-// When [Offer.Wait] returns it has been taken. The Offer has to be closed. Share is for
-// Linux, and fails as [Conn.Detach] does.
+// Share closes c: from now on the connection belongs to the receiver. [Offer.Wait] returns
+// when the receiver has taken it. The Offer has to be closed. Share needs Linux, and fails
+// as [Conn.Detach] does.
 func Share(c *Conn, authkey []byte) (*Offer, error) {
 	o, err := share(c, authkey)
 	return o, wrap("share", "", err)
