@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"math/bits"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/format/npy"
@@ -130,6 +132,10 @@ func TestRingRefuses(t *testing.T) {
 	}
 	_, ofBool := pyshm.CreateRing[bool](name, 3, nil)
 	_, ofStruct := pyshm.CreateRing[struct{ S string }](name, 3, nil)
+	tooLarge := npy.ErrDtype // of a field of numpy's
+	if bits.UintSize == 32 {
+		tooLarge = npy.ErrShape // of an int
+	}
 	for what, test := range map[string]struct{ err, want error }{
 		"no slot":          {create(0, 3), fs.ErrInvalid},
 		"one slot":         {create(1, 3), fs.ErrInvalid},
@@ -138,7 +144,7 @@ func TestRingRefuses(t *testing.T) {
 		"negative length":  {create(3, 2, -1), npy.ErrShape},
 		"empty frame":      {create(3, 2, 0), npy.ErrShape},
 		"overflow":         {create(3, math.MaxInt, 8), npy.ErrShape},
-		"2 GiB":            {create(3, 1<<29), npy.ErrDtype},
+		"2 GiB":            {create(3, 1<<29), tooLarge},
 		"33 axes":          {create(3, slices.Repeat([]int{1}, 33)...), npy.ErrShape},
 		"bool":             {ofBool, npy.ErrDtype},
 		"struct of string": {ofStruct, npy.ErrDtype},
@@ -170,6 +176,10 @@ func ringFile(t *testing.T, descr string, shape ...int) string {
 func TestAttachRingChecks(t *testing.T) {
 	testkit.NeedLinux(t)
 	const words = "[('begin', '=u8'), ('end', '=u8'), "
+	unaligned := format.ErrUnaligned
+	if unsafe.Alignof(float64(0)) == 4 { // as on 386
+		unaligned = nil
+	}
 	for what, test := range map[string]struct {
 		name string
 		want error
@@ -190,7 +200,7 @@ func TestAttachRingChecks(t *testing.T) {
 		"big-endian":     {ringFile(t, words+"('frame', '>f8', (2, 3))]", 3), npy.ErrByteOrder},
 		"unaligned data": {ringFile(t, "[('', 'V4'), ('begin', '=u8'), ('end', '=u8'), ('frame', '=f8'), ('', 'V4')]", 3), pyshm.ErrNotRing},
 		"frame unaligned": {ringFile(t, "[('begin', '=u8'), ('end', '=u8'), ('', 'V4'), ('frame', '=f8'), ('', 'V4')]", 3),
-			format.ErrUnaligned},
+			unaligned},
 	} {
 		r, err := pyshm.AttachRing[float64](test.name)
 		if !errors.Is(err, test.want) {
