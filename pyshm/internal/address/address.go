@@ -61,7 +61,7 @@ func (a Address) Python() string {
 	}
 	if host, port, err := net.SplitHostPort(a.Name); a.Network == "tcp" && err == nil {
 		if host == "::" {
-			host = "" // of all interfaces, the one that is reached by IPv4, too
+			host = "" // Python listens at all interfaces, and IPv4 reaches them, too
 		}
 		return fmt.Sprintf("(%s, %s)", format.Repr(host), port)
 	}
@@ -71,8 +71,8 @@ func (a Address) Python() string {
 	return pathRepr(a.Name)
 }
 
-// pathRepr returns Python's repr of a path. For each byte that is no UTF-8 Python
-// has a lone surrogate (PEP 383), which no string of Go can hold.
+// pathRepr returns Python's repr of a path. Python represents each byte that is not
+// UTF-8 by a lone surrogate (PEP 383), which no string of Go can hold.
 func pathRepr(path string) string {
 	quote := format.Repr(strings.ToValidUTF8(path, ""))[:1]
 	var b strings.Builder
@@ -93,7 +93,7 @@ func pathRepr(path string) string {
 	return b.String()
 }
 
-// invalid is the error about an address that is refused.
+// invalid returns the error for a refused address.
 func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", fs.ErrInvalid, fmt.Sprintf(format, args...))
 }

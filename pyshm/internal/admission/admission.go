@@ -1,6 +1,5 @@
-// Package admission lets clients of a server in. It holds no more of them than there is
-// room for, and sees to it that clients that do not authenticate themselves keep no
-// other client out.
+// Package admission lets clients of a server in, as many as there is room for. Clients
+// that do not authenticate themselves keep no other client out.
 package admission
 
 import (
@@ -14,11 +13,11 @@ import (
 
 const (
 	retryInterval = 10 * time.Millisecond // between attempts to accept a client
-	warnInterval  = time.Minute           // between log entries about them
+	warnInterval  = time.Minute           // between log entries about failed attempts
 
-	// Grace is how long a client may take for its handshake, at least, when there is no
-	// room for another. A handshake takes about a millisecond, but hundreds of strangers
-	// can come in that time.
+	// Grace is the time that a client has for its handshake at least, even if there is
+	// no room for another client. A handshake takes about a millisecond, but hundreds of
+	// strangers can come at the same time.
 	Grace = 100 * time.Millisecond
 )
 
@@ -52,7 +51,7 @@ type Guest struct {
 	welcome bool // guarded by the door's mutex
 }
 
-// Welcome marks a guest as authenticated: it is no longer sent away for others.
+// Welcome marks a guest as authenticated: the door no longer sends it away to make room.
 func (g *Guest) Welcome() {
 	g.door.mu.Lock()
 	defer g.door.mu.Unlock()
@@ -68,8 +67,8 @@ func (g *Guest) Leave() {
 }
 
 // Serve lets the clients of a listener in until the door is closed. Then it returns nil.
-// It calls serve for each in a goroutine of its own. That function has to call
-// [Guest.Leave] before it returns, and is responsible for the connection. Temporary
+// It calls serve for each client, in a goroutine of its own. The function serve has to
+// call [Guest.Leave] before it returns, and is responsible for the connection. Temporary
 // errors of the system are retried; any other error of the listener is returned.
 func (d *Door) Serve(l net.Listener, serve func(*Guest)) error {
 	if !d.begin() {
@@ -90,9 +89,9 @@ func (d *Door) Serve(l net.Listener, serve func(*Guest)) error {
 				d.log.Warn("client not accepted yet", "error", err)
 				warned = time.Now()
 			}
-			// A guest that leaves gives a descriptor back. It is not known whether a
-			// client waits for it, because accept(2) takes the descriptor first. So
-			// strangers that have just come are spared. All others go: strangers would
+			// A guest that leaves gives a descriptor back. Whether a client waits for a
+			// descriptor is unknown, because accept(2) takes the descriptor first. So
+			// strangers that have just come may stay. All other strangers go: they would
 			// come back faster than they could be sent away one at a time.
 			d.evictOld()
 			time.Sleep(retryInterval)
@@ -115,9 +114,9 @@ func (d *Door) begin() bool {
 	return true
 }
 
-// isTemporary reports whether accept may succeed after an error. It may after any error
-// of the system, except the errors of a descriptor that is no listener. accept(2) lists a
-// dozen and asks to expect more, such as an error of the connection that was next.
+// isTemporary reports whether accept may succeed after an error. It may succeed after any
+// error of the system, except if the descriptor is no listener. accept(2) lists a dozen
+// temporary errors and asks to expect more, such as an error of the next connection.
 func isTemporary(err error) bool {
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {
@@ -148,8 +147,8 @@ func (d *Door) admit(conn net.Conn, serve func(*Guest)) {
 	d.serving.Go(func() { serve(g) })
 }
 
-// makeRoom takes a slot as soon as there is one, or returns false when the door is
-// closed.
+// makeRoom takes a slot as soon as one is free. It returns false if the door is closed
+// before.
 func (d *Door) makeRoom() bool {
 	for {
 		again := time.NewTimer(d.evictOldest())
@@ -165,9 +164,9 @@ func (d *Door) makeRoom() bool {
 	}
 }
 
-// evictOldest sends away the guest that has been a stranger the longest, if it has been
-// one for Grace, and returns after what time to call it again. Strangers that take their
-// time thus keep no client out.
+// evictOldest sends away the guest that has been a stranger the longest, if it has been a
+// stranger for Grace. It returns the time after which to call it again. So strangers that
+// take their time keep no client out.
 func (d *Door) evictOldest() (again time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -227,11 +226,11 @@ func (d *Door) IsClosed() bool {
 	}
 }
 
-// Wait returns when a closed door has served everything: no Serve runs, and no function
-// that it has called.
+// Wait returns when the door is closed, and neither Serve nor a function that it has
+// called runs any more.
 func (d *Door) Wait() { d.serving.Wait() }
 
-// Guests returns how many guests there are, and how many of these are welcome.
+// Guests returns the number of guests, and how many of them are welcome.
 func (d *Door) Guests() (all, welcome int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -243,5 +242,5 @@ func (d *Door) Guests() (all, welcome int) {
 	return len(d.guests), welcome
 }
 
-// Room returns for how many guests there is room, taken or not.
+// Room returns the number of places for guests, taken or free.
 func (d *Door) Room() int { return cap(d.slots) }

@@ -1,10 +1,10 @@
 // Package descriptor reads and writes pipes and sockets that other processes may use,
 // too, and passes them on.
 //
-// O_NONBLOCK belongs to the open file, not to a descriptor of it or to a process. Packages
-// net and os need it on what they wait for. Set on an end that Python also uses, it makes
-// Python's own reads and writes fail with BlockingIOError. The streams of [Open] wait
-// without it.
+// The flag O_NONBLOCK belongs to the open file, and so to all descriptors and processes
+// that share the file. Packages net and os need the flag on a file that they wait for.
+// On an end that Python also uses, the flag makes Python's own reads and writes fail with
+// BlockingIOError. The streams of [Open] wait without the flag.
 package descriptor
 
 import (

@@ -14,9 +14,9 @@ import (
 // A file is a stream that leaves O_NONBLOCK alone, which the open file shares with other
 // processes.
 //
-// Go's poller waits for descriptors that do not block. An epoll instance can be one, even
-// if the descriptor that it watches is not. So there is an instance for each direction,
-// and the poller waits for the instance.
+// Go's poller waits for non-blocking descriptors only. An epoll instance can be
+// non-blocking, even if the descriptor that it watches blocks. So each direction has an
+// instance, and the poller waits for the instance.
 type file struct {
 	f        *os.File
 	isSocket bool
@@ -85,11 +85,11 @@ func (f *file) when(instance *os.File, op func(fd int) error) error {
 	return fs.ErrClosed
 }
 
-// isReady reports whether what an epoll instance watches is ready now.
+// isReady reports whether the descriptor that an epoll instance watches is ready now.
 func isReady(epoll int) bool {
 	var event [1]unix.EpollEvent
 	n, err := ignoringEINTR(func() (int, error) { return unix.EpollWait(epoll, event[:], 0) })
-	return n > 0 || err != nil // op finds out what is wrong
+	return n > 0 || err != nil // op then fails with the reason
 }
 
 func ignoringEINTR(f func() (int, error)) (int, error) {
@@ -137,8 +137,8 @@ func (f *file) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// pipeBuf is how much can be written to a pipe that is ready without blocking, if there
-// is no other writer: a page.
+// pipeBuf is how many bytes a write to a ready pipe takes without blocking, if there is
+// no other writer: a page.
 const pipeBuf = 4096
 
 // Write implements io.Writer.
@@ -187,7 +187,7 @@ func (f *file) SetWriteDeadline(t time.Time) error {
 	if f.out == nil {
 		return unix.EBADF
 	}
-	return f.out.SetReadDeadline(t) // an instance is read from, whatever it watches
+	return f.out.SetReadDeadline(t) // waiting for an instance is a read, in both directions
 }
 
 // SyscallConn gives access to the descriptor. Its Read and Write do not wait.

@@ -179,7 +179,7 @@ func TestDeadlines(t *testing.T) {
 func TestCloseEndsWaits(t *testing.T) {
 	forEachKind(t, func(t *testing.T, r, w Stream) {
 		var waiting sync.WaitGroup
-		for range 3 { // they wait for each other, too
+		for range 3 { // the goroutines also wait for each other
 			waiting.Go(func() {
 				if n, err := r.Read(make([]byte, 1)); n != 0 || !errors.Is(err, fs.ErrClosed) {
 					t.Errorf("read: %d, %v", n, err)

@@ -12,11 +12,11 @@ import (
 // errKind is the reason when a descriptor is neither a pipe nor a stream socket.
 var errKind = errors.New("the descriptor is neither a pipe nor a stream socket")
 
-// Open returns the stream of an open file, with descriptors of its own, and the directions
-// in which it works. The open file stays as it is, flags included.
+// Open returns a stream of an open file, and the directions in which the stream works. The
+// stream has descriptors of its own. The open file stays as it is, flags included.
 //
-// A pipe is opened anew through /proc if possible: O_NONBLOCK on the new open file is the
-// business of this process alone.
+// A pipe is opened anew through /proc if possible: only this process uses the new open
+// file, and so may set O_NONBLOCK on it.
 func Open(f *os.File) (s Stream, readable, writable bool, err error) {
 	fd, flags, err := duplicate(f)
 	if err != nil {
@@ -52,8 +52,8 @@ func duplicate(c syscall.Conn) (fd, flags int, err error) {
 	return fd, flags, err
 }
 
-// kind reports whether a descriptor is a socket. If it is not it is a pipe, else the
-// error is errKind.
+// kind reports whether a descriptor is a stream socket. Otherwise the descriptor is a
+// pipe, or the error is errKind.
 func kind(fd int) (isSocket bool, err error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
@@ -81,8 +81,8 @@ func reopen(fd, mode int) (*os.File, error) {
 	return os.NewFile(uintptr(again), "pipe"), nil
 }
 
-// Pair returns the ends of a new socket, as Python's multiprocessing.Pipe makes it: one
-// for this process, and one in blocking mode for a child.
+// Pair returns the two ends of a new socket, as Python's multiprocessing.Pipe makes it:
+// one for this process, and one in blocking mode for a child.
 func Pair() (Stream, *os.File, error) {
 	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Send sends a descriptor of f as Python's multiprocessing.reduction.sendfds does: with
-// one byte, the number of descriptors.
+// Send sends a descriptor of f as Python's multiprocessing.reduction.sendfds does,
+// together with one byte: the number of descriptors.
 func Send(c *net.UnixConn, f *os.File) error {
 	return control(f, func(fd int) error {
 		_, _, err := c.WriteMsgUnix([]byte{1}, unix.UnixRights(fd), nil)
@@ -22,8 +22,8 @@ var errNoDescriptor = errors.New("the peer has sent no descriptor")
 
 // Receive receives a descriptor as Python's multiprocessing.reduction.recvfds does.
 func Receive(c *net.UnixConn) (*os.File, error) {
-	// There is room for more, so that a peer that sends several can be refused, and none
-	// of them stays open.
+	// There is room for several descriptors, so that a peer that sends more than one can
+	// be refused, and none stays open.
 	message, rights := make([]byte, 1), make([]byte, unix.CmsgSpace(4*16))
 	_, n, _, _, err := c.ReadMsgUnix(message, rights)
 	if err != nil {

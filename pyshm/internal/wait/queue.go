@@ -57,9 +57,9 @@ func forgetQueue(id ID) {
 	}
 }
 
-// recheck is how long a leader sleeps before it looks again by itself. A process
-// can be killed between adding a token and waking a waiter, and no wake reaches a
-// word that has been truncated away.
+// recheck is how long a leader sleeps before it looks again by itself. A process can be
+// killed after adding a token and before waking a waiter. And if another process
+// truncates the memory, no wake reaches the word.
 const recheck = time.Second
 
 // wait takes a token when the caller's turn in the queue has come.
@@ -132,9 +132,9 @@ func (h *Handle) spin() (taken bool) {
 	}
 }
 
-// maxAwake is how often a token that a leader does not get may keep the leader from
-// sleeping, before the leader rests. Otherwise a process that only changes the word
-// would keep it running.
+// maxAwake is how often a token may keep a leader from sleeping, without the leader
+// getting it, before the leader rests. Without this limit a process that only changes
+// the word would keep the leader running.
 const maxAwake = 64
 
 func (h *Handle) sleepForToken(ctx context.Context, self *leader) (taken bool, err error) {
@@ -187,8 +187,8 @@ func (h *Handle) rouse(isAsleep func(*leader) bool) {
 	}
 }
 
-// wake wakes up to n waiters that sleep, and returns how many it has woken. It
-// can only fail because the memory is gone, and with it the tokens.
+// wake wakes up to n waiters that sleep, and returns how many it has woken. It fails only
+// if the memory is gone, and the tokens with it.
 func (h *Handle) wake(n int) (woken int) {
 	if n > 0 {
 		woken, _ = h.words.Wake(n)
@@ -196,9 +196,9 @@ func (h *Handle) wake(n int) (woken int) {
 	return woken
 }
 
-// wakeNext wakes n of the given number of waiters, in other processes if these have n
-// waiters. It does not touch the memory, which Close may have taken away since the
-// tokens were added.
+// wakeNext wakes n of the given number of waiters. All of them are in other processes if
+// those have n waiters. It does not touch the memory, which Close may have taken away
+// since the tokens were added.
 func (h *Handle) wakeNext(n, waiters int) {
 	own := 0
 	if h.queue.asleep.Load() != nil {

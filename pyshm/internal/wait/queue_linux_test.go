@@ -12,7 +12,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
 
-// patience is longer than anything takes that these tests wait for.
+// patience is longer than any event takes for which these tests wait.
 const patience = 20 * time.Second
 
 func within(t *testing.T, d time.Duration) context.Context {
@@ -28,12 +28,12 @@ func (h *Handle) start(ctx context.Context) <-chan error {
 	return got
 }
 
-// fallAsleep is the time from being counted to being asleep. A test on a machine
-// that is slower passes, and proves less.
+// fallAsleep is the time in which a counted waiter falls asleep. On a slower machine a
+// test passes, and proves less.
 const fallAsleep = 20 * time.Millisecond
 
-// startStranger starts a thread of another process that waits for a token, and
-// returns when it is asleep. Whether it gets one arrives on the channel.
+// startStranger starts a thread that waits for a token, as a thread of another process
+// does, and returns when the thread is asleep. The channel receives whether it got one.
 func startStranger(h *Handle) <-chan bool {
 	h.words.Count()
 	got := make(chan bool, 1)
@@ -57,8 +57,8 @@ func (h *Handle) mustRelease(t *testing.T) {
 	}
 }
 
-// A counted context calls then when a waiter is counted, and is done if then returns
-// true.
+// A counted context calls its function then when a waiter is counted. It is done if the
+// function returns true.
 type counted struct {
 	context.Context
 	words sem.Semaphore
@@ -106,12 +106,12 @@ func TestWaitLeavesNothing(t *testing.T) {
 	id := ID{Ino: lastID.Load()}
 	forgetQueue(id) // as the cleanup of an earlier queue would
 	if queueOf(id) != h.queue {
-		t.Error("a queue that is in use was forgotten")
+		t.Error("a queue in use was forgotten")
 	}
 }
 
-// One of the waiting goroutines counts as a waiter, through however many handles they
-// wait. All are served in the order in which they came.
+// Only one of the waiting goroutines counts as a waiter, even if they wait through many
+// handles. All are served in the order in which they came.
 func TestServedInOrder(t *testing.T) {
 	const waiters = 8
 	handles := newHandles(t, 0, 2)

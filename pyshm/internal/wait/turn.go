@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// A turn keeps this process from having a semaphore to itself. A waiter that
-// has been woken needs tens of microseconds to arrive, and a goroutine that
-// releases and acquires in a loop has taken the token again long before. Handing
-// over at every release would be fair, and slow for all: a handover costs
-// as much as a hundred acquisitions. So a goroutine may take tokens past waiters for
-// the time of a turn, and not for longer. After the turn, waiting goroutines of this
-// process are served in their order. If other processes have waiters, this process
-// leaves the semaphore alone for a rest, which is long enough for turns of the others.
+// A turn keeps this process from having a semaphore to itself. A waiter that has been
+// woken needs tens of microseconds to arrive. Long before that, a goroutine that releases
+// and acquires in a loop has taken the token again. Handing over at every release would be
+// fair, and slow for all: a handover costs as much as a hundred acquisitions. So a
+// goroutine may take tokens past waiters for the time of a turn, and not for longer. After
+// the turn, waiting goroutines of this process are served in their order. If other
+// processes have waiters, this process leaves the semaphore alone for a rest, which is
+// long enough for turns of the other processes.
 //
 // The zero value is ready for use. Times come from clock, and 0 is never.
 type turn struct {
@@ -39,8 +39,8 @@ const (
 	// their tokens.
 	contendedTime = 200 * time.Microsecond
 
-	// On a busy machine it may take long until a process that has been woken
-	// runs. A rest goes on until then, up to this time.
+	// On a busy machine a process may run long after it has been woken. A rest goes on
+	// until it runs, for this time at most.
 	longestRest = 10 * restTime
 )
 
@@ -49,8 +49,8 @@ var epoch = time.Now()
 // clock is a monotonic clock in nanoseconds.
 func clock() int64 { return int64(time.Since(epoch)) + 1 }
 
-// released notes what a release saw of other processes: how many of their waiters were
-// counted, and how many waiters it has woken.
+// released notes the waiters of other processes that a release found: how many were
+// counted, and how many it has woken.
 func (t *turn) released(waiting, woken int) {
 	now := clock()
 	if woken > 0 {
@@ -123,8 +123,7 @@ func (h *Handle) restLeft() time.Duration {
 	if rested < restTime {
 		return restTime - rested
 	}
-	// If there are a token and a waiter beside it, the waiter's process has been woken
-	// and does not run yet.
+	// A waiter beside a token has been woken, but its process does not run yet.
 	waiting := int64(h.words.Waiters())
 	late := h.words.Value() > 0 && waiting > t.absent.Load()
 	if late && rested < longestRest {

@@ -21,7 +21,7 @@ func (t *turn) wantTake(tb testing.TB, when string, want bool) {
 func TestTurnBeforeOwnWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var turn turn
-		turn.wantTake(t, "nobody waits", true)
+		turn.wantTake(t, "no goroutine waits", true)
 		turn.waiting.Store(clock())
 		turn.wantTake(t, "one has begun to wait", true)
 		time.Sleep(turnTime - time.Nanosecond)
@@ -63,16 +63,16 @@ func TestTurnWithoutOthers(t *testing.T) {
 		var turn turn
 		turn.released(1, 1)
 		time.Sleep(contendedTime + 1)
-		turn.wantTake(t, "nobody has been seen since", true)
+		turn.wantTake(t, "no waiter has been seen since", true)
 		time.Sleep(turnTime)
 		turn.released(1, 0)
-		turn.wantTake(t, "one is counted, and nobody was woken", true)
+		turn.wantTake(t, "one is counted, and none was woken", true)
 		turn.absent.Store(1)
 		turn.released(2, 1) // another comes, and is served
 		for range 100 {
 			time.Sleep(turnTime / 10)
 			turn.released(1, 0)
-			turn.wantTake(t, "one is counted who is absent", true)
+			turn.wantTake(t, "the one that is counted is absent", true)
 		}
 	})
 }
@@ -114,7 +114,7 @@ func TestRest(t *testing.T) {
 				t.Errorf("another does not arrive, besides %d: %v, %v", absent, took, err)
 			}
 			if took, err := rest(t.Context()); took != restTime || err != nil {
-				t.Errorf("nobody else is on the way: %v, %v", took, err)
+				t.Errorf("no other is on the way: %v, %v", took, err)
 			}
 		}
 		h.queue.turn.wantTake(t, "after a rest", true)

@@ -22,7 +22,7 @@
 //  5. It sleeps in package futex until it takes a token, which ends its count in the
 //     same step, or until its context is done, its handle is closed, its memory is
 //     gone or this process has to rest. Then it ends its count without a token. A
-//     wake that it may have got by then is for another waiter: it passes the wake on.
+//     wake that it may have got by then is for another waiter. It passes the wake on.
 //  6. It unlocks Handle.leading, and puts queue.lead back for the next goroutine.
 //
 // These two are the only locks that are held while a goroutine sleeps, and always
@@ -50,20 +50,20 @@
 // # Crowds
 //
 // A process that waits for more than 16 semaphores at once has leaders that share a
-// thread: package futex calls that a crowd. The thread looks at all its words
-// whenever one of them is woken or another leader comes. So a leader in a crowd may
-// find a token without a wake meant for it, and takes it. That loses nothing, because
-// the waiter woken for this token finds none and sleeps again.
+// thread. Package futex calls such leaders a crowd. The thread looks at all its words
+// whenever one of them is woken or another leader comes. So a leader in a crowd may find
+// a token without a wake meant for it, and takes the token. No token is lost by this: the
+// waiter that was woken for it finds none and sleeps again.
 //
 // # Closing
 //
 // Close ends the sleep of the leader of its handle, and locks Handle.leading: from
 // then on no goroutine is counted through this handle. Then it freezes the memory,
-// wakes waiters, and revokes the memory, in this order. A Release that is under way
-// may have added a token, and find the memory gone before it wakes a waiter. After
-// the freeze no Release adds a token through this handle, so Close sees every token
-// that was added, and wakes the waiters itself. After the revocation it could
-// neither see them nor wake.
+// wakes waiters, and revokes the memory, in this order. A Release under way may have
+// added a token, and find the memory gone before it wakes a waiter. After the freeze no
+// Release adds a token through this handle. So Close sees every token that was added, and
+// wakes the waiters itself. After the revocation Close could neither see tokens nor wake
+// waiters.
 package wait
 
 import (
@@ -82,9 +82,9 @@ var (
 	ErrFault = errors.New("the memory of the semaphore is gone")
 )
 
-// A Handle waits for one semaphore. Its methods may be called by several goroutines
-// at once. Those that touch the words fault if the memory is gone, which the caller
-// has to expect.
+// A Handle waits for one semaphore. Its methods may be called by several goroutines at
+// once. A method that touches the words faults if the memory is gone. The caller has to
+// expect such faults.
 type Handle struct {
 	words sem.Semaphore
 	queue *queue
@@ -126,9 +126,9 @@ func (h *Handle) TryAcquire() (taken bool) {
 	return taken
 }
 
-// Acquired is for a caller that has seen a token and not taken it. For the race
-// detector, what happened before its release has then happened before the caller
-// goes on, as after Acquire and TryAcquire.
+// Acquired is for a caller that has seen a token and not taken it. It informs the race
+// detector that everything before the token's release happened before the caller goes
+// on, as after Acquire and TryAcquire.
 func (h *Handle) Acquired() { h.queue.acquired() }
 
 // Release adds n tokens and wakes as many waiters, unless that would raise the value
@@ -151,7 +151,7 @@ func (h *Handle) isClosing() bool {
 	}
 }
 
-// Memory is the memory of the words, as far as Close ends its use.
+// Memory is the memory of the words: the methods with which Close ends its use.
 type Memory interface {
 	// Freeze ends writing: afterwards no write is under way, and later ones fault.
 	Freeze() error

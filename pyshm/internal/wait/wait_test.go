@@ -37,8 +37,8 @@ func newHandles(t *testing.T, value uint32, n int) (handles []*Handle) {
 	return handles
 }
 
-// A plainMemory records what Close does with it. The functions are called if they
-// are not nil.
+// A plainMemory records the steps of Close. It calls those of its functions that are not
+// nil.
 type plainMemory struct {
 	steps          []string
 	freeze, revoke func() error

@@ -31,15 +31,16 @@ const (
 const firstPiece = 64 << 10
 
 // A Reader reads the frames of a stream. It reads no byte beyond the frame that it was
-// asked for. What it has read of a frame when the stream returns an error, such as a
-// deadline, is kept: the next call continues there.
+// asked for. If the stream returns an error in the middle of a frame, such as a
+// deadline, the Reader keeps the part that it has read, and the next call continues
+// there.
 type Reader struct {
 	r      io.Reader
 	limit  int
-	header []byte // what has come of it
+	header []byte // the part that has come
 	length int    // of the payload, once the header is complete
-	// payload is what has come of it. Its memory grows with what comes: a length alone
-	// costs the peer nothing.
+	// payload is the part of the payload that has come. Its memory grows with the bytes
+	// that come, because announcing a length costs the peer nothing.
 	payload []byte
 }
 
@@ -84,7 +85,7 @@ func (f *Reader) SetLimit(limit int) { f.limit = limit }
 // Begun reports whether a part of a frame has been read.
 func (f *Reader) Begun() bool { return len(f.header) > 0 }
 
-// readHeader reads what is missing of the header, and sets length.
+// readHeader reads the missing part of the header, and sets length.
 func (f *Reader) readHeader() error {
 	if err := f.readUpTo(shortLen); err != nil {
 		return err
@@ -132,8 +133,8 @@ func (f *Reader) readPayload() error {
 	return unexpectedEOF(f.readInto(&f.payload, cap(f.payload)))
 }
 
-// readInto appends to b once, until it has at most n bytes, which it has room for. An
-// error that comes together with bytes is left for the next call.
+// readInto reads once and appends to b, which then has at most n bytes. b has room for
+// them. An error that comes together with bytes is left for the next call.
 func (f *Reader) readInto(b *[]byte, n int) error {
 	have := len(*b)
 	got, err := f.r.Read((*b)[have:n])
@@ -156,7 +157,7 @@ func unexpectedEOF(err error) error {
 	return err
 }
 
-// inOneWrite is the length of the longest payload that is written together with its
+// inOneWrite is the length of the longest payload that goes into one write with its
 // header, in bytes. It is the same in CPython.
 const inOneWrite = 16 << 10
 

@@ -78,8 +78,8 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// What has come of a frame is kept when the stream has no more for the moment, as after
-// a deadline, wherever that is.
+// A part of a frame is kept when the stream has no more for the moment, as after a
+// deadline, wherever in the frame the stream pauses.
 func TestReaderContinues(t *testing.T) {
 	stream := "\x00\x00\x00\x05hello\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x02hi\x00\x00\x00\x00rest"
 	source := strings.NewReader(stream)
@@ -126,7 +126,8 @@ func TestPeek(t *testing.T) {
 	}
 }
 
-// A length costs a peer four bytes, and must not cost us what it says.
+// Announcing a length costs a peer four bytes. It must not cost this side memory of that
+// length.
 func TestMemoryFollowsThePayload(t *testing.T) {
 	const length = 1 << 30
 	frames := NewReader(strings.NewReader("\x40\x00\x00\x00"+"a few bytes"), length)

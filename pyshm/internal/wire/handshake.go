@@ -39,8 +39,8 @@ var (
 )
 
 const (
-	// HandshakeLimit is the length of the longest payload that is read from a
-	// peer before the peer has proved that it knows the key.
+	// HandshakeLimit is the length of the longest payload, in bytes, that this side
+	// reads from a peer before the peer has proved that it knows the key.
 	HandshakeLimit = 256
 
 	nonceLen = 40

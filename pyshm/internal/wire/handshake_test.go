@@ -230,7 +230,7 @@ func TestHandshakeWrongKey(t *testing.T) {
 	}
 }
 
-// A server that does not know the key must not get around proving it.
+// A server that does not know the key must not get around the proof.
 func TestClientInsistsOnItsChallenge(t *testing.T) {
 	impostor := func(rw io.ReadWriter, _ []byte) error {
 		WriteFrame(rw, append([]byte("#CHALLENGE#{sha256}"), make([]byte, nonceLen)...))
@@ -297,7 +297,7 @@ func TestChallengesDiffer(t *testing.T) {
 	}
 }
 
-// FuzzHandshake sends bytes from the outside to either side: neither may accept
+// FuzzHandshake sends bytes from the outside to either side. Neither side may accept
 // them, panic, or wait for more after the stream has ended.
 func FuzzHandshake(f *testing.F) {
 	for _, c := range captured {
