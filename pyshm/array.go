@@ -15,44 +15,45 @@ import (
 )
 
 // An Array is a handle to a numpy array in shared memory whose elements are Go values
-// of type T: a number of fixed size, an array of these, or a struct. [npy.DtypeOf] says
-// which types and which tags.
+// of type T: a number of fixed size, an array of such numbers, or a struct.
+// [npy.DtypeOf] lists the types and the tags.
 //
-// The array is a .npy file in a segment, which says itself what its elements are:
-// [CreateArray] and [AttachArray]. In Python
+// [CreateArray] and [AttachArray] are for an array that is a .npy file in a segment, and
+// so describes its own elements. In Python
 //
 //	a = np.load("/dev/shm/NAME", mmap_mode="r+")
 //
-// is the same memory, in every numpy from 1.17 on, without a resource tracker. Or the
-// array is a part of a segment without a header, which a message describes:
-// [ViewArray]. It may be in C or in Fortran order there, or have the strides of an array
-// that numpy has sliced, reversed, transposed or broadcast.
+// is the same memory, in every numpy from 1.17 on, without a resource tracker.
+// [ViewArray] is for a part of a segment without a header, which a message describes.
+// Such an array may be in C or in Fortran order, or have the strides of an array that
+// numpy has sliced, reversed, transposed or broadcast.
 //
 // [Array.At], [Array.Set], [Array.CopyTo] and [Array.CopyFrom] work for every layout and
-// byte order. [Array.Guard] and [Array.Rows] lend the memory itself, and [Array.Slice]
-// gives it out, where elements lie as Go has them. What other processes write at the
-// same time may arrive in part: elements are plain memory, which only a shared lock
-// orders.
+// byte order. If the elements lie as in Go, [Array.Guard] and [Array.Rows] lend the
+// memory itself, and [Array.Slice] returns it. A reader may see a part of a value that
+// another process writes at the same time: elements are plain memory, and only a shared
+// lock orders reads and writes.
 //
-// Its methods may be called by several goroutines at once, Close included. A truncated
-// array is [ErrFault], a closed one [fs.ErrClosed], and a setter on a [ReadOnly] one
-// [fs.ErrPermission].
+// Its methods may be called by several goroutines at once, Close included. They fail with
+// [ErrFault] if the array is truncated, with [fs.ErrClosed] if it is closed, and with
+// [fs.ErrPermission] if they would write to a [ReadOnly] array.
 type Array[T any] struct {
 	m      *SharedMemory
 	memory []byte // all of the segment
 	header npy.Header
 	placement
 	given   []int // strides of the header's axes
-	copying error // why elements cannot be seen in place, only copied; nil if they can
+	copying error // why elements can only be copied; nil if Go can use them in place
 	shared  bool  // elements overlap
 }
 
 // CreateArray makes a segment that holds an array of zeros in C order and attaches to
-// it. A shape of no axes is a single element; one with an axis of length 0 has none.
-// A negative length, more than [npy.MaxDims] axes and more bytes than an int counts are
-// [npy.ErrShape]; a T that cannot be shared is [npy.ErrDtype].
+// it. A shape of no axes is a single element. A shape with an axis of length 0 has no
+// elements. The error is [npy.ErrShape] for a negative length, for more than
+// [npy.MaxDims] axes, and for more bytes than fit an int. It is [npy.ErrDtype] for a T
+// that cannot be shared.
 //
-// [Create] says more about names, errors and lifetimes.
+// See [Create] for names, other errors and lifetimes.
 func CreateArray[T any](name string, shape []int, opts ...CreateOption) (*Array[T], error) {
 	a, err := createArray[T](shape, func(c content) (*SharedMemory, error) {
 		return create(segmentNames, name, c, newCreateOptions(opts))
@@ -62,7 +63,8 @@ func CreateArray[T any](name string, shape []int, opts ...CreateOption) (*Array[
 
 const opCreateArray = "create array"
 
-// createArray makes an array in the segment that make makes of its content.
+// createArray makes an array in a segment. The function make creates the segment from
+// the content.
 func createArray[T any](shape []int, make func(content) (*SharedMemory, error)) (*Array[T], error) {
 	d, err := npy.DtypeOf[T]()
 	if err != nil {
@@ -73,7 +75,7 @@ func createArray[T any](shape []int, make func(content) (*SharedMemory, error)) 
 	if err != nil {
 		return nil, ofNpy(err)
 	}
-	size, _ := h.Size() // AppendHeader has looked
+	size, _ := h.Size() // AppendHeader has checked the size
 	if size > math.MaxInt-len(text) {
 		return nil, &reason{"the array and its header have more bytes than fit an int", npy.ErrShape}
 	}
@@ -90,15 +92,19 @@ func createArray[T any](shape []int, make func(content) (*SharedMemory, error)) 
 }
 
 // AttachArray attaches to an existing array: a .npy file in a segment, whichever program
-// has made it. It compares the header with T once, by names, offsets, sizes, kinds,
-// units and padding. It changes nothing.
+// has made it. It compares the header with T once: names, offsets, sizes, kinds, units
+// and padding. It changes nothing.
 //
-// A missing segment is [fs.ErrNotExist]. An array that is not complete is
-// [format.ErrIncomplete]: its header or its data are cut short, or its header is still
-// zeros. What is no array is [npy.ErrHeader], and elements that are something else than T
-// are [npy.ErrMismatch], with the field that differs. Elements in another byte order can
-// be copied; [Array.Slice] and what else gives out the memory itself then fails with
-// [npy.ErrByteOrder].
+// The error is
+//
+//   - [fs.ErrNotExist] if there is no segment of that name
+//   - [format.ErrIncomplete] if the array is not complete: its header or its data are cut
+//     short, or its header is still zeros
+//   - [npy.ErrHeader] if the segment holds no array
+//   - [npy.ErrMismatch] if the elements are not of type T; it names the field that differs
+//
+// Elements in another byte order can be copied. The methods that lend or return the
+// memory itself, such as [Array.Slice], then fail with [npy.ErrByteOrder].
 //
 // If T is a Go array, its axes are the last ones of the array in the segment: an image of
 // shape (480, 640, 3) is an Array[[3]uint8] of shape (480, 640).
@@ -150,7 +156,7 @@ func openArray[T any](name string, shape []int, o createOptions) (a *Array[T], e
 }
 
 // Describe returns the header of the array in a segment, for programs that do not know
-// its elements in advance. The errors are those of [AttachArray].
+// its elements in advance. It fails as [AttachArray] does.
 func Describe(m *SharedMemory) (npy.Header, error) {
 	const op = "describe"
 	if m.isClosed() {
@@ -195,8 +201,9 @@ func (a *Array[T]) open(m *SharedMemory) error {
 	return a.view(m, h, h.Strides(), offset)
 }
 
-// view makes a the handle to the array of h whose first element is at offset, with the
-// strides, if its elements can be seen or copied as T.
+// view makes a the handle to an array in m. The array has the header h and the strides,
+// and its first element is at offset. view fails if a program can neither use its
+// elements as T, nor copy them as T.
 func (a *Array[T]) view(m *SharedMemory, h npy.Header, strides []int, offset int) error {
 	own, err := npy.DtypeOf[T]()
 	if err != nil {
@@ -222,10 +229,10 @@ func (a *Array[T]) view(m *SharedMemory, h npy.Header, strides []int, offset int
 	return nil
 }
 
-// inOrderOf is [npy.Header.As], with an error that the byte order alone gives apart from
-// the others: such elements can be copied.
+// inOrderOf is [npy.Header.As], but returns order, an error of its own, if nothing but
+// the byte order differs: such elements can be copied.
 func inOrderOf(own npy.Dtype, h npy.Header) (as npy.Header, order, err error) {
-	h.Fortran = false // the strides say it
+	h.Fortran = false // the strides determine the order
 	as, err = h.As(own)
 	if !h.Dtype.Swapped() || err == nil {
 		return as, nil, err
@@ -257,17 +264,17 @@ func (a *Array[T]) Len() int { return a.n }
 // Shape returns the lengths of the axes.
 func (a *Array[T]) Shape() []int { return append([]int{}, a.shape...) }
 
-// Strides returns by how many bytes the next element along each axis is farther on. The
-// stride of an axis with fewer than two elements means nothing.
+// Strides returns the distance in bytes to the next element along each axis. The stride
+// of an axis with fewer than two elements means nothing.
 func (a *Array[T]) Strides() []int { return append([]int{}, a.strides...) }
 
 // Fortran reports whether the elements lie in Fortran order, the first axis varying
-// fastest, and not in C order as well. It is false for arrays with gaps.
+// fastest. It is false if they lie in C order, too, and for arrays with gaps.
 func (a *Array[T]) Fortran() bool { return a.fortran() }
 
-// Dtype returns the dtype that the memory has in numpy: its names and titles, and its
-// byte order. Where T is a Go array, it is that of T's elements, and the shape in numpy
-// has T's axes too.
+// Dtype returns the dtype that the memory has in numpy, with its names, titles and byte
+// order. If T is a Go array, Dtype returns the dtype of T's elements, and the shape in
+// numpy has T's axes too.
 func (a *Array[T]) Dtype() npy.Dtype { return a.header.Dtype }
 
 // String returns the name, shape and dtype, for example

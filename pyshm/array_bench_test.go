@@ -8,7 +8,7 @@ import (
 
 const benchLen = 1 << 12
 
-// BenchmarkElements adds up the elements of an array: nanoseconds are for one.
+// BenchmarkElements adds up the elements of an array. The nanoseconds are for one element.
 func BenchmarkElements(b *testing.B) {
 	a := createArray[float64](b, []int{benchLen / 64, 64})
 	shared, err := a.Slice()

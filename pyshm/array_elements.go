@@ -7,11 +7,11 @@ import (
 	"github.com/pyshm-go/pyshm/format/npy"
 )
 
-// At returns the element of an index, which has a number for each axis, from 0 on. An
-// index that is no element's is [format.ErrIndex].
+// At returns the element at an index, which has a number for each axis, from 0 on. It
+// fails with [format.ErrIndex] if there is no such element.
 //
-// A number of up to 8 bytes is loaded in one step; a record may be read in part old, in
-// part new.
+// A number of up to 8 bytes is loaded in one step. A record that another process writes
+// meanwhile may be in part old and in part new.
 func (a *Array[T]) At(index ...int) (v T, err error) {
 	const op = "at"
 	at, ok := a.at(index)
@@ -29,8 +29,8 @@ func (a *Array[T]) At(index ...int) (v T, err error) {
 	return v, err
 }
 
-// Set stores an element; At says what an index is. Where elements share memory, as in
-// what numpy has broadcast, Set is refused with [npy.ErrShape].
+// Set stores an element at an index, which is as in [Array.At]. It fails with
+// [npy.ErrShape] if elements share memory, as in an array that numpy has broadcast.
 func (a *Array[T]) Set(v T, index ...int) (err error) {
 	const op = "set"
 	at, ok := a.at(index)
@@ -48,7 +48,7 @@ func (a *Array[T]) Set(v T, index ...int) (err error) {
 	return a.store(at, v)
 }
 
-// setError says why an element cannot be set.
+// setError returns why an element cannot be set.
 func (a *Array[T]) setError(index []int) error {
 	if err := a.writable(); err != nil {
 		return err
@@ -56,7 +56,7 @@ func (a *Array[T]) setError(index []int) error {
 	return a.indexError(index)
 }
 
-// writable returns why no element can be set.
+// writable returns why no element can be set, nil if elements can be set.
 func (a *Array[T]) writable() error {
 	switch {
 	case a.m.readOnly:
@@ -70,8 +70,8 @@ func (a *Array[T]) writable() error {
 var errOverlap = &reason{"elements share memory, so that setting one would change others", npy.ErrShape}
 
 // CopyTo copies elements to dst in C order, the last axis varying fastest, whatever
-// their order in memory is: as many as there are, or as dst has room for. It returns
-// their number. Elements in another byte order are turned.
+// their order in memory is. It copies all elements, or as many as dst has room for, and
+// returns their number. It turns elements in another byte order.
 //
 // After a fault n is 0, and the content of dst is undefined.
 func (a *Array[T]) CopyTo(dst []T) (n int, err error) {
@@ -107,9 +107,9 @@ func (a *Array[T]) gather(dst []T, at, step int) error {
 	return nil
 }
 
-// CopyFrom stores src in the first elements in C order, as many as it has, and returns
-// their number. It is refused, and nothing is stored, if src has more than the array, or
-// where elements share memory: both are [npy.ErrShape].
+// CopyFrom stores all of src in the first elements in C order, and returns their number.
+// It fails with [npy.ErrShape], and stores nothing, if src is longer than the array, or
+// if elements share memory.
 //
 // After a fault n is 0, and any part may have been stored.
 func (a *Array[T]) CopyFrom(src []T) (n int, err error) {
@@ -150,7 +150,7 @@ func (a *Array[T]) scatter(at int, src []T, step int) error {
 	return nil
 }
 
-// load copies an element that cannot be seen in place.
+// load copies an element that Go cannot use in place.
 func (a *Array[T]) load(v *T, at int) error {
 	b := bytesOf(v)
 	copy(b, a.memory[at:at+a.size])

@@ -11,17 +11,18 @@ import (
 	"github.com/pyshm-go/pyshm/format/npy"
 )
 
-// An ArrayInfo describes an array that has no header, as programs pass it on in JSON:
+// An ArrayInfo describes an array that has no header, in a form that programs pass on as
+// JSON:
 //
 //	{"name": "psm_5f0c21e9", "shape": [480, 640], "dtype": "<f4"}
 //
 // which in Python is np.frombuffer(shm.buf, dtype, count, offset).reshape(shape).
 //
-// Dtype is what numpy prints, dtype.str or str(dtype); a record's is the text of
-// dtype.descr, which in JSON may also be the list itself. Offset is where the first
-// element begins in the segment, in bytes, and Strides are by how many bytes the next
-// element along each axis is farther on, as in numpy. Without Strides, the array is in
-// C order.
+// Dtype is a text that numpy prints: dtype.str or str(dtype), and for a record the text
+// of dtype.descr. In JSON it may also be the list dtype.descr itself. Offset is where the
+// first element begins in the segment, in bytes. Strides are the distances in bytes to
+// the next element along each axis, as in numpy. Without Strides, the array is in C
+// order.
 type ArrayInfo struct {
 	Name    string `json:"name"`
 	Shape   []int  `json:"shape"`
@@ -30,8 +31,8 @@ type ArrayInfo struct {
 	Strides []int  `json:"strides,omitempty"`
 }
 
-// UnmarshalJSON accepts the list of a record's fields for its dtype, which is what
-// Python's json makes of dtype.descr.
+// UnmarshalJSON accepts the list of a record's fields for its dtype, as Python's json
+// writes dtype.descr.
 func (i *ArrayInfo) UnmarshalJSON(text []byte) error {
 	type plain ArrayInfo
 	var read struct {
@@ -50,7 +51,7 @@ func (i *ArrayInfo) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// dtypeText returns a dtype as numpy spells it, of a JSON string or of lists.
+// dtypeText returns a dtype as numpy spells it. The JSON is a string, or lists.
 func dtypeText(text json.RawMessage) (string, error) {
 	var v any
 	if len(text) == 0 {
@@ -69,11 +70,11 @@ func dtypeText(text json.RawMessage) (string, error) {
 	return b.String(), err
 }
 
-// maxRecordDepth is how many records npy.ParseDtype reads in one another.
+// maxRecordDepth is how deep records may be in one another for npy.ParseDtype.
 const maxRecordDepth = 16
 
 // writeFields writes a list of fields as Python has it: [("a", "<i4"), ("b", "<f8", (2,))].
-// It writes what it finds, and leaves the judgement to npy.ParseDtype.
+// It writes any names and dtypes, and leaves the judgement to npy.ParseDtype.
 func writeFields(b *strings.Builder, v any, depth int) error {
 	switch v := v.(type) {
 	case string:
@@ -123,7 +124,7 @@ func writeTuple(b *strings.Builder, v any) {
 		b.WriteByte('(')
 		for _, item := range v {
 			if _, nested := item.([]any); nested {
-				b.WriteByte('?') // which npy.ParseDtype refuses
+				b.WriteByte('?') // npy.ParseDtype refuses it
 				continue
 			}
 			writeTuple(b, item)
@@ -137,11 +138,15 @@ func writeTuple(b *strings.Builder, v any) {
 	}
 }
 
-// ViewArray returns an array in a segment without a header, as info describes it. Only
-// what is described is checked: that all elements are in the segment is [fs.ErrInvalid]
-// if not, a shape that no array has is [npy.ErrShape], a dtype that cannot be shared
-// [npy.ErrDtype], and one that is not T's [npy.ErrMismatch]. The name may be empty; one
-// that is not the segment's is [fs.ErrInvalid].
+// ViewArray returns an array in a segment without a header, as info describes it. It
+// checks the description, because the bytes of the segment do not describe the array. The
+// error is
+//
+//   - [fs.ErrInvalid] if some elements would lie outside of the segment, or if info has
+//     the name of another segment; it may have no name
+//   - [npy.ErrShape] if no array can have the shape
+//   - [npy.ErrDtype] if the dtype cannot be shared
+//   - [npy.ErrMismatch] if the dtype is not the dtype of T
 //
 // The array is another handle to m: closing one closes the other.
 func ViewArray[T any](m *SharedMemory, info ArrayInfo) (*Array[T], error) {
@@ -177,7 +182,7 @@ func (a *Array[T]) viewInfo(m *SharedMemory, info ArrayInfo) error {
 }
 
 // Info returns the description with which [ViewArray], or a Python program, finds the
-// same elements without a header. Where T is a Go array, its axes are the last ones.
+// same elements without a header. If T is a Go array, the last axes of the shape are T's.
 // Strides are left out if the elements are in C order.
 func (a *Array[T]) Info() ArrayInfo {
 	info := ArrayInfo{

@@ -10,14 +10,15 @@ import (
 )
 
 // Slice returns all elements in the order in which they lie in memory, without copying
-// them: in C order, or in Fortran order if [Array.Fortran] reports so. What is said of
-// the slice that [SharedMemory.Bytes] returns is true of this one: nothing guards its
-// use, and its addresses stay reserved for the life of the process. [Array.Guard] and
-// [Array.Rows] are for programs that attach again and again.
+// them: in C order, or in Fortran order if [Array.Fortran] reports so. The slice is like
+// the slice of [SharedMemory.Bytes]: nothing guards its use, and its addresses stay
+// reserved for the life of the process. Programs that attach again and again use
+// [Array.Guard] and [Array.Rows] instead.
 //
-// An array with gaps, reversed axes or the like is [npy.ErrShape], elements in another
-// byte order are [npy.ErrByteOrder], and elements that are not aligned as Go has them
-// [format.ErrUnaligned]. [Array.CopyTo] copies all of these.
+// The error is [npy.ErrShape] if the array has gaps, reversed axes or the like,
+// [npy.ErrByteOrder] if the elements are in another byte order, and
+// [format.ErrUnaligned] if they are not aligned as in Go. [Array.CopyTo] copies all such
+// arrays.
 func (a *Array[T]) Slice() ([]T, error) {
 	const op = "slice"
 	if a.m.isClosed() {
@@ -34,9 +35,9 @@ func (a *Array[T]) Slice() ([]T, error) {
 }
 
 // Guard calls f with the slice that [Array.Slice] would return, under a
-// [SharedMemory.Guard], and returns what f returns. What [SharedMemory.WithBytes] says
-// of its slice is true of this one: f must not keep it, and writing to a [ReadOnly]
-// array is [ErrFault].
+// [SharedMemory.Guard], and returns the error of f. The slice is like the slice of
+// [SharedMemory.WithBytes]: f must not keep it, and writing to a [ReadOnly] array is
+// [ErrFault].
 func (a *Array[T]) Guard(f func(all []T) error) error {
 	const op = "guard"
 	if a.m.isClosed() {
@@ -59,16 +60,16 @@ func (a *Array[T]) whole() error {
 	return nil
 }
 
-// Rows lends the rows of the array, without copying them. A row is what numpy calls a[i]
-// for the i that comes with it: all elements of one index of the first axis, in C order.
-// An array of one axis or none is one row. The loop must not keep a row: after Close its
-// addresses are used again.
+// Rows lends the rows of the array, without copying them, each with its index i. A row is
+// numpy's a[i]: all elements with index i on the first axis, in C order. An array of one
+// axis or none is one row. The loop must not keep a row: after Close its addresses are
+// used again.
 //
-// An iterator cannot return an error. Rows panics instead if the segment is closed or
-// truncated, or if rows are not slices: in Fortran order, with gaps along another axis
-// than the first, in another byte order, or sharing memory. [SharedMemory.Guard] around
-// the loop returns these as the errors that [Array.Slice] has for them, so that what
-// other processes do ends no program:
+// An iterator cannot return an error, so Rows panics. It panics if the segment is closed
+// or truncated, or if a row cannot be a slice, because the elements are in Fortran order,
+// have gaps along another axis than the first, are in another byte order, or share
+// memory. [SharedMemory.Guard] around the loop returns the error instead, which is the
+// same as from [Array.Slice]. So nothing that other processes do ends the program:
 //
 //	err := a.SharedMemory().Guard(func() error {
 //		for i, row := range a.Rows() {
@@ -119,7 +120,7 @@ func (a *Array[T]) rows() (rows, n, step int, err error) {
 	return rows, n, step, nil
 }
 
-// A rowsError is what Rows panics with.
+// A rowsError is the value of a panic in Rows.
 type rowsError struct {
 	of  *SharedMemory
 	err error
@@ -128,8 +129,8 @@ type rowsError struct {
 func (e *rowsError) Error() string { return e.err.Error() }
 func (e *rowsError) Unwrap() error { return e.err }
 
-// leaveRows is leave for a caller that cannot return an error. The loop over rows is
-// part of the function that it has to be deferred in.
+// leaveRows is leave for a caller that cannot return an error. Defer it in the function
+// that has the loop over rows.
 func (m *SharedMemory) leaveRows(old bool) {
 	debug.SetPanicOnFault(old)
 	if r := recover(); r != nil {

@@ -224,7 +224,7 @@ func TestArrayOfRecords(t *testing.T) {
 	}
 }
 
-// An element that is a Go array has the last axes of numpy's.
+// The last axes of numpy's array are in the elements, if these are Go arrays.
 func TestArrayOfArrays(t *testing.T) {
 	a := createArray[[3]uint8](t, []int{4, 5})
 	noError(t, a.Set([3]uint8{1, 2, 3}, 3, 4))
@@ -302,7 +302,7 @@ func swappedDescr(code string) string {
 	return "'<" + code + "'"
 }
 
-// rowsError is what Rows fails with under a guard.
+// rowsError returns the error of Rows under a guard.
 func rowsError[T any](a *pyshm.Array[T]) error {
 	return a.SharedMemory().Guard(func() error {
 		for range a.Rows() {
@@ -440,7 +440,8 @@ func TestArrayClosed(t *testing.T) {
 	}
 }
 
-// A panic of the loop's own goes on through Rows and Guard, and a loop may end early.
+// A panic in the body of the loop goes on through Rows and Guard, and a loop may end
+// early.
 func TestRowsPanics(t *testing.T) {
 	a := createArray[int64](t, []int{3, 2})
 	defer func() {
@@ -611,7 +612,7 @@ func TestCreateFrom(t *testing.T) {
 	}
 	var e *pyshm.Error
 	if _, err := pyshm.CreateFrom(name, 10, func(io.WriterAt) error { panic("called") }); !errors.Is(err, fs.ErrExist) || !errors.As(err, &e) || e.Op != "create from" {
-		t.Errorf("a name that is in use: %v", err)
+		t.Errorf("a name in use: %v", err)
 	}
 }
 

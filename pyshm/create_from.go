@@ -6,14 +6,14 @@ import (
 	"sync"
 )
 
-// CreateFrom makes a segment of size bytes whose content fill writes, and attaches to
-// it. The name appears when fill has returned: processes that attach see all of it. What
-// fill does not write is zero. If fill returns an error, CreateFrom returns that error
-// as it is, and nothing is left.
+// CreateFrom makes a segment of size bytes, has fill write its content, and attaches to
+// it. The name appears when fill has returned, so that processes that attach see the
+// whole content. Bytes that fill does not write are zero. If fill returns an error,
+// CreateFrom returns that error as it is, and leaves nothing behind.
 //
-// The writer that fill gets is for several goroutines at once, until fill returns. A
-// write beyond the size is [fs.ErrInvalid], and writes nothing. [Create] says more about
-// names, errors and lifetimes.
+// Several goroutines may use the writer that fill gets at once, until fill returns. A
+// write beyond the size is [fs.ErrInvalid], and writes nothing. See [Create] for names,
+// other errors and lifetimes.
 func CreateFrom(name string, size int, fill func(io.WriterAt) error, opts ...CreateOption) (*SharedMemory, error) {
 	var failed error
 	m, err := create(segmentNames, name, content{size: size, fill: func(w io.WriterAt) error {

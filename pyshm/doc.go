@@ -31,14 +31,14 @@
 //
 // # Arrays
 //
-// An [Array] is a numpy array in a segment: a .npy file, which says itself what its
-// elements are, so that Python's side is one line, in every numpy from 1.17 on:
+// An [Array] is a numpy array in a segment: a .npy file, which describes its own
+// elements. Python's side is one line, in every numpy from 1.17 on:
 //
 //	a = np.load("/dev/shm/frames", mmap_mode="r+")
 //
-// Go makes it with [CreateArray], or attaches with [AttachArray] to one that Python has
-// made, by numpy.lib.format.open_memmap, say. Elements are Go values, numbers or structs,
-// whose type is compared with the array once:
+// Go makes an array with [CreateArray], or attaches with [AttachArray] to an array that
+// Python has made, with numpy.lib.format.open_memmap, say. Elements are Go values,
+// numbers or structs. AttachArray compares their type with the array once:
 //
 //	a, err := pyshm.AttachArray[float32]("frames")
 //	if err != nil {
@@ -47,15 +47,15 @@
 //	defer a.Close()
 //	v, err := a.At(3, 4)
 //
-// [Array.Guard] and [Array.Rows] lend the memory, [Array.CopyTo] copies it from any
+// [Array.Guard] and [Array.Rows] lend the memory. [Array.CopyTo] copies it, from any
 // layout and byte order. [ViewArray] is for segments without a header, which a message
 // in JSON describes. [CreateFrom] makes a segment whose content is complete when its
 // name appears.
 //
-// np.load with "r+" makes a file longer that is shorter than its header says, and
-// open_memmap with "w+" cuts the file short that has the name: the processes that are
-// attached get [ErrFault], or die of SIGBUS if they are Python's. To make an array again
-// under its name, use [Replace], or numpy.save and os.rename.
+// open_memmap with "w+" truncates the file that has the name: in processes that are
+// attached, Go returns [ErrFault], and Python dies of SIGBUS. To make an array again under
+// its name, use [Replace], or numpy.save and os.rename. np.load with "r+" makes a file
+// longer if it is shorter than its header announces.
 //
 // # Rings
 //

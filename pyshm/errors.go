@@ -92,8 +92,8 @@ var (
 	errUnlisted = &reason{"not a segment that Segments listed", fs.ErrInvalid}
 )
 
-// An npyReason is an error of package npy without what an [*Error] says already. It is
-// [format.ErrIncomplete] as well where a header is not complete.
+// An npyReason is an error of package npy without the words that an [*Error] has
+// already. It wraps [format.ErrIncomplete] as well if a header is not complete.
 type npyReason struct {
 	text string
 	err  *npy.Error
@@ -108,7 +108,7 @@ func (r *npyReason) Unwrap() []error {
 	return []error{r.err}
 }
 
-// ofNpy makes an error of package npy a reason, and leaves others as they are.
+// ofNpy makes an error of package npy a reason, and returns other errors as they are.
 func ofNpy(err error) error {
 	e, ok := err.(*npy.Error)
 	if !ok {

@@ -77,9 +77,10 @@ func (m *SharedMemory) faultError(r any) error {
 // segment was closed meanwhile. f ends at the fault. Otherwise Guard returns what f
 // returns.
 //
-// Guard sees faults in this segment, on this goroutine, and what [Array.Rows] of it
-// cannot return. Other panics go on. A fault on a goroutine that f starts ends the
-// process, as without a guard. [iter.Pull] starts a goroutine for its iterator.
+// Guard catches faults in this segment, on this goroutine, and the errors with which
+// [Array.Rows] of an array in this segment panics. Other panics go on. A fault on a
+// goroutine that f starts ends the process, as without a guard. [iter.Pull] starts a
+// goroutine for its iterator.
 func (m *SharedMemory) Guard(f func() error) error { return m.guard("guard", f) }
 
 // guard is Guard with the name of an operation for the error.

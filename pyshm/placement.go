@@ -11,9 +11,8 @@ import (
 	"github.com/pyshm-go/pyshm/format/npy"
 )
 
-// A placement says where the elements of an array lie in a segment. Strides are in
-// bytes, as numpy has them: the stride of an axis with fewer than two elements means
-// nothing.
+// A placement is where the elements of an array lie in a segment. Strides are in bytes,
+// as in numpy. The stride of an axis with fewer than two elements means nothing.
 type placement struct {
 	shape   []int
 	strides []int
@@ -51,8 +50,8 @@ func (p *placement) at(index []int) (at int, ok bool) {
 	return at, true
 }
 
-// indexError says why at has found no element. It must not keep the index, which would
-// then be on the heap in every call of At.
+// indexError returns why at has found no element. It must not keep the index: otherwise
+// every call of At would put its index on the heap.
 func (p *placement) indexError(index []int) error {
 	if len(index) != len(p.shape) {
 		return fmt.Errorf("%w: %d numbers for %s", format.ErrIndex, len(index), axes(len(p.shape)))
@@ -72,7 +71,7 @@ func axes(n int) string {
 	return fmt.Sprintf("%d axes", n)
 }
 
-// check returns why the elements are not all in a segment of total bytes.
+// check returns an error if some elements are outside of a segment of total bytes.
 func (p *placement) check(total int) error {
 	low, high, ok := p.span()
 	switch {
@@ -86,8 +85,9 @@ func (p *placement) check(total int) error {
 	return nil
 }
 
-// span returns how far the elements reach, in bytes from the first one: below it, and
-// up to the end of the last. It fails if an int does not count as far.
+// span returns how far the elements reach, in bytes from the first element: low bytes
+// below it (0 or negative), and high bytes above, to the end of the last. ok is false if
+// a distance does not fit an int.
 func (p *placement) span() (low, high int, ok bool) {
 	if p.n == 0 {
 		return 0, 0, true
@@ -142,12 +142,13 @@ func (p *placement) inOrder(fortran bool) bool {
 	return true
 }
 
-// fortran reports whether the order is Fortran's, and not C's as well: what numpy
-// writes as fortran_order.
+// fortran reports whether the elements are in Fortran order and not in C order: numpy's
+// fortran_order.
 func (p *placement) fortran() bool { return !p.inOrder(false) && p.inOrder(true) }
 
-// overlaps reports whether elements share memory, as they do in what numpy broadcasts
-// and in windows that slide. It may say so of some that do not, with odd strides.
+// overlaps reports whether elements share memory, as in an array that numpy has
+// broadcast, or in sliding windows. With odd strides it may report true for elements that
+// share none.
 func (p *placement) overlaps() bool {
 	if p.n == 0 {
 		return false
@@ -184,8 +185,8 @@ func (p *placement) aligned(align int) bool {
 	return p.n == 0 || all&uint(align-1) == 0
 }
 
-// within returns the placement of elements that are the last axes of this one's, and
-// of which axes remain. These have to be in C order without gaps.
+// within returns the placement of larger elements, of size bytes. The first axes remain,
+// and the others become parts of the elements: these have to be in C order without gaps.
 func (p *placement) within(axes, size int) (placement, error) {
 	elem := newPlacement(p.shape[axes:], p.strides[axes:], 0, p.size)
 	if p.n > 0 && !elem.inOrder(false) {
@@ -197,9 +198,9 @@ func (p *placement) within(axes, size int) (placement, error) {
 	return newPlacement(p.shape[:axes], p.strides[:axes], p.offset, size), nil
 }
 
-// runs calls f for runs of elements that are step bytes apart, in C order, with up to
-// limit elements in all: where the first of the run is, which of all elements it is,
-// and how many there are.
+// runs calls f for one run of elements after the other, in C order, up to limit elements
+// in all. The run has n elements, step bytes apart. Its first element lies at the offset
+// at, and has the number first among all elements.
 func (p *placement) runs(limit int, f func(at, first, n, step int) error) error {
 	last := len(p.shape) - 1
 	if limit == 0 {

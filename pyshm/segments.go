@@ -223,8 +223,8 @@ func (s Segment) unlinkUnused(census func() (mappers.Snapshot, error)) error {
 type ContentKind string
 
 // The kinds. A list has no mark: a segment counts as a list if its header could be the
-// header of a list, in every word. An array
-// has the mark of a .npy file, a header that numpy reads, and all of its data.
+// header of a list, in every word. An array has the mark of a .npy file, a header that
+// numpy reads, and all of its data.
 const (
 	KindList       ContentKind = "list"       // a ShareableList
 	KindArray      ContentKind = "array"      // a numpy array with its header, see [AttachArray]
