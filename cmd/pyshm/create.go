@@ -14,14 +14,18 @@ func newCreate() *cobra.Command {
 	var (
 		layout  = layoutFlag(format.Offsets)
 		block   byteSize
+		dtype   string
+		shape   string
 		replace bool
 	)
 	cmd := &cobra.Command{
-		Use:   "create NAME LITERAL | create NAME --block SIZE",
-		Short: "Create a list or a block of memory",
+		Use:   "create NAME LITERAL | create NAME --block SIZE | create NAME --array DTYPE --shape N,N",
+		Short: "Create a list, a block of memory or a numpy array",
 		Long: `Creates a ShareableList with the items of LITERAL. LITERAL is written as Python's
 repr prints a list; if it is -, it is read from standard input. With --block,
-creates a SharedMemory of SIZE bytes, all zero (K, M and G are powers of 1024).
+creates a SharedMemory of SIZE bytes, all zero (K, M and G are powers of 1024). With --array,
+creates a numpy array of zeros of this dtype and shape, which Python opens with
+np.load("/dev/shm/NAME", mmap_mode="r+").
 
 Prints the name. If NAME is empty (''), pyshm chooses one, as Python does. In a NAME
 with a star, such as 'frames-*', 8 random hexadecimal digits replace the last star.
@@ -35,9 +39,19 @@ unless it runs under pyshm run.`,
   pyshm create old '[1, 2]' --layout 3.8
   python3 -c 'print([0] * 1000000)' | pyshm create zeros -
   pyshm create frames --block 64M
-  pyshm create 'frames-*' --block 64M`,
+  pyshm create 'frames-*' --block 64M
+  pyshm create image --array float32 --shape 480,640`,
 		DisableFlagsInUseLine: true,
 		Args: func(cmd *cobra.Command, args []string) error {
+			isArray := cmd.Flags().Changed("array")
+			switch {
+			case isArray != cmd.Flags().Changed("shape"):
+				return fmt.Errorf("--array and --shape go together")
+			case isArray && (cmd.Flags().Changed("block") || cmd.Flags().Changed("layout")):
+				return fmt.Errorf("--block and --layout are not for an --array")
+			case isArray:
+				return exactly("NAME")(cmd, args)
+			}
 			if !cmd.Flags().Changed("block") {
 				return exactly("NAME", "LITERAL")(cmd, args)
 			}
@@ -53,6 +67,9 @@ unless it runs under pyshm run.`,
 				forBlock = append(forBlock, pyshm.Replace())
 				forList = append(forList, pyshm.Replace())
 			}
+			if dtype != "" || shape != "" {
+				return createArray(cmd, args[0], dtype, shape, forBlock)
+			}
 			if block > 0 {
 				return createBlock(cmd, args[0], int(block), forBlock)
 			}
@@ -61,6 +78,8 @@ unless it runs under pyshm run.`,
 	}
 	cmd.Flags().Var(&layout, "layout", "the byte layout of the list: of CPython 3.8, or of 3.9 and later")
 	cmd.Flags().Var(&block, "block", "create a block of memory of this size instead of a list")
+	cmd.Flags().StringVar(&dtype, "array", "", "create a numpy array of this dtype, all zero, instead of a list")
+	cmd.Flags().StringVar(&shape, "shape", "", "the array's shape, such as 480,640, or () for one element")
 	cmd.Flags().BoolVar(&replace, "replace", false, "replace the segment that has the name; attached processes keep it")
 	return cmd
 }

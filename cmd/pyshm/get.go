@@ -13,14 +13,18 @@ func newGet() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "get NAME INDEX",
-		Short: "Print an item of a list",
+		Short: "Print an item of a list, or an element of an array",
 		Long: `Prints an item of a ShareableList as Python's repr does. A negative INDEX
-counts from the end.
+counts from the end. In a numpy array, INDEX has a number for each axis, such as 3,4,
+or is () if there is no axis. An element is printed as Python's repr prints its item();
+a datetime64 or timedelta64 is a count in the unit of its dtype.
 
 With --json, prints {"index":0,"kind":"int","value":-2,"repr":"-2"}. repr is always
-exact; value is null for None, nan and the infinities, and base64 for bytes.`,
+exact; value is null for None, nan and the infinities, and base64 for bytes. An
+element is {"index":[3,4],"dtype":"<f4","repr":"0.5"}.`,
 		Example: `  pyshm get prices 0
-  pyshm get prices -1 --json`,
+  pyshm get prices -1 --json
+  pyshm get image 3,4`,
 		Args:        exactly("NAME", "INDEX"),
 		Annotations: map[string]string{takesNumbers: "yes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -32,6 +36,10 @@ exact; value is null for None, nan and the infinities, and base64 for bytes.`,
 }
 
 func get(cmd *cobra.Command, name, indexArg string, asJSON bool) error {
+	if a, err := attachArray(name, pyshm.ReadOnly()); err == nil {
+		defer a.m.Close()
+		return getElement(cmd, a, indexArg, asJSON)
+	}
 	index, err := parseIndex(indexArg)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ func newLs() *cobra.Command {
 		Use:   "ls",
 		Short: "List the segments of shared memory",
 		Long: `Lists the segments of shared memory of all programs on this machine: name, kind
-(list, block, semaphore; incomplete while it has no size, unreadable without the
+(list, array, block, semaphore; incomplete while it has no size, unreadable without the
 right to look into it), size in bytes, age, owner, mode, content, and the processes
 that map it.
 
@@ -33,6 +33,7 @@ has not found, PIDS has the word unknown. A dash is certain: no process maps the
 segment. A program may still mean to attach to it later.
 
 A block with the bytes of a list is listed as a list: there is no mark on it.
+An array is a numpy array with its header, a .npy file.
 
 sem.NAME is the semaphore of the lock NAME, or part of another object of Python's
 multiprocessing called NAME. A lock has the value 0 while it is held, and 1
@@ -78,6 +79,7 @@ type segment struct {
 	UID      uint32    `json:"uid"`
 	Mode     string    `json:"mode"`     // octal
 	Modified time.Time `json:"modified"` // usually when it was made
+	arrayHead
 	mapped
 
 	found pyshm.Segment
@@ -113,6 +115,8 @@ func listSegments() ([]segment, error) {
 		switch content.Kind {
 		case pyshm.KindList:
 			s.Layout, s.Length = layoutName(content.Layout), &content.Len
+		case pyshm.KindArray:
+			s.arrayHead = newArrayHead(content.Array)
 		case pyshm.KindSemaphore:
 			s.Value, s.Waiters = &content.Value, &content.Waiters
 		}
@@ -124,6 +128,8 @@ func listSegments() ([]segment, error) {
 // content describes in a few words what is in the segment.
 func (s segment) content() string {
 	switch {
+	case s.Shape != nil:
+		return fmt.Sprintf("shape %s, dtype %s", shapeText(*s.Shape), excerpt(s.Dtype))
 	case s.Length != nil:
 		return fmt.Sprintf("length %d", *s.Length)
 	case s.Value != nil:
@@ -132,6 +138,16 @@ func (s segment) content() string {
 		return "semaphore of another libc"
 	}
 	return ""
+}
+
+// excerpt returns the beginning of a text that may be long.
+func excerpt(text string) string {
+	const limit = 40
+	runes := []rune(visible(text))
+	if len(runes) <= limit {
+		return string(runes)
+	}
+	return string(runes[:limit]) + "..."
 }
 
 // spellable rounds a time to the second, and into the years 1 to 9999, which JSON and

@@ -19,10 +19,11 @@ func newShow() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show NAME",
-		Short: "Show a list's items or a block's first bytes",
+		Short: "Show a list's items, or the beginning of an array or a block",
 		Long: `Shows the segment with a name: a ShareableList with the values of its items and
 how they are stored (struct format, offset in the segment, and capacity, the
-size of the slot in bytes), or a block of memory with its first bytes.
+size of the slot in bytes), a numpy array with its dtype, shape, order and first 20
+elements in C order, or a block of memory with its first bytes.
 
 A block with the bytes of a list is shown as a list: there is no mark on it.
 An item that cannot be read is shown with the reason, and show fails.`,
@@ -40,6 +41,10 @@ An item that cannot be read is shown with the reason, and show fails.`,
 }
 
 func show(out *bufio.Writer, name string, asJSON bool) error {
+	if a, err := attachArray(name, pyshm.ReadOnly()); err == nil {
+		defer a.m.Close()
+		return showArray(out, a, asJSON)
+	}
 	l, err := pyshm.AttachList(name, pyshm.ReadOnly())
 	var damage error
 	if err == nil {
@@ -70,6 +75,8 @@ type segmentHead struct {
 	Layout string   `json:"layout,omitempty"`
 	Length *int     `json:"length,omitempty"`
 	Damage string   `json:"damage,omitempty"`
+	arrayHead
+	Offset int `json:"offset,omitempty"` // of an array's data
 }
 
 // showBlock shows a block. If the block looks like a list at first, damage is the
