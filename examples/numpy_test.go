@@ -1,0 +1,70 @@
+package examples
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/testkit"
+)
+
+// TestNumpy runs the README's examples of arrays, with each numpy of this machine.
+func TestNumpy(t *testing.T) {
+	testkit.NeedLinux(t)
+	bin := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./examples/numpy-go", "./examples/numpy-python")
+	build.Dir = ".."
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	tested := false
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		folders, err := filepath.Glob(fmt.Sprintf("../.interpreters/numpy-*-cp%d%d", py.Version[0], py.Version[1]))
+		if err != nil || py.Implementation != "CPython" {
+			folders = nil
+		}
+		if py.HasNumpy {
+			folders = append(folders, "")
+		}
+		for _, folder := range folders {
+			tested = true
+			t.Run(filepath.Base(folder), func(t *testing.T) { testNumpy(t, bin, py, folder) })
+		}
+	})
+	if !tested {
+		t.Skip("no interpreter here has numpy: scripts/interpreters.sh brings some")
+	}
+}
+
+func testNumpy(t *testing.T, bin string, py compat.Interpreter, folder string) {
+	dir := t.TempDir()
+	env := append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+	if folder != "" {
+		path, err := filepath.Abs(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		env = append(env, "PYTHONPATH="+path)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "python3"), []byte("#!/bin/sh\nexec '"+py.Path+"' \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	run := func(want, command string, args ...string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), command, args...)
+		cmd.Dir, cmd.Env = "..", env
+		if out, err := cmd.CombinedOutput(); err != nil || string(out) != want {
+			t.Errorf("%s %v: %v, %q; want %q", command, args, err, out, want)
+		}
+	}
+	run("Python: float32 (480, 640) 0.25\nGo: the pixel is now 0.5\n", filepath.Join(bin, "numpy-go"))
+	name := testkit.Name(t)
+	testkit.RemoveAfter(t, name)
+	python := filepath.Join(dir, "python3")
+	run("", python, "examples/numpy-python/maker.py", name)
+	run("Go: 2026-01-02 03:04:05 +0000 UTC 101.5 200\n", filepath.Join(bin, "numpy-python"), name)
+	run("150\n", python, "-c", "import numpy as np, sys; print(np.load('/dev/shm/' + sys.argv[1], mmap_mode='r')['qty'][0])", name)
+}
