@@ -2,8 +2,10 @@ package pyshm_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/format/npy"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -70,6 +73,127 @@ func ExampleAttachContext() {
 
 	// Output:
 	// true true
+}
+
+func ExampleCreateArray() {
+	image, err := pyshm.CreateArray[float32]("", []int{480, 640})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer image.Unlink()
+	defer image.Close()
+
+	if err := image.Set(0.5, 3, 4); err != nil {
+		fmt.Println(err)
+	}
+	// Python: np.load("/dev/shm/" + name, mmap_mode="r+")[3, 4]
+	err = image.SharedMemory().Guard(func() error {
+		for i, row := range image.Rows() {
+			if i == 3 {
+				fmt.Println(len(row), row[4])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		fmt.Println(err)
+	}
+
+	// Output:
+	// 640 0.5
+}
+
+func ExampleAttachArray() {
+	type Tick struct {
+		T     int64 `numpy:"t,M8[ns]"`
+		Price float64
+		Qty   int32
+	}
+	made, err := pyshm.CreateArray[Tick]("", []int{1000})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer made.Unlink()
+	defer made.Close()
+
+	// In another process.
+	ticks, err := pyshm.AttachArray[Tick](made.Name())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer ticks.Close()
+	err = ticks.Guard(func(all []Tick) error {
+		all[7].Price = 101.5
+		return nil
+	})
+	if err != nil {
+		fmt.Println(err)
+	}
+	tick, err := made.At(7)
+	fmt.Println(tick.Price, err)
+
+	// With another type than the elements are.
+	type Quote struct {
+		T     int64 `numpy:"t,M8[us]"`
+		Price float64
+	}
+	_, err = pyshm.AttachArray[Quote](made.Name())
+	fmt.Println(errors.Is(err, npy.ErrMismatch))
+
+	// Output:
+	// 101.5 <nil>
+	// true
+}
+
+func ExampleViewArray() {
+	m, err := pyshm.Create("", 4096)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Unlink()
+	defer m.Close()
+
+	// Python sent json.dumps({"shape": a.shape, "dtype": a.dtype.str, "offset": 64}).
+	var info pyshm.ArrayInfo
+	if err := json.Unmarshal([]byte(`{"shape": [2, 3], "dtype": "|u1", "offset": 64}`), &info); err != nil {
+		fmt.Println(err)
+		return
+	}
+	a, err := pyshm.ViewArray[uint8](m, info)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	n, err := a.CopyFrom([]uint8{1, 2, 3, 4, 5, 6})
+	fmt.Println(n, err)
+	v, err := a.At(1, 0)
+	fmt.Println(v, err)
+
+	// Output:
+	// 6 <nil>
+	// 4 <nil>
+}
+
+func ExampleCreateFrom() {
+	text := []byte("complete when its name appears")
+	m, err := pyshm.CreateFrom("", len(text), func(w io.WriterAt) error {
+		_, err := w.WriteAt(text, 0)
+		return err
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Unlink()
+	defer m.Close()
+	fmt.Println(m.Size())
+
+	// Output:
+	// 30
 }
 
 func ExampleView() {

@@ -1,12 +1,16 @@
 """numpy's half of the tests of pyshm.Array: makes arrays, opens them, and views them.
 
-Runs under numpy 1.17 and later, in a peer. It is the rest of npy_numpy.py.
+Runs under numpy 1.17 and later, in a peer, in one module with npy_numpy.py.
 """
 
+import io
 import json
 import os
 import random
 from multiprocessing.shared_memory import SharedMemory
+
+import numpy
+from numpy.lib import format as npy
 
 SHAPE = (2, 3)
 
@@ -172,7 +176,9 @@ def slicing(rng, n):
     step = rng.choice([-3, -2, -1, 1, 1, 2, 3])
     start = rng.randint(0, n)
     stop = rng.randint(0, n)
-    return slice(max(start, stop), min(start, stop), step) if step < 0 else slice(min(start, stop), max(start, stop), step)
+    return (
+        slice(max(start, stop), min(start, stop), step) if step < 0 else slice(min(start, stop), max(start, stop), step)
+    )
 
 
 def shared(v):
