@@ -43,6 +43,19 @@ and likewise attach_rlock, attach_semaphore, attach_condition and attach_event. 
 other way round, parts(lock) returns the names of a lock that Python has made, for
 other processes to attach to.
 
+Arrays and rings of frames are .npy files, and need numpy:
+
+    picture = create_array("picture", (480, 640, 3), "u1")  # of zeros; attach_array opens it
+    picture[:, :, 0] = 255
+
+    camera = attach_ring("camera")      # a Ring, of pyshm's CreateRing or create_ring
+    n = camera.publish(picture)
+    n, newest = camera.newest()
+
+They keep their memory for as long as they, or views of them, live, and no resource
+tracker hears of them. numpy.load("/dev/shm/NAME", mmap_mode="r+") opens either without
+this module.
+
 Names may be written with or without a leading slash. The module needs Python 3.8 or
 later, and only its standard library. Under pyshm run and WorkerEnv every process can
 import it. For other programs, pip installs it, or this file is copied beside them.
@@ -51,12 +64,19 @@ import it. For other programs, pip installs it, or this file is copied beside th
 from __future__ import annotations
 
 import errno
+import functools
+import importlib
+import io
 import json
+import math
 import mmap
+import operator
 import os
+import secrets
 import stat
 import struct
 import sys
+import threading
 import time
 import types
 from multiprocessing import resource_tracker, shared_memory, util
@@ -76,13 +96,17 @@ else:  # 3.8 cannot subscript the class
     _ListBase = shared_memory.ShareableList
 
 __all__ = [
+    "attach_array",
     "attach_block",
     "attach_condition",
     "attach_event",
     "attach_list",
     "attach_lock",
+    "attach_ring",
     "attach_rlock",
     "attach_semaphore",
+    "create_array",
+    "create_ring",
     "parts",
 ]
 
@@ -179,6 +203,69 @@ def parts(
     has a name for as long as it lives: multiprocessing.get_context("spawn").Lock().
     """
     return json.dumps(_parts(made))
+
+
+def attach_array(name: str, readonly: bool = False) -> Any:
+    """Attach to the array called name: a numpy.ndarray.
+
+    The array is a .npy file in shared memory, as pyshm.CreateArray and create_array make
+    it. It keeps its memory, and so do its views. Pickled, it attaches by name where it is
+    unpickled; a view or a slice is pickled as its elements. Its method unlink() removes
+    the name.
+
+    FileNotFoundError if there is none, PermissionError if this user may not write it
+    and readonly is not given, and ValueError if the memory holds no array, or one that
+    is still being made or was cut short.
+    """
+    return _attach_array(name, readonly)
+
+
+def create_array(name: str, shape: int | tuple[int, ...], dtype: Any) -> Any:
+    """Make an array of zeros called name, in C order, and attach to it.
+
+    The name appears when the array is complete. Only this user may open it. It stays
+    until unlink() removes it, also when Python ends. FileExistsError if the name is in
+    use, and OSError if there is no memory for it.
+    """
+    numpy = _numpy()
+    element = numpy.dtype(dtype)
+    _check_element(name, element)
+    axes = tuple(operator.index(n) for n in shape) if isinstance(shape, (tuple, list)) else (operator.index(shape),)
+    if element.subdtype is not None:
+        element, more = element.subdtype
+        axes += more
+    if any(n < 0 for n in axes) or len(axes) > 32 or math.prod(n for n in axes if n) * element.itemsize > sys.maxsize:
+        raise ValueError("no array of every numpy has the shape %r" % (axes,))
+    header = io.BytesIO()
+    numpy.lib.format.write_array_header_1_0(
+        header, {"descr": numpy.lib.format.dtype_to_descr(element), "fortran_order": False, "shape": axes}
+    )
+    _create(name, header.getvalue(), math.prod(axes) * element.itemsize)
+    return _attach_array(name, False)
+
+
+def attach_ring(name: str, readonly: bool = False) -> Ring:
+    """Attach to the ring called name.
+
+    ValueError if the memory holds no ring, and the errors of attach_array.
+    """
+    return Ring(name, readonly)
+
+
+def create_ring(name: str, slots: int, shape: int | tuple[int, ...], dtype: Any) -> Ring:
+    """Make an empty ring called name, with slots for so many frames, and attach to it.
+
+    A frame has the shape and the dtype. 3 or 4 slots are enough in practice. The errors
+    are those of create_array.
+    """
+    numpy = _numpy()
+    if not 2 <= operator.index(slots) <= 65536:
+        raise ValueError("a ring has 2 to 65536 slots, not %d" % slots)
+    record = numpy.dtype([("begin", "=u8"), ("end", "=u8"), ("frame", dtype, shape)], align=True)
+    if record["frame"].itemsize == 0:
+        raise ValueError("a frame of shape %r has no elements" % (shape,))
+    create_array(name, (slots,), record)
+    return Ring(name)
 
 
 def _parts(made: Any) -> dict[str, str | int]:
@@ -321,16 +408,21 @@ class SharedMemory(shared_memory.SharedMemory):
         """
         if sys.platform == "win32":
             return
-        if _identity(self._name) not in (self._pyshm_identity, None):
-            reason = os.strerror(errno.ENOENT) + " (the name has passed to another segment)"
-            raise FileNotFoundError(errno.ENOENT, reason, self._name)
-        _posixshmem.shm_unlink(self._name)
-        # If this process and the segment's maker belong to one family, their tracker
-        # holds the name and must forget it. The tracker complains if it does not hold
-        # the name, hence the first line.
-        if _is_trackable(self._name):
-            resource_tracker.register(self._name, "shared_memory")
-            resource_tracker.unregister(self._name, "shared_memory")
+        _unlink(self._name, self._pyshm_identity)
+
+
+def _unlink(name: str, identity: tuple[int, int]) -> None:
+    """Remove the name, if it still leads to the segment with that identity."""
+    if _identity(name) not in (identity, None):
+        reason = os.strerror(errno.ENOENT) + " (the name has passed to another segment)"
+        raise FileNotFoundError(errno.ENOENT, reason, name)
+    _posixshmem.shm_unlink(name)
+    # If this process and the one that made the segment belong to one family,
+    # their tracker holds the name and must forget it. It complains about a
+    # name that it does not hold, hence the first line.
+    if _is_trackable(name):
+        resource_tracker.register(name, "shared_memory")
+        resource_tracker.unregister(name, "shared_memory")
 
 
 def _identity(name: str) -> tuple[int, int] | None:
@@ -459,6 +551,283 @@ def _other_layout(block: SharedMemory, versions: str) -> ValueError:
 
 def _int64s(block: SharedMemory, offset: int, count: int) -> tuple[int, ...]:
     return struct.unpack_from("%dq" % count, block._buf, offset)
+
+
+def _numpy() -> Any:
+    try:
+        return importlib.import_module("numpy")
+    except ImportError as error:
+        raise ImportError(
+            "arrays and rings need numpy, which %s cannot import: %s" % (sys.executable, error)
+        ) from error
+
+
+@functools.lru_cache(maxsize=None)
+def _array_class() -> Any:
+    """Return a numpy.ndarray that is pickled by its name, if it has one."""
+    numpy = _numpy()
+    base: Any = numpy.ndarray
+
+    class SharedArray(base):  # type: ignore[misc]
+        """A numpy.ndarray in shared memory, or a view of one."""
+
+        _pyshm: tuple[str, tuple[int, int], bool] | None = None  # name, identity, readonly; None in views
+
+        @property
+        def name(self) -> str:
+            """The name that the array was attached by; of views, the empty string."""
+            return "" if self._pyshm is None else self._pyshm[0]
+
+        def unlink(self) -> None:
+            """Remove the name. The memory is there until the last process ends its use.
+
+            FileNotFoundError if the name is gone or leads to another segment by now.
+            """
+            if self._pyshm is None:
+                raise ValueError("a view has no name: unlink the array")
+            _unlink("/" + self._pyshm[0], self._pyshm[1])
+
+        def __reduce__(self) -> Any:
+            return self.__reduce_ex__(2)
+
+        def __reduce_ex__(self, protocol: Any) -> Any:
+            if self._pyshm is None:
+                return numpy.asarray(self).__reduce_ex__(protocol)
+            return attach_array, (self._pyshm[0], self._pyshm[2])
+
+        def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+            """Return results that are not in shared memory as numpy returns them."""
+            if array is self:
+                return array
+            array = numpy.asarray(array)
+            return array[()] if array.shape == () else array
+
+    return SharedArray
+
+
+def _attach_array(name: str, readonly: bool) -> Any:
+    numpy = _numpy()
+    name = _bare(name)
+    memory, identity = _map(name, readonly)
+    header = io.BytesIO(memory[:10012])  # no numpy writes longer ones into version 1, nor reads them by default
+    try:
+        version = numpy.lib.format.read_magic(header)
+        reader = {(1, 0): "read_array_header_1_0", (2, 0): "read_array_header_2_0"}[version]
+        shape, fortran, dtype = getattr(numpy.lib.format, reader)(header)
+    except Exception as error:  # of many types
+        raise ValueError("%r holds no array, or one that is still being made: %s" % (name, error)) from error
+    _check_element(name, dtype)
+    if dtype.subdtype is not None:
+        raise ValueError("the elements of %r are sub-arrays" % name)
+    begin, size = header.tell(), math.prod(shape) * dtype.itemsize
+    if size > len(memory) - begin:
+        raise ValueError(
+            "%r is still being made, or was cut short: it has %d bytes of %d" % (name, len(memory), begin + size)
+        )
+    # An array of numpy.asarray holds the memoryview, and that the mapping. One of
+    # numpy.ndarray(buffer=...) does not, nor one of numpy.frombuffer before numpy 1.23.
+    array = numpy.asarray(memoryview(memory))[begin : begin + size].view(dtype)
+    array = array.reshape(shape, order="F" if fortran else "C").view(_array_class())
+    array._pyshm = name, identity, readonly
+    return array
+
+
+def _check_element(name: str, dtype: Any) -> None:
+    if dtype.hasobject or dtype.itemsize == 0:
+        raise ValueError("%r: elements of the dtype %s cannot be shared" % (name, dtype))
+
+
+def _map(name: str, readonly: bool) -> tuple[mmap.mmap, tuple[int, int]]:
+    """Map the segment, and return its device and inode as well."""
+    if sys.platform == "win32":
+        raise NotImplementedError("arrays have no names on Windows")
+    fd = _posixshmem.shm_open("/" + name, os.O_RDONLY if readonly else os.O_RDWR, mode=0)
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_size == 0:
+            raise ValueError("%r is no shared memory, or its maker has not yet given it a size" % name)
+        access = mmap.ACCESS_READ if readonly else mmap.ACCESS_WRITE
+        return mmap.mmap(fd, found.st_size, access=access), (found.st_dev, found.st_ino)
+    finally:
+        os.close(fd)
+
+
+def _create(name: str, header: bytes, size: int) -> None:
+    """Make a segment of the header and zeros, which gets its name when it is complete."""
+    if sys.platform != "linux":
+        raise NotImplementedError("arrays are created on Linux only")
+    name = _bare(name)
+    hidden = "/dev/shm/.pyshm-new-" + secrets.token_hex(16)
+    fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.posix_fallocate(fd, 0, len(header) + size)  # a full /dev/shm is an error here, not a SIGBUS later
+        os.write(fd, header)
+        os.link(hidden, "/dev/shm/" + name)
+    except FileExistsError:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name) from None
+    finally:
+        os.unlink(hidden)
+        os.close(fd)
+
+
+class Ring:
+    """A ring of frames: one writer publishes them, and readers get the newest one.
+
+    There is no lock. Frames are numbered from 1. Frame n is in slot n modulo the number of
+    slots, array is the slots as numpy has them, and pyshm's Ring documents the protocol.
+    A Ring keeps its memory, and is pickled by its name, without its semaphores.
+    """
+
+    def __init__(self, name: str, readonly: bool = False) -> None:
+        numpy = _numpy()
+        self.array: Any = attach_array(name, readonly)
+        self._check()
+        self._begin, self._end, self._frame = (numpy.asarray(self.array[field]) for field in self.array.dtype.names)
+        self._signals: tuple[Any, ...] = ()
+        self._waits: Any = None
+        self._reduced = name, readonly
+
+    def _check(self) -> None:
+        dtype, shape = self.array.dtype, self.array.shape
+        if dtype.names != ("begin", "end", "frame") or len(shape) != 1 or not 2 <= shape[0] <= 65536:
+            raise ValueError("%r is no ring: it has shape %r and dtype %s" % (self.name, shape, dtype))
+        word = _numpy().dtype("=u8")
+        offsets = [dtype.fields[field][1] for field in ("begin", "end")]
+        if dtype["begin"] != word or dtype["end"] != word or any(n % 8 for n in [*offsets, dtype.itemsize]):
+            raise ValueError("%r is no ring: its numbers are not uint64 at multiples of 8" % self.name)
+
+    @property
+    def name(self) -> str:
+        """The name of the ring."""
+        return cast(str, self.array.name)
+
+    def unlink(self) -> None:
+        """Remove the name of the ring, in the same way as the name of an array."""
+        self.array.unlink()
+
+    def __reduce__(self) -> Any:
+        return attach_ring, self._reduced
+
+    def __repr__(self) -> str:
+        frame = self.array.dtype["frame"]
+        return "Ring(%r, slots=%d, shape=%r, dtype=%r)" % (
+            self.name,
+            len(self.array),
+            frame.shape,
+            str(frame.base),
+        )
+
+    def publish(self, frame: Any) -> int:
+        """Copy an array of a frame's shape into the ring, and return its number.
+
+        A ring has one writer at a time. ValueError if the array does not fit or the ring
+        is read-only; readers never see that frame.
+        """
+        n = self._newest()[0] + 1
+        slot = n % len(self._end)
+        self._begin[slot] = n
+        _order()
+        self._frame[slot] = frame
+        _order()
+        self._end[slot] = n
+        for semaphore in self._signals:
+            _signal(semaphore)
+        return n
+
+    def newest(self, out: Any = None) -> tuple[int, Any]:
+        """Return the number of the newest frame, and a copy of it, or out with the frame in it.
+
+        LookupError if there is no frame yet. RuntimeError if the writer has overwritten the
+        frame each of the many times it was copied.
+        """
+        n, copied = self._copy_newer(0, out)
+        if n == 0:
+            raise LookupError("no frame has been published in %r yet" % self.name)
+        return n, copied
+
+    def next(self, n: int, timeout: float | None = None, out: Any = None) -> tuple[int, Any]:
+        """Wait for a frame with a number above n, and return the newest one, as newest() does.
+
+        TimeoutError if none comes within so many seconds. Without a semaphore of wait_on()
+        it looks for one at intervals of up to a millisecond.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        pause = 0.00005
+        while True:
+            newer, copied = self._copy_newer(n, out)
+            if newer:
+                return newer, copied
+            left = 0.05 if end is None else min(0.05, end - time.monotonic())
+            if left <= 0:
+                raise TimeoutError("no frame after %d came in %r" % (n, self.name))
+            if self._waits is None:
+                time.sleep(min(pause, left))
+                pause = min(2 * pause, 0.001)
+            elif self._waits.acquire(True, left):
+                _drain(self._waits)
+
+    def signal_to(self, *semaphores: Any) -> None:
+        """Have publish() release the semaphores that have no token: one for each reader that waits."""
+        self._signals = semaphores
+
+    def wait_on(self, semaphore: Any) -> None:
+        """Have next() sleep on the semaphore, which the writer releases after each frame."""
+        self._waits = semaphore
+
+    def _newest(self) -> tuple[int, int]:
+        """Return the number of the newest frame, or 0, and its slot."""
+        slot = int(self._end.argmax())
+        n = int(self._end[slot])
+        if n and (n >= 2**63 - 1 or n % len(self._end) != slot):
+            raise ValueError("%r is no ring: frame %d is in slot %d" % (self.name, n, slot))
+        return n, slot
+
+    def _copy_newer(self, after: int, out: Any) -> tuple[int, Any]:
+        """Return the newest frame if its number is above after, else 0."""
+        for _ in range(64):
+            n, slot = self._newest()
+            if n <= after:
+                return 0, out
+            if self._begin[slot] != n:
+                continue
+            _order()
+            copied = out
+            if out is None:
+                copied = _numpy().array(self._frame[slot])
+            else:
+                out[...] = self._frame[slot]
+            _order()
+            if self._begin[slot] == n:
+                return n, copied
+        raise RuntimeError("the writer of %r overwrites frames faster than they can be copied" % self.name)
+
+
+def _order() -> None:
+    """Keep the loads and stores before it before those after it, on any processor.
+
+    A lock that is acquired and released once lets its neighbours slip inside on arm64,
+    where they could pass each other there. They cannot pass from one to the next.
+    """
+    lock = threading.Lock()
+    with lock:
+        pass
+    with lock:
+        pass
+
+
+def _signal(semaphore: Any) -> None:
+    try:
+        if semaphore.get_value() == 0:
+            semaphore.release()
+    except ValueError:  # a bounded one that another process has just released
+        pass
+
+
+def _drain(semaphore: Any) -> None:
+    """Take the tokens that are left, so that one frame wakes a reader once."""
+    for _ in range(1000):
+        if not semaphore.acquire(False):
+            return
 
 
 def _bare(name: str) -> str:
