@@ -119,7 +119,7 @@ func TestCancelLosesNothing(t *testing.T) {
 		all.Go(func() {
 			for more() {
 				if !strange.acquire(20 * time.Second) {
-					t.Error("nobody has woken one who waits without an end")
+					t.Error("no process has woken a waiter, which waits without an end")
 					return
 				}
 				hold()
@@ -280,7 +280,7 @@ func TestCloseDuringRelease(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !<-got {
-			t.Fatal("a token and a waiter that nobody has woken")
+			t.Fatal("there is a token, and a waiter that was not woken")
 		}
 		s.release()
 		wantState(t, l, 1, 0)

@@ -100,7 +100,7 @@ func (d *demo) count(ctx context.Context) (err error) {
 	}
 	err = d.python.Exec(fmt.Sprintf("lock = attach_lock(%q)", lock.Name()))
 	if isOtherLibc(err) {
-		return d.say("Python", "cannot attach to it", "locks of its libc are not those of glibc")
+		return d.say("Python", "cannot attach to it", "locks of its libc differ from locks of glibc")
 	}
 	if err != nil {
 		return err

@@ -37,8 +37,7 @@ func newHandles(t *testing.T, value uint32, n int) (handles []*Handle) {
 	return handles
 }
 
-// A plainMemory records the steps of Close. It calls those of its functions that are not
-// nil.
+// A plainMemory records the steps of Close, and calls its functions unless they are nil.
 type plainMemory struct {
 	steps          []string
 	freeze, revoke func() error
