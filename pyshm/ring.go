@@ -22,11 +22,11 @@ var ErrNoFrame = errors.New("no frame has been published yet")
 
 // ErrOutrun is the reason when a reader has tried many times to copy the newest frame of
 // a ring, and each time the writer has come round and overwritten the slot. More slots
-// help, or a writer that pauses.
+// help, and so does a writer that pauses.
 var ErrOutrun = errors.New("the writer overwrites frames faster than they can be copied")
 
-// ErrNotRing is the reason when a segment holds something else than a ring, or when the
-// numbers in its slots are not the numbers that a writer of a ring stores.
+// ErrNotRing is the reason when a segment does not hold a ring, or when its slots have
+// numbers that no writer of a ring stores.
 var ErrNotRing = errors.New("not a ring")
 
 // ErrSecondWriter is the reason when another writer has used a slot of a ring while this
@@ -39,16 +39,16 @@ var ErrSecondWriter = errors.New("a ring has one writer, and another one is at w
 // the newest frame, whole, without a lock. A writer never waits for readers, and readers
 // miss frames that they are too slow for.
 //
-// T is a number of fixed size, an array of these, or a struct: [npy.DtypeOf] says which
-// types and which tags.
+// T is a number of fixed size, an array of such numbers, or a struct. [npy.DtypeOf] lists
+// the types and the tags.
 //
 // The ring is a .npy file in a segment, with a record for each slot:
 //
 //	[('begin', '<u8'), ('end', '<u8'), ('frame', dtype, shape)]
 //
 // Frames are numbered from 1, and frame n is in slot n modulo the number of slots. A
-// writer stores n in begin, then the frame, then n in end. A slot is whole if the two are
-// equal. In Python that takes numpy alone, any version from 1.17 on:
+// writer stores n in begin, then the frame, then n in end. A slot is whole if begin and end
+// are equal. Python needs numpy alone for this, any version from 1.17 on:
 //
 //	ring = np.load("/dev/shm/NAME", mmap_mode="r+")
 //	begin, end, frame = ring["begin"], ring["end"], ring["frame"]
@@ -62,12 +62,12 @@ var ErrSecondWriter = errors.New("a ring has one writer, and another one is at w
 //	whole = begin[i] == n > 0               # if not: again
 //
 // The functions attach_ring and create_ring of pyshm_attach.py do this, with limits and
-// errors. Python's stores and loads have no order on processors other than x86 unless
-// there are barriers between them, which that module has, too.
+// errors. On processors other than x86, Python's stores and loads have no order without
+// barriers between them. That module has barriers, too.
 //
-// Whatever a writer does, a reader does not crash, hang or allocate. A frame that is
-// wrong because its writer does not keep to the protocol looks like any other. A
-// truncated ring is [ErrFault], and a closed one [fs.ErrClosed].
+// Whatever a writer does, a reader does not crash, hang or allocate. If a writer does not
+// keep to the protocol, its frames may be wrong, and a reader cannot notice. The methods
+// fail with [ErrFault] if the ring is truncated, and with [fs.ErrClosed] if it is closed.
 //
 // The methods may be called by several goroutines at once, Close included.
 type Ring[T any] struct {
@@ -83,16 +83,17 @@ type Ring[T any] struct {
 }
 
 // The numbers of slots that a ring may have. With one slot, a writer that dies would leave
-// no frame, and readers would hardly ever find one whole. Readers look at all slots.
+// no frame, and readers would hardly ever find a whole one. There is an upper limit because
+// readers look at all slots.
 const minSlots, maxSlots = 2, 1 << 16
 
 // CreateRing makes a segment that holds an empty ring and attaches to it. The ring has the
 // number of slots, from 2 to 65536, each for a frame of the shape; 3 or 4 slots are enough
 // in practice. A shape of no axes is a frame of a single T.
 //
-// A shape that no frame can have is [npy.ErrShape], and a T that cannot be shared
-// [npy.ErrDtype], as is a frame of 2 GiB or more: numpy has no such records. [Create] says
-// more about names, errors and lifetimes.
+// The error is [npy.ErrShape] for a shape that no frame can have. It is [npy.ErrDtype] for
+// a T that cannot be shared, and for a frame of 2 GiB or more, because numpy has no such
+// records. See [Create] for names, other errors and lifetimes.
 func CreateRing[T any](name string, slots int, shape []int, opts ...CreateOption) (*Ring[T], error) {
 	r, err := createRing[T](slots, shape, func(c content) (*SharedMemory, error) {
 		return create(segmentNames, name, c, newCreateOptions(opts))
@@ -100,7 +101,8 @@ func CreateRing[T any](name string, slots int, shape []int, opts ...CreateOption
 	return r, wrap("create ring", name, err)
 }
 
-// createRing makes a ring in the segment that make makes of its content.
+// createRing makes a ring in a segment. The function make creates the segment from the
+// content.
 func createRing[T any](slots int, shape []int, make func(content) (*SharedMemory, error)) (*Ring[T], error) {
 	if slots < minSlots || slots > maxSlots {
 		return nil, invalid("a ring has %d to %d slots, not %d", minSlots, maxSlots, slots)
@@ -114,7 +116,7 @@ func createRing[T any](slots int, shape []int, make func(content) (*SharedMemory
 	if err != nil {
 		return nil, ofNpy(err)
 	}
-	size, _ := h.Size() // AppendHeader has looked
+	size, _ := h.Size() // AppendHeader has checked the size
 	if size > math.MaxInt-len(text) {
 		return nil, &reason{"the ring and its header have more bytes than fit an int", npy.ErrShape}
 	}
@@ -130,7 +132,7 @@ func createRing[T any](slots int, shape []int, make func(content) (*SharedMemory
 	return opened(r, err)
 }
 
-// slotDtype returns the dtype of a slot: what np.dtype(..., align=True) makes.
+// slotDtype returns the dtype of a slot, as np.dtype(..., align=True) makes it.
 func slotDtype[T any](shape []int) (npy.Dtype, error) {
 	own, err := npy.DtypeOf[T]()
 	if err != nil {
@@ -167,13 +169,17 @@ func quotedDtype(d npy.Dtype) string {
 // AttachRing attaches to an existing ring, whichever program has made it. It compares the
 // header with T once, and changes nothing.
 //
-// A missing segment is [fs.ErrNotExist]. A ring that is not complete is
-// [format.ErrIncomplete], and a segment without a .npy header [npy.ErrHeader]. An array
-// that is no ring is [ErrNotRing]. Frames of other elements than T are [npy.ErrMismatch],
-// and numbers in another byte order [npy.ErrByteOrder].
+// The error is
 //
-// If T is a Go array, its axes are the last ones of a frame: frames of shape
-// (480, 640, 3) are frames of [3]uint8 of shape (480, 640).
+//   - [fs.ErrNotExist] if there is no segment of that name
+//   - [format.ErrIncomplete] if the ring is not complete
+//   - [npy.ErrHeader] if the segment has no .npy header
+//   - [ErrNotRing] if it holds an array that is no ring
+//   - [npy.ErrMismatch] if the elements of a frame are not of type T
+//   - [npy.ErrByteOrder] if numbers are in another byte order
+//
+// If T is a Go array, its axes are the last axes of a frame in numpy: for frames of shape
+// (480, 640, 3), a Ring[[3]uint8] has frames of shape (480, 640).
 func AttachRing[T any](name string, opts ...AttachOption) (*Ring[T], error) {
 	r, err := attachRing[T](name, newAttachOptions(opts))
 	return r, wrap("attach ring", name, err)
@@ -202,7 +208,7 @@ func AttachRingContext[T any](ctx context.Context, name string, opts ...AttachOp
 // there is no segment of that name. Otherwise it is like [Open]. A ring of another shape
 // or number of slots is [fs.ErrExist].
 //
-// It is what a writer calls that may be restarted: readers keep their handles, and the
+// A writer that may be restarted calls OpenRing: readers keep their handles, and the
 // numbers go on.
 func OpenRing[T any](name string, slots int, shape []int, opts ...OpenOption) (*Ring[T], error) {
 	r, err := openRing[T](name, slots, shape, newCreateOptions(opts))
@@ -258,7 +264,8 @@ func (r *Ring[T]) open(m *SharedMemory) error {
 	return nil
 }
 
-// slotsOf returns where the slots of a ring have what, and the frame as an array.
+// slotsOf returns the places of the fields in the slots of a ring, and the header of a
+// frame as an array.
 func slotsOf(h npy.Header, offset int) (slots ringSlots, frame npy.Header, err error) {
 	fail := func(format string, args ...any) (ringSlots, npy.Header, error) {
 		return ringSlots{}, npy.Header{}, &reason{fmt.Sprintf("not a ring: "+format, args...), ErrNotRing}
@@ -315,7 +322,8 @@ func (r *Ring[T]) Shape() []int { return append([]int{}, r.shape...) }
 // it is the dtype of T's elements.
 func (r *Ring[T]) Dtype() npy.Dtype { return r.dtype }
 
-// String returns the name, and shape and dtype of a frame in numpy, for example
+// String returns the name, the number of slots, and the shape and dtype of a frame in
+// numpy, for example
 //
 //	Ring('camera', slots=4, shape=(480, 640, 3), dtype='|u1')
 func (r *Ring[T]) String() string {

@@ -9,21 +9,22 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
 
-// Publish writes the next frame and returns its number, which is one more than the
-// largest number in the ring, also after another writer was killed. It calls f with the
-// frame, in C order, in which f finds an old frame. f must not keep the slice, nor call
-// Publish.
+// Publish writes the next frame and returns its number. The number is one more than the
+// largest number in the ring, also if another writer was killed before. Publish calls f
+// with the memory of the frame, in C order, which still holds an old frame. f must not keep
+// the slice, nor call Publish.
 //
-// Readers see the frame, whole, when f has returned. If f returns an error or panics, they
-// never see it, and the next frame gets its number. Publish returns an error of f as it is.
+// Readers see the whole frame when f has returned. If f returns an error or panics, readers
+// never see the frame, and the next frame gets its number. Publish returns an error of f as
+// it is.
 //
 // A ring has one writer at a time. The goroutines that share a handle take turns. Nothing
-// keeps other handles and other processes out: if two write at the same time, readers may
-// get frames that both have written to, and the writer that is done last gets
-// [ErrSecondWriter], unless it is a Python. A common lock is the way to have several.
+// keeps other handles and other processes out: if two writers write at the same time,
+// readers may get frames that both have written to. The writer that finishes last gets
+// [ErrSecondWriter], unless it is a Python. Several writers need a common lock.
 //
-// On a [ReadOnly] ring Publish fails with [fs.ErrPermission]. If the error comes with a
-// number, the frame is published, and a semaphore of [Ring.SignalTo] could not be
+// On a [ReadOnly] ring Publish fails with [fs.ErrPermission]. If Publish returns a number
+// and an error, the frame is published, but a semaphore of [Ring.SignalTo] could not be
 // released.
 func (r *Ring[T]) Publish(f func(frame []T) error) (n uint64, err error) {
 	const op = "publish"
@@ -58,12 +59,13 @@ func (r *Ring[T]) Publish(f func(frame []T) error) (n uint64, err error) {
 	return n, nil
 }
 
-// SignalTo makes Publish release the semaphores after each frame, except those that have
-// a token already: a semaphore wakes a reader once, however many frames there are. It
-// replaces the semaphores of the call before. A reader wakes by [Ring.WaitOn]. Each reader
-// that waits needs a semaphore of its own.
+// SignalTo makes Publish release the semaphores after each frame. Publish leaves out a
+// semaphore that has a token already, so that a semaphore wakes its reader once, however
+// many frames there are. The semaphores replace the semaphores of an earlier call. A reader
+// waits for its semaphore with [Ring.WaitOn]. Each reader that waits needs a semaphore of
+// its own.
 //
-// Publish stays as it was otherwise: a reader without a semaphore need not be known.
+// Nothing changes for readers without a semaphore. The writer need not know them.
 func (r *Ring[T]) SignalTo(s ...*Semaphore) { r.signals.Store(&s) }
 
 // signal releases the semaphores of SignalTo.
@@ -87,11 +89,11 @@ func (r *Ring[T]) signal() error {
 	return errors.Join(failed...)
 }
 
-// Newest copies the newest frame to dst, in C order, and returns its number. dst has room
-// for a frame, [Ring.Len] elements. Elements of dst beyond that stay as they were.
+// Newest copies the newest frame to dst, in C order, and returns its number. dst must have
+// room for a frame: [Ring.Len] elements. Further elements of dst stay as they were.
 //
-// A ring without a frame is [ErrNoFrame]. If the writer outruns a reader many times in a
-// row, the reader gets [ErrOutrun]. After an error the content of dst is undefined.
+// Newest fails with [ErrNoFrame] if the ring has no frame yet, and with [ErrOutrun] if the
+// writer outruns it many times in a row. After an error the content of dst is undefined.
 func (r *Ring[T]) Newest(dst []T) (n uint64, err error) {
 	const op = "newest"
 	n, err = r.copyNewer(op, 0, dst)
@@ -118,10 +120,10 @@ func (r *Ring[T]) copyNewer(op string, after uint64, dst []T) (n uint64, err err
 // are left out. Next(ctx, 0, dst) waits for the first frame of an empty ring.
 //
 // With a semaphore of [Ring.WaitOn], which the writer releases, Next sleeps until a frame
-// comes, and wakes within some 100 µs. Without one, Next looks again and again: after
-// 50 µs at first, and then at intervals up to 1 ms, which takes a hundredth of a processor
-// and returns a frame up to a millisecond late. A program that has a processor to spare and
-// cannot wait calls Newest in a loop.
+// comes, and wakes within some 100 µs. Without a semaphore, Next looks again and again:
+// after 50 µs at first, and then at intervals up to 1 ms. This takes a hundredth of a
+// processor, and Next returns a frame up to a millisecond late. A program that has a
+// processor to spare and cannot wait calls Newest in a loop.
 //
 // When ctx is done Next looks once more, and then returns ctx.Err().
 func (r *Ring[T]) Next(ctx context.Context, n uint64, dst []T) (uint64, error) {
@@ -144,19 +146,20 @@ func (r *Ring[T]) Next(ctx context.Context, n uint64, dst []T) (uint64, error) {
 const (
 	shortestPause = 50 * time.Microsecond
 	longestPause  = time.Millisecond
-	// longestSleep is how long Next sleeps on a semaphore without a look at the ring. A
-	// writer may die between a frame and its signal, and another reader may have taken the
-	// token.
+	// longestSleep is how long Next sleeps on a semaphore without a look at the ring. No
+	// token comes if a writer dies between a frame and its signal, or if another reader
+	// takes the token.
 	longestSleep = 50 * time.Millisecond
 )
 
-// WaitOn makes Next sleep on the semaphore instead of looking at intervals, or the latter
-// again if s is nil. The writer releases it after each frame: in Go by [Ring.SignalTo], in
-// Python by release() of what attach_semaphore returns. Next takes all tokens at once.
+// WaitOn makes Next sleep on the semaphore instead of looking at intervals. If s is nil,
+// Next looks at intervals again. The writer releases the semaphore after each frame: a
+// writer in Go with [Ring.SignalTo], a writer in Python with the method release of the
+// semaphore that attach_semaphore returns. Next takes all tokens at once.
 //
 // [CreateBoundedSemaphore] with a value of 1 makes a semaphore that does not count up
-// while no reader waits: a Python writer then ignores the ValueError of release(). It has
-// a token at first, for which Next looks once.
+// while no reader waits: a Python writer then ignores the ValueError of release. The
+// semaphore has a token at first, which makes Next look once more.
 func (r *Ring[T]) WaitOn(s *Semaphore) { r.waitOn.Store(s) }
 
 // wait waits until there may be a new frame. It returns an error if waiting is over.

@@ -16,19 +16,19 @@ import (
 //
 // A writer overwrites the slot of frame n-count with frame n:
 //
-//	begin = n     a reader that copies the slot finds out
-//	barrier       no store to the frame comes before that
+//	begin = n     a reader that is copying the slot notices
+//	barrier       no store to the frame comes before the store to begin
 //	the frame
-//	barrier       all stores to the frame come before the next
+//	barrier       all stores to the frame come before the store to end
 //	end = n       a reader may copy the slot
 //
 // A reader chooses the slot with the largest end:
 //
 //	n = end
 //	begin == n?   if not, the writer has come round
-//	barrier       no load of the frame comes before that
+//	barrier       no load of the frame comes before the load of begin
 //	copy
-//	barrier       all loads of the frame come before the next
+//	barrier       all loads of the frame come before the second load of begin
 //	begin == n?   if not, the copy may be of two frames
 //
 // A writer that dies or gives up between the barriers leaves begin and end different, in
@@ -142,8 +142,8 @@ func (s *ringSlots) copyFrame(dst []byte, n uint64, slot int) bool {
 }
 
 // copyShared copies bytes that a writer may overwrite at the same time. The race detector
-// must not take that for a race if the writer is a goroutine of this process. The compiler
-// keeps the copy where it is, between accesses of package words, because it is a call.
+// must not report a race if the writer is a goroutine of this process. Because the copy is
+// a call, the compiler keeps it between the accesses of package words.
 //
 //go:norace
 //go:noinline

@@ -277,8 +277,8 @@ func TestRingReadOnlyClosedTruncated(t *testing.T) {
 	wantErrors("zero value", new(pyshm.Ring[int64]), fs.ErrClosed)
 }
 
-// Whatever is in the slots, a call returns soon, and with an error that says so if a
-// writer cannot have stored it.
+// Whatever numbers are in the slots, a call returns soon. It fails with ErrNotRing if no
+// writer can have stored them.
 func TestRingHostileNumbers(t *testing.T) {
 	testkit.NeedLinux(t)
 	r := createRing[uint64](t, 3)
@@ -304,7 +304,7 @@ func TestRingHostileNumbers(t *testing.T) {
 			}
 		}
 		if strings.HasPrefix(what, "newest") {
-			continue // which a writer mends
+			continue // a writer mends such a ring
 		}
 		if n, err := r.Publish(fill(uint64(0))); n != 0 || !errors.Is(err, pyshm.ErrNotRing) {
 			t.Errorf("%s: Publish = %d, %v", what, n, err)

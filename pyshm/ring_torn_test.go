@@ -14,7 +14,7 @@ import (
 
 func init() { testkit.Roles["ring writer"] = writeRing }
 
-// writeRing publishes frames in which each word is the frame's number, until the end.
+// writeRing publishes frames, in which each word is the frame's number, until the end.
 func writeRing(args []string, end <-chan string) error {
 	r, err := pyshm.AttachRing[uint64](args[0])
 	if err != nil {
@@ -61,8 +61,8 @@ func newRingReader(r *pyshm.Ring[uint64]) *ringReader {
 	return &ringReader{ring: r, frame: make([]uint64, r.Len())}
 }
 
-// read reads the newest frame once, and fails the test if it is not whole, or older than
-// the one before.
+// read reads the newest frame once, and fails the test if the frame is not whole, or older
+// than the frame before.
 func (r *ringReader) read(t *testing.T) {
 	n, err := r.ring.Newest(r.frame)
 	switch {

@@ -31,7 +31,7 @@ func forEachArrayNumpy(t *testing.T, f func(t *testing.T, p *compat.Peer)) {
 	})
 }
 
-// Element types that are in numpy what Go's types do not say.
+// Element types whose dtype Go's own types do not determine.
 type (
 	arrayNanoseconds int64
 	arrayHours       int64
@@ -55,7 +55,7 @@ type arrayRow struct {
 	ours   sixElements
 }
 
-// sixElements are what Go finds in an array, or makes one of.
+// sixElements are elements that Go finds in an array, or makes an array of.
 type sixElements interface {
 	create(t *testing.T, name string) goArray
 	attach(t *testing.T, name string) goArray
@@ -187,8 +187,8 @@ func (row arrayRow) six(t *testing.T, p *compat.Peer, order string) {
 	check(t, p.Exec(fmt.Sprintf("v = values.six(%s, %s)\nw = v.astype(v.dtype.newbyteorder('%s'))", dtype, row.python, order)))
 }
 
-// TestArraysOfNumpy: Go attaches to what numpy makes in each way, reads it and changes
-// it. Elements in the byte order of other machines are copied.
+// TestArraysOfNumpy has numpy make arrays in each way. Go attaches to them, reads and
+// changes them. It copies elements in the byte order of other machines.
 func TestArraysOfNumpy(t *testing.T) {
 	forEachArrayNumpy(t, func(t *testing.T, p *compat.Peer) {
 		for _, row := range arrayRows {
@@ -224,7 +224,7 @@ func (row arrayRow) testMadeBy(t *testing.T, p *compat.Peer, way string) {
 	}
 }
 
-// TestArraysOfGo: numpy opens what Go makes in either way, and changes it.
+// TestArraysOfGo has Go make arrays. numpy opens them in both ways, and changes them.
 func TestArraysOfGo(t *testing.T) {
 	forEachArrayNumpy(t, func(t *testing.T, p *compat.Peer) {
 		for _, row := range arrayRows {
@@ -248,8 +248,8 @@ func TestArraysOfGo(t *testing.T) {
 	})
 }
 
-// TestArrayViewsOfNumpy: views that numpy makes, sliced, reversed, transposed, broadcast
-// and overlapping, are read and written as numpy sees them, or refused.
+// TestArrayViewsOfNumpy has numpy make views: sliced, reversed, transposed, broadcast and
+// overlapping ones. Go reads and writes the elements that numpy sees, or refuses the view.
 func TestArrayViewsOfNumpy(t *testing.T) {
 	forEachArrayNumpy(t, func(t *testing.T, p *compat.Peer) {
 		name := newName(t)
@@ -294,7 +294,7 @@ func testNumpyView[T int32 | uint16](t *testing.T, p *compat.Peer, tally *soak.T
 	}
 	_, err := a.CopyFrom(got)
 	switch {
-	case err != nil: // also, out of caution, with odd strides
+	case err != nil: // Go also refuses some views with odd strides, out of caution
 		tally.Add("refused", 1)
 		if !errors.Is(err, npy.ErrShape) || string(fileBytes(t, m.Name())) != string(before) {
 			t.Errorf("%s: CopyFrom: %v", described, err)
@@ -310,7 +310,8 @@ func testNumpyView[T int32 | uint16](t *testing.T, p *compat.Peer, tally *soak.T
 	}
 }
 
-// TestArrayShapesOfNumpy: no axis, no elements, and as many axes as there may be.
+// TestArrayShapesOfNumpy shares arrays without axes, without elements, and with as many
+// axes as there may be.
 func TestArrayShapesOfNumpy(t *testing.T) {
 	shapes := [][]int{{}, {0}, {3, 0, 2}, {1}, slices.Repeat([]int{1}, 31), append(slices.Repeat([]int{1}, 31), 2), {2, 3, 4, 5}}
 	forEachArrayNumpy(t, func(t *testing.T, p *compat.Peer) {
@@ -345,7 +346,8 @@ func TestArrayShapesOfNumpy(t *testing.T) {
 	})
 }
 
-// TestArrayRefusesNumpys: packed records, other units, and text that is none.
+// TestArrayRefusesNumpys has numpy make packed records, other units, and text that holds no
+// characters. Go refuses them.
 func TestArrayRefusesNumpys(t *testing.T) {
 	forEachArrayNumpy(t, func(t *testing.T, p *compat.Peer) {
 		name := newName(t)
