@@ -14,7 +14,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// An array is one whose elements are known at run time only.
+// An array is a numpy array in a segment, whose dtype is known at run time only.
 type array struct {
 	m      *pyshm.SharedMemory
 	header npy.Header
@@ -56,7 +56,7 @@ func (a *array) read() error {
 }
 
 // element returns a copy of the element whose number in C order is n, in this machine's
-// byte order, and where it is.
+// byte order, and the place of the element.
 func (a *array) element(n int) (b []byte, at int, err error) {
 	at = a.offset
 	strides := a.header.Strides()
@@ -71,9 +71,9 @@ func (a *array) element(n int) (b []byte, at int, err error) {
 	return b, at, err
 }
 
-// number returns the number in C order of the element that an argument means: a number
-// for each axis between commas, negative to count from the end, or () where there is no
-// axis.
+// number returns the number in C order of the element that an argument names. The argument
+// has a number for each axis, with commas between them; a negative number counts from the
+// end. It is () if there is no axis.
 func (a *array) number(arg string) (int, error) {
 	index, err := parseInts("INDEX", arg)
 	if err != nil {
@@ -211,7 +211,7 @@ func showArray(out *bufio.Writer, a *array, asJSON bool) error {
 	return errors.Join(errs...)
 }
 
-// An arrayHead is what JSON says of an array.
+// An arrayHead describes an array in JSON.
 type arrayHead struct {
 	Dtype   string `json:"dtype,omitempty"`
 	Shape   *[]int `json:"shape,omitempty"`

@@ -23,12 +23,12 @@ func newSend() *cobra.Command {
 		Short: "Send a value to a Listener of multiprocessing.connection",
 		Long: `Connects to ADDRESS, where Python has a multiprocessing.connection.Listener or
 pyshm listen runs, and sends LITERAL: conn.recv() returns it there. LITERAL is
-written as Python's repr prints it, or is - to read it from standard input. It may
-be a list. Write -- before a negative number.
+written as Python's repr prints it; if it is -, it is read from standard input. It
+may be a list. Write -- before a negative number. Gives up after 30 seconds.
 
 ADDRESS is /a/path of a unix socket; or host:port; or @name, an abstract unix
-socket; or one of these as Python writes it. Without --authkey-file, for a Listener
-without an authkey, there is no handshake. It gives up after 30 seconds.`,
+socket; or one of these as Python writes it. For a Listener without an authkey,
+leave out --authkey-file: then there is no handshake.`,
 		Example: `  pyshm send /run/app/socket '["job", 7]' --authkey-file key`,
 		Args:    exactly("ADDRESS", "LITERAL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -62,11 +62,11 @@ func newListen() *cobra.Command {
 		Long: `Listens at ADDRESS, to which Python connects by multiprocessing.connection.Client,
 and prints each value that a client sends on a line, as a Python literal. Instances
 of Python's classes are printed as <module.Class(arguments)>; nothing is imported or
-called. At most 1 MiB of a value is printed. It ends on SIGINT, SIGTERM or SIGHUP, or
-after --count values.
+called. At most 1 MiB of a value is printed. Ends on SIGINT, SIGTERM or SIGHUP, or after
+--count values.
 
-The first line of the output is the address as Python takes it, as soon as clients
-can connect; ast.literal_eval reads it.
+The first line of the output is the address as Python takes it, printed as soon as
+clients can connect; ast.literal_eval reads it.
 
 ADDRESS is /a/path of a unix socket, to which only this user can connect; or
 host:port, where port 0 chooses one; or @name, an abstract unix socket; or one of

@@ -16,9 +16,9 @@ import (
 
 const maxInt = math.MaxInt
 
-// elementText returns an element as Python prints what its item() returns: a record as a
-// tuple, a sub-array as a list. A datetime64 or timedelta64 is a count in the unit of
-// the dtype. The element is in this machine's byte order.
+// elementText returns an element as Python prints the result of its method item: a record
+// as a tuple, a sub-array as a list. A datetime64 or timedelta64 is a count in the unit
+// of the dtype. The element is in this machine's byte order.
 func elementText(d npy.Dtype, b []byte) (string, error) {
 	switch d.Kind() {
 	case npy.KindRecord:
@@ -69,7 +69,7 @@ func recordText(d npy.Dtype, b []byte) (string, error) {
 	return "(" + strings.Join(parts, ", ") + ")", nil
 }
 
-// subarrayText returns the text of the elements, and what of b follows them.
+// subarrayText returns the text of the elements, and the rest of b behind them.
 func subarrayText(elem npy.Dtype, shape []int, b []byte) (text string, rest []byte, err error) {
 	if len(shape) == 0 {
 		text, err = elementText(elem, b[:elem.Size()])
@@ -138,8 +138,7 @@ func complexText(b []byte) string {
 	return "(" + strings.TrimSuffix(re, ".0") + im + ")"
 }
 
-// elementBytes returns the element that a VALUE argument is, in this machine's byte
-// order.
+// elementBytes returns the element for a VALUE argument, in this machine's byte order.
 func elementBytes(cmd *cobra.Command, d npy.Dtype, arg string) ([]byte, error) {
 	b := make([]byte, d.Size())
 	refuse := func(why string) ([]byte, error) {

@@ -32,8 +32,8 @@ pyshm. If such a process may map a segment, or the kernel counts a user that pys
 has not found, PIDS has the word unknown. A dash is certain: no process maps the
 segment. A program may still mean to attach to it later.
 
-A block with the bytes of a list is listed as a list: there is no mark on it.
-An array is a numpy array with its header, a .npy file.
+A block with the bytes of a list is listed as a list, because a list has no mark. An
+array is a numpy array with its header, a .npy file.
 
 sem.NAME is the semaphore of the lock NAME, or part of another object of Python's
 multiprocessing called NAME. A lock has the value 0 while it is held, and 1

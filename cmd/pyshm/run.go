@@ -21,8 +21,8 @@ the program comes before this one; an installed one does not.
 
 The environment does not reach a Python that ignores PYTHONPATH or sitecustomize
 (python3 -E, -I or -S: refused if COMMAND is one), or in which another sitecustomize
-comes first on PYTHONPATH and does not run the next ones. So pyshm run goes
-innermost, behind tools that bring their own sitecustomize.
+comes first on PYTHONPATH and does not run the next ones. So put pyshm run directly in
+front of Python, behind tools that bring their own sitecustomize.
 
 With PYSHM_VERBOSE=1 in the environment, every Python process that it reaches
 prints a line to standard error when it imports multiprocessing.shared_memory.

@@ -12,8 +12,9 @@ change. A str or bytes has to fit the slot, whose size is fixed when the list is
 (pyshm show prints it as CAPACITY). A negative INDEX counts from the end.
 
 In a numpy array, INDEX has a number for each axis, such as 3,4, and LITERAL is a value
-of the array's dtype: a number, True or False, a str or bytes that fits, or the count
-that a datetime64 or timedelta64 is. A record cannot be set.
+of the array's dtype: a number, True or False, or a str or bytes that fits. For a
+datetime64 or timedelta64 it is the count in the unit of the dtype. A record cannot be
+set.
 
 A refused value leaves the item as it was. While set writes a str or bytes, or a value
 of another kind, other processes see parts of it, unless all hold a lock.`,

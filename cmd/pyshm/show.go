@@ -25,7 +25,7 @@ how they are stored (struct format, offset in the segment, and capacity, the
 size of the slot in bytes), a numpy array with its dtype, shape, order and first 20
 elements in C order, or a block of memory with its first bytes.
 
-A block with the bytes of a list is shown as a list: there is no mark on it.
+A block with the bytes of a list is shown as a list, because a list has no mark.
 An item that cannot be read is shown with the reason, and show fails.`,
 		Example: `  pyshm show prices
   pyshm show prices --json | jq -r '.items[].value'`,
