@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 
@@ -242,7 +243,7 @@ func createArray(cmd *cobra.Command, name, dtype, shape string, opts []pyshm.Cre
 	if err != nil {
 		return err
 	}
-	if size > maxInt-len(text) {
+	if size > math.MaxInt-len(text) {
 		return usagef("--shape: the array has more bytes than a segment can have")
 	}
 	m, err := pyshm.CreateFrom(name, len(text)+size, func(w io.WriterAt) error {

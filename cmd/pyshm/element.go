@@ -14,8 +14,6 @@ import (
 	"github.com/pyshm-go/pyshm/format/npy"
 )
 
-const maxInt = math.MaxInt
-
 // elementText returns an element as Python prints the result of its method item: a record
 // as a tuple, a sub-array as a list. A datetime64 or timedelta64 is a count in the unit
 // of the dtype. The element is in this machine's byte order.
@@ -138,81 +136,119 @@ func complexText(b []byte) string {
 	return "(" + strings.TrimSuffix(re, ".0") + im + ")"
 }
 
-// elementBytes returns the element for a VALUE argument, in this machine's byte order.
+// elementBytes returns the element for a LITERAL argument, in this machine's byte order.
 func elementBytes(cmd *cobra.Command, d npy.Dtype, arg string) ([]byte, error) {
 	b := make([]byte, d.Size())
-	refuse := func(why string) ([]byte, error) {
-		return nil, usagef("VALUE %s: an element of dtype %s is %s", arg, d.Name(), why)
-	}
-	if d.Kind() == npy.KindComplex && d.Size() <= 16 {
-		c, err := strconv.ParseComplex(strings.Replace(strings.Trim(arg, "()"), "j", "i", 1), 128)
-		if err != nil {
-			return refuse("a complex number, such as 1.5-2j")
-		}
-		putFloat(b[:len(b)/2], real(c))
-		putFloat(b[len(b)/2:], imag(c))
-		return b, nil
-	}
-	if u, err := strconv.ParseUint(arg, 10, 64); err == nil && d.Kind() == npy.KindUint && u > math.MaxInt64 && len(b) == 8 {
-		binary.NativeEndian.PutUint64(b, u)
+	if putUnparsed(d, b, arg) { // what no literal of a list can be
 		return b, nil
 	}
 	v, err := parseLiteral(cmd, arg)
 	if err != nil {
 		return nil, err
 	}
-	switch n, isInt := v.(int64); d.Kind() {
-	case npy.KindInt, npy.KindDatetime, npy.KindTimedelta:
-		if shift := 64 - 8*len(b); isInt && n<<shift>>shift == n {
-			putWord(b, uint64(n))
-			return b, nil
-		}
-		return refuse("an int of its size")
-	case npy.KindUint:
-		if isInt && n >= 0 && uint64(n)<<(64-8*len(b))>>(64-8*len(b)) == uint64(n) {
-			putWord(b, uint64(n))
-			return b, nil
-		}
-		return refuse("a non-negative int of its size")
-	case npy.KindFloat:
-		f, isFloat := v.(float64)
-		if isInt {
-			f, isFloat = float64(n), true
-		}
-		if !isFloat || len(b) > 8 {
-			return refuse("a number; a long double cannot be set")
-		}
-		putFloat(b, f)
-		return b, nil
-	case npy.KindBool:
-		if is, ok := v.(bool); ok {
-			if is {
-				b[0] = 1
-			}
-			return b, nil
-		}
-		return refuse("True or False")
-	case npy.KindBytes:
-		if s, ok := v.([]byte); ok && len(s) <= len(b) && !bytes.HasSuffix(s, []byte{0}) {
-			copy(b, s)
-			return b, nil
-		}
-		return refuse("bytes that fit and do not end in NUL, which numpy would strip")
-	case npy.KindText:
-		s, ok := v.(string)
-		if !ok {
-			return refuse(`a str, which to the shell is "'text'"`)
-		}
-		runes := make([]rune, len(b)/4)
-		if err := npy.PutText(runes, s); err != nil {
-			return nil, usageError{errors.Unwrap(err)}
-		}
-		for i, r := range runes {
-			binary.NativeEndian.PutUint32(b[4*i:], uint32(r))
-		}
-		return b, nil
+	wanted := ""
+	switch d.Kind() {
+	case npy.KindInt, npy.KindDatetime, npy.KindTimedelta, npy.KindUint:
+		wanted = putInt(b, v, d.Kind() == npy.KindUint)
+	case npy.KindFloat, npy.KindComplex:
+		wanted = putNumber(b, v, d.Kind() == npy.KindComplex)
+	case npy.KindBool, npy.KindBytes, npy.KindText:
+		wanted = putOther(b, v, d.Kind())
+	default:
+		wanted = "not a number or a text, which is what set changes"
 	}
-	return refuse("not a number or a text, which is what set changes")
+	if wanted != "" {
+		return nil, usagef("LITERAL %s: an element of dtype %s is %s", format.Repr(v), d.Name(), wanted)
+	}
+	return b, nil
+}
+
+// putUnparsed stores a number that format.ParseRepr does not read: a complex one, or one
+// beyond int64.
+func putUnparsed(d npy.Dtype, b []byte, arg string) bool {
+	switch {
+	case d.Kind() == npy.KindComplex && len(b) <= 16:
+		c, err := strconv.ParseComplex(strings.Replace(strings.Trim(arg, "()"), "j", "i", 1), 128)
+		if err == nil {
+			putFloat(b[:len(b)/2], real(c))
+			putFloat(b[len(b)/2:], imag(c))
+		}
+		return err == nil
+	case d.Kind() == npy.KindUint && len(b) == 8:
+		u, err := strconv.ParseUint(arg, 10, 64)
+		if err == nil {
+			putWord(b, u)
+		}
+		return err == nil
+	}
+	return false
+}
+
+// putInt stores a literal, or returns what is wanted instead.
+func putInt(b []byte, v any, unsigned bool) (wanted string) {
+	n, ok := v.(int64)
+	shift := 64 - 8*len(b)
+	if unsigned {
+		if !ok || n < 0 || uint64(n)<<shift>>shift != uint64(n) {
+			return "a non-negative int of its size"
+		}
+	} else if !ok || n<<shift>>shift != n {
+		return "an int of its size"
+	}
+	putWord(b, uint64(n))
+	return ""
+}
+
+func putNumber(b []byte, v any, isComplex bool) (wanted string) {
+	f, ok := v.(float64)
+	if n, isInt := v.(int64); isInt {
+		f, ok = float64(n), true
+	}
+	switch {
+	case isComplex && len(b) <= 16:
+		return "a complex number, such as 1.5-2j"
+	case isComplex || len(b) > 8:
+		return "a long double, which cannot be set"
+	case !ok:
+		return "a number"
+	}
+	putFloat(b, f)
+	return ""
+}
+
+func putOther(b []byte, v any, kind npy.Kind) (wanted string) {
+	switch v := v.(type) {
+	case bool:
+		if kind == npy.KindBool {
+			copy(b, map[bool]string{false: "\x00", true: "\x01"}[v])
+			return ""
+		}
+	case []byte:
+		if kind == npy.KindBytes && len(v) <= len(b) && !bytes.HasSuffix(v, []byte{0}) {
+			copy(b, v)
+			return ""
+		}
+	case string:
+		if kind == npy.KindText {
+			return putText(b, v)
+		}
+	}
+	return map[npy.Kind]string{
+		npy.KindBool:  "True or False",
+		npy.KindBytes: "bytes that fit and do not end in NUL, which numpy would strip",
+		npy.KindText:  `a str, which to the shell is "'text'"`,
+	}[kind]
+}
+
+func putText(b []byte, s string) (wanted string) {
+	runes := make([]rune, len(b)/4)
+	if err := npy.PutText(runes, s); err != nil {
+		return "a str that fits: " + errors.Unwrap(err).Error()
+	}
+	for i, r := range runes {
+		binary.NativeEndian.PutUint32(b[4*i:], uint32(r))
+	}
+	return ""
 }
 
 func putWord(b []byte, v uint64) {
