@@ -102,6 +102,12 @@ func proxyEnv(t *testing.T) []string {
 		"GOMODCACHE="+t.TempDir(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -modcacherw")
 }
 
+// isOtherModule reports whether a folder below the root has a go.mod of its own.
+func isOtherModule(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil && dir != ".."
+}
+
 // writeModule writes the files of this module as a proxy serves them.
 func writeModule(t *testing.T, file, prefix string) {
 	t.Helper()
@@ -114,6 +120,8 @@ func writeModule(t *testing.T, file, prefix string) {
 		case err != nil:
 			return err
 		case entry.IsDir() && strings.HasPrefix(name, ".") && name != "..":
+			return fs.SkipDir
+		case entry.IsDir() && isOtherModule(path):
 			return fs.SkipDir
 		case !entry.Type().IsRegular() || strings.HasPrefix(name, "."):
 			return nil
