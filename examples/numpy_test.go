@@ -11,11 +11,11 @@ import (
 	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
-// TestNumpy runs the README's examples of arrays, with each numpy of this machine.
+// TestNumpy runs the README's examples of arrays and rings, with each numpy of this machine.
 func TestNumpy(t *testing.T) {
 	testkit.NeedLinux(t)
 	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./examples/numpy-go", "./examples/numpy-python")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./examples/numpy-go", "./examples/numpy-python", "./examples/ring")
 	build.Dir = ".."
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -61,6 +61,7 @@ func testNumpy(t *testing.T, bin string, py compat.Interpreter, folder string) {
 		}
 	}
 	run("Python: float32 (480, 640) 0.25\nGo: the pixel is now 0.5\n", filepath.Join(bin, "numpy-go"))
+	run("Go: the last picture is of brightness 100\n", filepath.Join(bin, "ring"))
 	name := testkit.Name(t)
 	testkit.RemoveAfter(t, name)
 	python := filepath.Join(dir, "python3")
