@@ -2,9 +2,12 @@
 
 Runs on Python 3.8 and later and on PyPy with nothing but the standard library.
 It is no file on the machine: Go starts `python -c` with this text on standard
-input, and a worker gets it as an argument of exec(), which every start method
-can pass on. Before it is executed, `source` is set to this text. In a worker,
-`connection` is set to the worker's end of a pipe.
+input, and a worker gets the compiled text as an argument of exec(), which every
+start method can pass on. Before it is executed, `code` is set to the compiled text.
+In a worker, `connection` is set to the worker's end of a pipe.
+
+Tests start this script thousands of times, so it does not import datetime and
+dataclasses (and with it inspect): a request with a value of theirs has.
 
 A message is one line of JSON. Go sends
 
@@ -21,8 +24,6 @@ Package internal/pyvalue documents the spelling of values.
 """
 
 import array
-import dataclasses
-import datetime
 import json
 import multiprocessing
 import operator
@@ -89,10 +90,13 @@ def spell_data(value):
         return spell_data(from_numpy(value))
     if kind in TO_DATA:
         return spell_data(TO_DATA[kind](value))
-    if dataclasses.is_dataclass(kind):
+    if is_time(kind):
+        return spell(value.isoformat())
+    if hasattr(kind, "__dataclass_fields__"):
         if isinstance(value, (int, float, str, bytes, dict, list, tuple)):
             raise TypeError("Go has no type for %s, which has fields and a content" % kind.__name__)
-        return spell_dict([(field.name, getattr(value, field.name)) for field in dataclasses.fields(kind)])
+        fields = sys.modules["dataclasses"].fields(kind)
+        return spell_dict([(field.name, getattr(value, field.name)) for field in fields])
     if isinstance(value, tuple) and hasattr(kind, "_fields"):
         return spell_dict(zip(kind._fields, value))
     if isinstance(value, dict):
@@ -113,6 +117,11 @@ def spell_dict(items):
             raise TypeError("Go has no type for a dict with the key %r, which is no str" % (key,))
         flat += [{"str": key}, spell_data(value)]
     return {"dict": flat}
+
+
+def is_time(kind):
+    datetime = sys.modules.get("datetime")
+    return datetime is not None and kind in (datetime.datetime, datetime.date, datetime.time)
 
 
 def is_numpy(value):
@@ -163,9 +172,6 @@ TO_DATA = {
     array.array: array.array.tolist,
     memoryview: lambda view: bytes(view) if view.format == "B" and view.ndim == 1 else view.tolist(),
     bytearray: bytes,
-    datetime.datetime: datetime.datetime.isoformat,
-    datetime.date: datetime.date.isoformat,
-    datetime.time: datetime.time.isoformat,
 }
 HINTS = {set: ", which has no order: sort it", frozenset: ", which has no order: sort it"}
 
@@ -337,8 +343,9 @@ class Worker:
         context = multiprocessing.get_context(method)
         self.connection, theirs = context.Pipe()
         register_after_fork(self.connection, lambda connection: connection.close())
-        namespace = {"__name__": "worker", "source": source, "connection": theirs}
-        self.process = context.Process(target=exec, args=("exec(compile(source, '<peer>', 'exec'))", namespace))
+        namespace = {"__name__": "worker", "code": code, "connection": theirs}
+        start = "import marshal; exec(marshal.loads(code))"
+        self.process = context.Process(target=exec, args=(start, namespace))
         self.process.start()
         theirs.close()
 

@@ -24,7 +24,7 @@ var peerSource string
 // bootstrap executes the text on standard input. The script is no file, so that no file
 // remains when the test is killed. It is no argument either, because an argument would
 // fill the list of processes.
-const bootstrap = "import sys; source = sys.stdin.read(); exec(compile(source, '<peer>', 'exec'))"
+const bootstrap = "import marshal, sys; code = marshal.dumps(compile(sys.stdin.read(), '<peer>', 'exec')); exec(marshal.loads(code))"
 
 // endTimeout is how long processes may take to end. On a busy machine they take
 // seconds.
