@@ -31,7 +31,8 @@ var probeTimeout = 30 * time.Second
 //
 //  1. the ones listed in $PYSHM_PYTHONS, paths or commands to look up on $PATH,
 //     separated as the entries of $PATH are,
-//  2. python3, python3.N and pypy3 in every folder of $PATH,
+//  2. python3, python3.N and pypy3 in every folder of $PATH (of pyenv's shims only
+//     python3: a shim with a version runs one of the next two or another on $PATH),
 //  3. /usr/bin/python3,
 //  4. pyenv's versions, in $PYENV_ROOT or ~/.pyenv,
 //  5. inside pyshm's own source tree, the ones that scripts/interpreters.sh has
@@ -193,8 +194,12 @@ var versionedPython = regexp.MustCompile(`^python3\.[0-9]+$`)
 // not run, and the second the system's.
 func onPath() []string {
 	var plain, versioned, pypy []string
+	shims, _ := filepath.EvalSymlinks(filepath.Join(pyenvRoot(), "shims"))
 	for _, dir := range pathDirs() {
 		plain = append(plain, filepath.Join(dir, "python3"))
+		if dir == shims {
+			continue // most of its shims fail, each after a tenth of a second of CPU time
+		}
 		pypy = append(pypy, filepath.Join(dir, "pypy3"))
 		entries, _ := os.ReadDir(dir) // an unreadable folder has no candidates
 		for _, entry := range entries {
@@ -233,14 +238,22 @@ func numbers(version string) []int {
 	return all
 }
 
+// pyenvRoot returns pyenv's folder, or "" if there can be none.
+func pyenvRoot() string {
+	if root := os.Getenv("PYENV_ROOT"); root != "" {
+		return root
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".pyenv")
+}
+
 func pyenvVersions() []string {
-	root := os.Getenv("PYENV_ROOT")
+	root := pyenvRoot()
 	if root == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return nil
-		}
-		root = filepath.Join(home, ".pyenv")
+		return nil
 	}
 	versions, _ := os.ReadDir(filepath.Join(root, "versions")) // most machines have none
 	slices.SortFunc(versions, func(a, b os.DirEntry) int {

@@ -114,6 +114,22 @@ func TestFindPassesOverWhatDoesNotRun(t *testing.T) {
 	}
 }
 
+// TestFindRunsNoVersionedShim: each of pyenv's shims costs a start of pyenv.
+func TestFindRunsNoVersionedShim(t *testing.T) {
+	pyenv := t.TempDir()
+	shims, ran := filepath.Join(pyenv, "shims"), filepath.Join(pyenv, "ran")
+	check(t, os.Mkdir(shims, 0o755))
+	for _, name := range []string{"python3", "python3.11", "python3.12", "pypy3"} {
+		command(t, filepath.Join(shims, name), "echo "+name+" >>"+ran+"; exit 127")
+	}
+	onlyPath(t, shims)
+	t.Setenv("PYENV_ROOT", pyenv)
+	if _, err := compat.Find(t.Context()); !errors.Is(err, compat.ErrNoPython) {
+		t.Errorf("find: %v", err)
+	}
+	wantEqual(t, "the shims that ran", string(must(os.ReadFile(ran))(t)), "python3\n")
+}
+
 func TestFindOrder(t *testing.T) {
 	all, err := compat.Find(t.Context())
 	if err != nil {
