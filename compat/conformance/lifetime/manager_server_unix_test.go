@@ -54,24 +54,25 @@ func forEachPythonServer(t *testing.T, f func(t *testing.T, client *manager.Clie
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		reader := start(t, py)
-		for what, address := range map[string]string{
-			"default": "None", "tcp": "('127.0.0.1', 0)", "abstract": format.Repr([]byte("\x00" + testkit.Name(t))),
-		} {
+		for _, what := range testkit.Share(t, py, []string{"default", "tcp", "abstract", "start()"}) {
 			t.Run(what, func(t *testing.T) {
 				t.Parallel()
-				s := startPythonServer(t, py, address)
-				f(t, s.client, reader, func() bool { return len(s.ended) > 0 })
+				address := map[string]string{
+					"default": "None", "tcp": "('127.0.0.1', 0)", "abstract": format.Repr([]byte("\x00" + testkit.Name(t))),
+				}
+				if what != "start()" {
+					s := startPythonServer(t, py, address[what])
+					f(t, s.client, reader, func() bool { return len(s.ended) > 0 })
+					return
+				}
+				p := start(t, py)
+				connectTo(t, p, "None", authkey)
+				check(t, p.Exec("manager.start()"))
+				pid := int(must(p.Eval("manager._process.pid"))(t).(int64))
+				client := manager.NewClient(testkit.GoAddress(t, p, "manager.address"), authkey)
+				f(t, client, reader, func() bool { return state(pid) == "" || state(pid) == "Z" })
 			})
 		}
-		t.Run("start()", func(t *testing.T) {
-			t.Parallel()
-			p := start(t, py)
-			connectTo(t, p, "None", authkey)
-			check(t, p.Exec("manager.start()"))
-			pid := int(must(p.Eval("manager._process.pid"))(t).(int64))
-			client := manager.NewClient(testkit.GoAddress(t, p, "manager.address"), authkey)
-			f(t, client, reader, func() bool { return state(pid) == "" || state(pid) == "Z" })
-		})
 	})
 }
 

@@ -280,7 +280,7 @@ func survives(t *testing.T, log *logBook, end func() error, unlinked bool, segme
 func TestTrackedSegmentsSurvive(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
-		for _, how := range compat.Exits() {
+		for _, how := range testkit.Share(t, py, compat.Exits()) {
 			t.Run(string(how), func(t *testing.T) {
 				t.Parallel()
 				m, log := startManager(t, "")
@@ -351,7 +351,7 @@ func TestTrackedSegmentsSurviveUntracked(t *testing.T) {
 func TestTrackedSegmentsSurviveWorkers(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
-		for _, method := range []string{"fork", "spawn", "forkserver"} {
+		for _, method := range testkit.Share(t, py, testkit.StartMethods) {
 			t.Run(method, func(t *testing.T) {
 				t.Parallel()
 				m, log := startManager(t, "")

@@ -50,8 +50,8 @@ func TestWorkersRemoveWhatTheyAttachedTo(t *testing.T) {
 func TestPythonEndsWithItsManager(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
-		for _, how := range []compat.Exit{compat.ExitNormal, compat.ExitException, compat.ExitKillGroup,
-			compat.ExitImmediate, compat.ExitSIGTERM, compat.ExitSIGKILL} {
+		for _, how := range testkit.Share(t, py, []compat.Exit{compat.ExitNormal, compat.ExitException, compat.ExitKillGroup,
+			compat.ExitImmediate, compat.ExitSIGTERM, compat.ExitSIGKILL}) {
 			t.Run(string(how), func(t *testing.T) {
 				t.Parallel()
 				p := start(t, py)

@@ -40,7 +40,7 @@ func TestReplacedByGo(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
-		for _, how := range compat.Exits() {
+		for _, how := range testkit.Share(t, py, compat.Exits()) {
 			for _, protected := range []bool{true, false} {
 				if !protected && how != compat.ExitNormal && how != compat.ExitSIGKILL {
 					continue
@@ -82,6 +82,7 @@ func TestReplacedByGo(t *testing.T) {
 func TestReplacedBeforeTheTrackerKnows(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := start(t, py, workerEnv(t))
 		check(t, p.Exec("resource_tracker.ensure_running()"))
 		tracker := int(trackerOf(t, p).(int64))
@@ -104,6 +105,7 @@ func TestReplacedBeforeTheTrackerKnows(t *testing.T) {
 func TestMadeAgain(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := start(t, py, workerEnv(t))
 		lost, unlinked := testkit.Name(t), testkit.Name(t)
 		testkit.RemoveAfter(t, lost)

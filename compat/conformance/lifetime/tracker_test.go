@@ -66,7 +66,7 @@ func TestWorkerEnv(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
-		for _, how := range compat.Exits() {
+		for _, how := range testkit.Share(t, py, compat.Exits()) {
 			t.Run(string(how), func(t *testing.T) {
 				t.Parallel()
 				p := start(t, py, workerEnv(t))
@@ -119,7 +119,7 @@ func checkCreated(t *testing.T, p *compat.Peer, how compat.Exit, created string,
 func TestAttachHelper(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
-		for _, how := range compat.Exits() {
+		for _, how := range testkit.Share(t, py, compat.Exits()) {
 			t.Run(string(how), func(t *testing.T) {
 				t.Parallel()
 				p := start(t, py, testkit.AttachHelper(t))
@@ -304,7 +304,7 @@ func TestAttachInTree(t *testing.T) {
 	forProtections(t, func(t *testing.T, py compat.Interpreter, way protection) {
 		p := start(t, py, way.option(t))
 		foreign := goList(t, py.Layout()).Name()
-		for _, method := range testkit.StartMethods { // fork is the first
+		for _, method := range testkit.Share(t, py, testkit.StartMethods) { // fork is the first
 			early := must(p.StartWorker(method))(t)
 			for _, how := range []compat.Exit{compat.ExitNormal, compat.ExitSIGKILL} {
 				worker := must(p.StartWorker(method))(t)

@@ -23,30 +23,38 @@ func TestTreesLiveAsEver(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
-		for _, method := range testkit.StartMethods {
-			order := []string{"parent before start", "worker"}
-			if method == "fork" { // the other methods start the tracker in any case
-				order = append(order, "nothing", "parent after start", "parent fails")
-			}
-			for _, attaches := range order {
-				t.Run(method+"/"+attaches, func(t *testing.T) {
-					t.Parallel()
-					plain := protection{"unmodified", func(testing.TB) compat.PeerOption { return compat.Env() }, "", "ShareableList(name=%q)"}
-					want := fateOfTree(t, py, plain, method, attaches)
-					for _, way := range protections {
-						if attaches == "parent fails" && way.name == "pyshm_attach" {
-							continue // it unlinks nothing then, and so has no need of the tracker
-						}
-						got := fateOfTree(t, py, way, method, attaches)
-						if attaches != "nothing" && attaches != "parent fails" {
-							got.Warns = want.Warns // what was attached to counts as leaked without protection
-						}
-						wantEqual(t, way.name, got, want)
+		for _, tree := range testkit.Share(t, py, trees) {
+			t.Run(tree.method+"/"+tree.attaches, func(t *testing.T) {
+				t.Parallel()
+				plain := protection{"unmodified", func(testing.TB) compat.PeerOption { return compat.Env() }, "", "ShareableList(name=%q)"}
+				want := fateOfTree(t, py, plain, tree.method, tree.attaches)
+				for _, way := range protections {
+					if tree.attaches == "parent fails" && way.name == "pyshm_attach" {
+						continue // it unlinks nothing then, and so has no need of the tracker
 					}
-				})
-			}
+					got := fateOfTree(t, py, way, tree.method, tree.attaches)
+					if tree.attaches != "nothing" && tree.attaches != "parent fails" {
+						got.Warns = want.Warns // what was attached to counts as leaked without protection
+					}
+					wantEqual(t, way.name, got, want)
+				}
+			})
 		}
 	})
+}
+
+// The trees: how the worker is started, and which process attaches, when. All methods but
+// fork start the tracker in any case.
+var trees = []struct{ method, attaches string }{
+	{"fork", "parent before start"},
+	{"fork", "worker"},
+	{"fork", "nothing"},
+	{"fork", "parent after start"},
+	{"fork", "parent fails"},
+	{"spawn", "parent before start"},
+	{"spawn", "worker"},
+	{"forkserver", "parent before start"},
+	{"forkserver", "worker"},
 }
 
 func fateOfTree(t *testing.T, py compat.Interpreter, way protection, method, attaches string) treeFate {

@@ -78,11 +78,12 @@ func TestWorkerEnvProvidesHelper(t *testing.T) {
 // on PYTHONPATH, or an installed one.
 func TestWorkerEnvHelperYieldsToProgram(t *testing.T) {
 	site := siteDir(t)
-	beside, behind := t.TempDir(), t.TempDir()
-	for _, dir := range []string{beside, behind} {
-		testkit.Check(t, os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), nil, 0o600))
-	}
+	behind := t.TempDir()
+	testkit.Check(t, os.WriteFile(filepath.Join(behind, "pyshm_attach.py"), nil, 0o600))
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
+		beside := t.TempDir()
+		testkit.Check(t, os.WriteFile(filepath.Join(beside, "pyshm_attach.py"), nil, 0o600))
 		imported := func(dir string) string {
 			program := filepath.Join(dir, "program.py")
 			testkit.Check(t, os.WriteFile(program, []byte("import pyshm_attach; print(pyshm_attach.__file__)\n"), 0o600))
@@ -99,10 +100,12 @@ func TestWorkerEnvHelperYieldsToProgram(t *testing.T) {
 // TestWorkerEnvHelperRemoved removes pyshm_attach.py, alone or with its directory,
 // under a running worker: a Python that it starts afterwards can import it all the same.
 func TestWorkerEnvHelperRemoved(t *testing.T) {
+	original := siteDir(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
-		for _, removed := range []string{"pyshm_attach.py", ""} {
+		t.Parallel()
+		for _, removed := range testkit.Share(t, py, []string{"pyshm_attach.py", ""}) {
 			t.Run(fmt.Sprintf("%q", removed), func(t *testing.T) {
-				site := copyOfSite(t, siteDir(t))
+				site := copyOfSite(t, original)
 				p := testkit.StartPeer(t, py, compat.Env("PYTHONPATH="+site))
 				testkit.Check(t, os.RemoveAll(filepath.Join(site, removed)))
 				worker := testkit.Must(p.StartWorker("spawn"))(t)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -21,34 +22,38 @@ import (
 // the directory safely, it prints that the Python is not protected.
 func TestWorkerEnvFolderRemoved(t *testing.T) {
 	original := siteDir(t)
+	type way struct {
+		method string
+		safe   bool
+	}
+	ways := []way{{"spawn", true}, {"forkserver", true}, {"spawn", false}, {"forkserver", false}}
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
-		for _, safe := range []bool{true, false} {
-			for _, method := range []string{"spawn", "forkserver"} {
-				t.Run(fmt.Sprintf("%s/safe=%v", method, safe), func(t *testing.T) {
-					site := copyOfSite(t, original)
-					p := start(t, py, compat.Env("PYTHONPATH="+site))
-					check(t, os.RemoveAll(site))
-					if !safe {
-						check(t, os.Chmod(filepath.Dir(site), 0o777|os.ModeSticky))
-					}
-					name := goList(t, py.Layout()).Name()
-					worker := must(p.StartWorker(method))(t)
-					must(worker.AttachList(name))(t)
-					check(t, worker.Close())
-					check(t, p.Close())
-					wantEqual(t, "what was attached to is there", exists(name), safe)
-					wantEqual(t, "the worker complains", strings.Contains(p.Stderr(), "pyshm: "+site+"/sitecustomize.py is gone"), !safe)
-					if !safe {
-						return
-					}
-					for path, want := range map[string]os.FileMode{"": 0o755, "__pycache__": 0o755, "sitecustomize.py": 0o644} {
-						info := must(os.Stat(filepath.Join(site, path)))(t)
-						wantEqual(t, "the mode of "+path, info.Mode().Perm(), want)
-					}
-					wantEqual(t, "standard error", p.Stderr(), "")
-				})
-			}
+		for _, way := range testkit.Share(t, py, ways) {
+			method, safe := way.method, way.safe
+			t.Run(fmt.Sprintf("%s/safe=%v", method, safe), func(t *testing.T) {
+				site := copyOfSite(t, original)
+				p := start(t, py, compat.Env("PYTHONPATH="+site))
+				check(t, os.RemoveAll(site))
+				if !safe {
+					check(t, os.Chmod(filepath.Dir(site), 0o777|os.ModeSticky))
+				}
+				name := goList(t, py.Layout()).Name()
+				worker := must(p.StartWorker(method))(t)
+				must(worker.AttachList(name))(t)
+				check(t, worker.Close())
+				check(t, p.Close())
+				wantEqual(t, "what was attached to is there", exists(name), safe)
+				wantEqual(t, "the worker complains", strings.Contains(p.Stderr(), "pyshm: "+site+"/sitecustomize.py is gone"), !safe)
+				if !safe {
+					return
+				}
+				for path, want := range map[string]os.FileMode{"": 0o755, "__pycache__": 0o755, "sitecustomize.py": 0o644} {
+					info := must(os.Stat(filepath.Join(site, path)))(t)
+					wantEqual(t, "the mode of "+path, info.Mode().Perm(), want)
+				}
+				wantEqual(t, "standard error", p.Stderr(), "")
+			})
 		}
 	})
 }
@@ -95,6 +100,7 @@ func TestWorkerEnvForAnotherUser(t *testing.T) {
 	}
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		cmd := exec.CommandContext(t.Context(), py.Path, "-c", "import sys; print(hasattr(sys, '_pyshm_ran'))")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		cmd.Dir = "/"

@@ -65,6 +65,7 @@ func checkProtected(t *testing.T, p *compat.Peer) {
 func TestWorkerEnvWithBrokenSiteCustomize(t *testing.T) {
 	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		dir := t.TempDir()
 		writeSiteCustomize(t, dir, "raise RuntimeError('broken')\n")
 		p := start(t, py, compat.Env("PYTHONPATH="+dir), workerEnv(t))
@@ -127,7 +128,7 @@ func TestWorkerEnvInChain(t *testing.T) {
 	check(t, os.Symlink(dirs["first"], dirs["link"]))
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
-		for _, chain := range [][]string{
+		for _, chain := range testkit.Share(t, py, [][]string{
 			{"first", "second"},
 			{"first", "link", "end"},
 			{"first", "by path"},
@@ -137,7 +138,7 @@ func TestWorkerEnvInChain(t *testing.T) {
 			{"by import", "first", "end"},
 			{"importer", "first", "end"},
 			{"second", "by import", "first", "by path", "end"},
-		} {
+		}) {
 			var path []string
 			foreign := []any{}
 			for _, site := range chain {
