@@ -76,6 +76,8 @@ func readmeCommand(t *testing.T, prefix string) string {
 
 // proxyEnv is an environment in which this working tree is the latest version of the
 // module. The modules that it needs come from where the tests have them.
+// What is built does not hold the temporary paths of the sources (-trimpath), so that Go's
+// build cache serves the next build.
 func proxyEnv(t *testing.T) []string {
 	t.Helper()
 	proxy := t.TempDir()
@@ -99,7 +101,7 @@ func proxyEnv(t *testing.T) []string {
 	return append(os.Environ(),
 		"GOPROXY=file://"+proxy+",file://"+cache+"/cache/download,"+proxies,
 		"GOSUMDB=off", "GOPRIVATE=", "GONOPROXY=none", "GOWORK=off",
-		"GOMODCACHE="+t.TempDir(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -modcacherw")
+		"GOMODCACHE="+t.TempDir(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -modcacherw -trimpath")
 }
 
 // isOtherModule reports whether a folder below the root has a go.mod of its own.
