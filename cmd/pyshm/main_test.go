@@ -40,29 +40,14 @@ func (l leakless) Run() int { return testkit.Run(l.m) }
 
 // TestScripts runs the scripts that need no Python.
 func TestScripts(t *testing.T) {
-	runScripts(t, scriptFiles(t, "testdata/script"), false, nil)
-}
-
-// scriptFiles returns the files of the scripts in a directory.
-func scriptFiles(t *testing.T, dir string) []string {
-	t.Helper()
-	files := testkit.Must(filepath.Glob(filepath.Join(dir, "*.txtar")))(t)
-	if len(files) == 0 {
-		t.Fatalf("no scripts in %s", dir)
-	}
-	return files
+	runScripts(t, "testdata/script", false, nil)
 }
 
 // TestPythonScripts runs the others under every interpreter, $PYTHON.
 func TestPythonScripts(t *testing.T) {
-	all := scriptFiles(t, "testdata/script/python")
 	found, _ := compat.Find(t.Context()) // ForEach reports an error
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
-		some := testkit.Share(t, py, all)
-		if py == found[0] {
-			some = all // a few run only here
-		}
-		runScripts(t, some, py == found[0], func(env *testscript.Env) {
+		runScripts(t, "testdata/script/python", py == found[0], func(env *testscript.Env) {
 			env.Setenv("PYTHON", py.Path)
 			commands := filepath.SplitList(env.Getenv("PATH"))[0]
 			env.Setenv("PATH", commands+":/usr/bin:/bin") // as few other Pythons as possible
@@ -72,17 +57,17 @@ func TestPythonScripts(t *testing.T) {
 	})
 }
 
-// runScripts runs the scripts in files. Each script names its segments with a prefix of
+// runScripts runs the scripts in dir. Each script names its segments with a prefix of
 // its own, $NAME, and must have removed them when it ends. The conditions are [first],
 // under the first interpreter; [namespaces], where a user may hide files from a
 // process; and [root], where the test is the superuser, which may hide files from other
 // users and hide processes as well.
-func runScripts(t *testing.T, files []string, first bool, setup func(*testscript.Env)) {
+func runScripts(t *testing.T, dir string, first bool, setup func(*testscript.Env)) {
 	if runtime.GOOS != "linux" {
 		t.Skip("no shared memory on " + runtime.GOOS + " yet")
 	}
 	testscript.Run(t, testscript.Params{
-		Files:               files,
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Condition: func(condition string) (bool, error) {
