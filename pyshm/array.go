@@ -114,16 +114,8 @@ func AttachArray[T any](name string, opts ...AttachOption) (*Array[T], error) {
 }
 
 func attachArray[T any](name string, o attachOptions) (*Array[T], error) {
-	m, err := mapName(segmentNames, name, o)
-	if err != nil {
-		return nil, err
-	}
 	a := new(Array[T])
-	if err := a.open(m); err != nil {
-		m.discard()
-		return nil, err
-	}
-	return a, nil
+	return opened(a, attachTo(segmentNames, name, o, a.open))
 }
 
 // AttachArrayContext is [AttachArray] for an array that may not be there yet: it waits

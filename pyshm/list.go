@@ -87,16 +87,8 @@ func AttachList(name string, opts ...AttachOption) (*ShareableList, error) {
 }
 
 func attachList(name string, o attachOptions) (*ShareableList, error) {
-	m, err := mapName(segmentNames, name, o)
-	if err != nil {
-		return nil, err
-	}
 	l := new(ShareableList)
-	if err := l.open(m); err != nil {
-		m.discard()
-		return nil, err
-	}
-	return l, nil
+	return opened(l, attachTo(segmentNames, name, o, l.open))
 }
 
 // AttachListContext is [AttachList] for a list that may not exist yet: it waits until

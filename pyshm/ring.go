@@ -186,16 +186,8 @@ func AttachRing[T any](name string, opts ...AttachOption) (*Ring[T], error) {
 }
 
 func attachRing[T any](name string, o attachOptions) (*Ring[T], error) {
-	m, err := mapName(segmentNames, name, o)
-	if err != nil {
-		return nil, err
-	}
 	r := new(Ring[T])
-	if err := r.open(m); err != nil {
-		m.discard()
-		return nil, err
-	}
-	return r, nil
+	return opened(r, attachTo(segmentNames, name, o, r.open))
 }
 
 // AttachRingContext is [AttachRing] for a ring that may not be there yet: it waits until

@@ -119,18 +119,11 @@ func (s *Semaphore) openNamed(name string, bound int) error {
 	if err := checkTokens(0, bound); err != nil {
 		return err
 	}
-	m, err := mapName(semaphoreNames, name, attachOptions{lock: true})
+	err := attachTo(semaphoreNames, name, attachOptions{lock: true}, func(m *SharedMemory) error { return s.open(m, bound) })
 	if errors.Is(err, fs.ErrNotExist) {
 		return missingSemaphore(strings.TrimPrefix(name, "/"), err)
 	}
-	if err != nil {
-		return err
-	}
-	if err := s.open(m, bound); err != nil {
-		m.discard()
-		return err
-	}
-	return nil
+	return err
 }
 
 // checkTokens returns an error if a semaphore cannot have the value and the bound.

@@ -90,6 +90,19 @@ func mapName(kind nameKind, name string, o attachOptions) (*SharedMemory, error)
 	return m, nil
 }
 
+// attachTo maps the segment that has the name, and opens a handle to its content.
+func attachTo(kind nameKind, name string, o attachOptions, open func(m *SharedMemory) error) error {
+	m, err := mapName(kind, name, o)
+	if err != nil {
+		return err
+	}
+	if err := open(m); err != nil {
+		m.discard()
+		return err
+	}
+	return nil
+}
+
 // mapFile returns a handle to an open segment. The handle has no name yet.
 func mapFile(f *shmfile.File, readOnly bool) (*SharedMemory, error) {
 	info, err := f.Stat()
