@@ -24,18 +24,18 @@ func TestKernelOverrulesCensus(t *testing.T) {
 	}
 	defer m.Unlink()
 	defer m.Close()
-	nobody := func() (mappers.Snapshot, error) { return nil, nil }
+	noProcess := func() (mappers.Snapshot, error) { return nil, nil }
 	info, err := shmfile.Lookup(m.Name())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSegment(m.Name(), info, nobody)
+	s := newSegment(m.Name(), info, noProcess)
 	wantInUse := func(what string) {
 		t.Helper()
 		if pids, err := s.Pids(); len(pids) > 0 || !errors.Is(err, syscall.EBUSY) {
 			t.Errorf("%s: mapped by %v, %v", what, pids, err)
 		}
-		if err := s.unlinkUnused(nobody); !errors.Is(err, syscall.EBUSY) {
+		if err := s.unlinkUnused(noProcess); !errors.Is(err, syscall.EBUSY) {
 			t.Errorf("%s: unlinkUnused = %v", what, err)
 		}
 	}
@@ -50,7 +50,7 @@ func TestKernelOverrulesCensus(t *testing.T) {
 	if pids, err := s.Pids(); len(pids) > 0 || err != nil {
 		t.Errorf("unused: mapped by %v, %v", pids, err)
 	}
-	if err := s.unlinkUnused(nobody); err != nil {
+	if err := s.unlinkUnused(noProcess); err != nil {
 		t.Errorf("unused: unlinkUnused = %v", err)
 	}
 }

@@ -131,7 +131,7 @@ func TestLockInCrowd(t *testing.T) {
 	t.Run("canceled", TestAcquireCanceled)
 	t.Run("cancel loses nothing", TestCancelLosesNothing)
 	t.Run("many waiters", TestManyWaiters)
-	t.Run("nobody starves", TestNobodyStarves)
+	t.Run("no waiter starves", TestNobodyStarves)
 	t.Run("closed", TestCloseWakesWaiters)
 	t.Run("closed during release", TestCloseDuringRelease)
 	t.Run("truncated", TestTruncatedLock)

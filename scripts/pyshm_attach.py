@@ -256,7 +256,7 @@ def create_ring(name: str, slots: int, shape: int | tuple[int, ...], dtype: Any)
     """Make an empty ring called name, with slots for so many frames, and attach to it.
 
     A frame has the shape and the dtype. 3 or 4 slots are enough in practice. The errors
-    are those of create_array.
+    are the same as in create_array.
     """
     numpy = _numpy()
     if not 2 <= operator.index(slots) <= 65536:

@@ -117,8 +117,8 @@ func (m *machine) floatLine() error {
 	return m.push(f)
 }
 
-// unicodeLine reads a str in the codec raw-unicode-escape: Latin-1, and \uXXXX or
-// \UXXXXXXXX for other characters.
+// unicodeLine reads a str in the codec raw-unicode-escape: Latin-1, and a
+// backslash with u and 4 hexadecimal digits, or U and 8, for other characters.
 func (m *machine) unicodeLine() error {
 	line, err := m.line()
 	if err != nil {
