@@ -7,12 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
-	"unicode"
 
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/internal/alloctest"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 // Fuzzing puts arbitrary bytes between inaccessible pages and calls everything
@@ -121,6 +120,7 @@ func readEverything(t *testing.T, buf []byte, method, item int) {
 	want, wantOK := oracle(buf)
 	l, err := format.AttachPatiently(buf, 0)
 	if err != nil {
+		testkit.CheckPrintable(t, err)
 		if wantOK {
 			t.Errorf("Attach: %v, but the oracle reads %s", err, format.Repr(want))
 		}
@@ -288,9 +288,7 @@ func FuzzParseRepr(f *testing.F) {
 			if !errors.Is(err, format.ErrSyntax) && !errors.Is(err, format.ErrRange) {
 				t.Errorf("ParseRepr(%q): %v", src, err)
 			}
-			if strings.ContainsFunc(err.Error(), func(r rune) bool { return !unicode.IsPrint(r) }) {
-				t.Errorf("ParseRepr(%q) has an error to harm a terminal: %q", src, err)
-			}
+			testkit.CheckPrintable(t, err)
 		} else {
 			repr := format.Repr(v)
 			again, err := format.ParseRepr(repr)

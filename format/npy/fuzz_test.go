@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode"
 
 	"github.com/pyshm-go/pyshm/format/npy"
 	"github.com/pyshm-go/pyshm/internal/alloctest"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 // Fuzzing parses arbitrary bytes between inaccessible pages. A panic or a fault is an
@@ -173,9 +173,7 @@ func checkError(t *testing.T, err error, kinds ...error) {
 	if !ok || !slices.ContainsFunc(kinds, func(kind error) bool { return errors.Is(err, kind) }) || e.Offset < -1 {
 		t.Errorf("%#v: %v", err, err)
 	}
-	if text := err.Error(); len(text) > 1000 || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		t.Errorf("an error to harm a terminal: %q", text)
-	}
+	testkit.CheckPrintable(t, err)
 }
 
 // checkAllocation fails if call allocates more than the text justifies.

@@ -60,7 +60,7 @@ func (e *encoder) global(c Class) error {
 		old.Module = "copy_reg"
 	}
 	if old.inPython3() != c {
-		return unsupportedf("protocol 2 with %v, which Python would rename", c)
+		return unsupportedf("protocol 2 with the class %.40q, which Python would rename", c.String())
 	}
 	for _, s := range []string{c.Module, c.Name} {
 		if strings.ContainsFunc(s, func(r rune) bool { return r == '\n' || r >= 0x80 }) {

@@ -11,6 +11,7 @@ import (
 
 	. "github.com/pyshm-go/pyshm/format/pickle"
 	"github.com/pyshm-go/pyshm/internal/alloctest"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 // addSeeds adds a pickle of everything, in several protocols.
@@ -45,6 +46,7 @@ func FuzzUnmarshal(f *testing.F) {
 			if v != nil || !strings.HasPrefix(err.Error(), "pickle: unmarshal: ") {
 				t.Fatalf("%v, %v", v, err)
 			}
+			testkit.CheckPrintable(t, err)
 			return
 		}
 		again, err := Marshal(v)

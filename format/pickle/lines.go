@@ -149,7 +149,7 @@ func (m *machine) unicodeLine() error {
 		}
 		r, err := strconv.ParseUint(line[i:i+digits], 16, 32)
 		if err != nil || r > utf8.MaxRune {
-			return syntaxf("\\u%.8s is not a character", line[i:i+digits])
+			return syntaxf("the escape %q is not a character", line[i-2:i+digits])
 		}
 		i += digits
 		writeCodePoint(&s, rune(r))

@@ -2,8 +2,11 @@ package testkit
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Check ends the test if there is an error.
@@ -22,6 +25,17 @@ func Must[T any](v T, err error) func(t testing.TB) T {
 		t.Helper()
 		Check(t, err)
 		return v
+	}
+}
+
+// CheckPrintable fails the test if the text of an error can harm a terminal or a log:
+// if it is not valid UTF-8, has control characters or line ends, or is longer than 1000
+// bytes. Errors quote what other processes wrote.
+func CheckPrintable(t testing.TB, err error) {
+	t.Helper()
+	text := err.Error()
+	if len(text) > 1000 || !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		t.Errorf("an error to harm a terminal: %q", text)
 	}
 }
 

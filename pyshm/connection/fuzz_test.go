@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/format/pickle"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 // A script is a stream on which a peer has sent something and then ended.
@@ -42,6 +43,9 @@ func FuzzRecv(f *testing.F) {
 				t.Fatalf("poll: %v, %v", ready, err)
 			}
 			v, err := c.Recv(ctx)
+			if err != nil {
+				testkit.CheckPrintable(t, err)
+			}
 			var unreadable *pickle.Error
 			switch {
 			case err == nil:
@@ -49,7 +53,9 @@ func FuzzRecv(f *testing.F) {
 					t.Fatalf("%v cannot be sent on: %v", v, err)
 				}
 				// A value from a peer may be a connection, and must be refused if it is not.
-				_, _, _ = parseShared(v)
+				if _, _, err := parseShared(v); err != nil {
+					testkit.CheckPrintable(t, err)
+				}
 			case !errors.As(err, &unreadable) && !errors.Is(err, ErrAuth):
 				return
 			}

@@ -24,9 +24,10 @@ func (e *exception) Error() string { return e.kind + ": " + e.message }
 var notTracked = exceptionf("ValueError", "list.remove(x): x not in list")
 
 // traceback returns the text that a client gets when its request fails. All errors
-// but exceptions are about the segment.
+// but exceptions are about the segment. The text is UTF-8, whatever an error quotes:
+// no client could read the reply otherwise.
 func traceback(err error, segment string) string {
-	return "Traceback (most recent call last):\n" + asException(err, segment).Error() + "\n"
+	return "Traceback (most recent call last):\n" + strings.ToValidUTF8(asException(err, segment).Error(), "\ufffd") + "\n"
 }
 
 func asException(err error, segment string) error {

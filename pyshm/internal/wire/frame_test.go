@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 func TestReadFrame(t *testing.T) {
@@ -160,6 +162,7 @@ func FuzzFrame(f *testing.F) {
 		r := bytes.NewReader(stream)
 		payload, err := ReadFrame(r, limit)
 		if err != nil {
+			testkit.CheckPrintable(t, err)
 			return
 		}
 		if len(payload) > limit {

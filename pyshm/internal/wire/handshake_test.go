@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 var key = []byte("secret")
@@ -320,9 +322,11 @@ func FuzzHandshake(f *testing.F) {
 				io.Reader
 				io.Writer
 			}{bytes.NewReader(stream), io.Discard}
-			if err := side(rw, key); err == nil {
+			err := side(rw, key)
+			if err == nil {
 				t.Fatal("accepted")
 			}
+			testkit.CheckPrintable(t, err)
 			if took := time.Since(start); took > 5*time.Second {
 				t.Fatalf("took %v", took)
 			}
