@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	. "github.com/pyshm-go/pyshm/format/pickle"
 	"github.com/pyshm-go/pyshm/internal/alloctest"
@@ -48,6 +50,9 @@ func FuzzUnmarshal(f *testing.F) {
 			}
 			testkit.CheckPrintable(t, err)
 			return
+		}
+		if text := fmt.Sprint(Tuple{v}); !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Fatalf("a value whose text can harm a terminal: %q", text)
 		}
 		again, err := Marshal(v)
 		if err != nil {

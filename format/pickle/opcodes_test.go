@@ -35,6 +35,7 @@ var opcodeCases = []struct{ pickle, want string }{
 	{"(lp0\nI5\nag0\na.", "recursive"},
 	{"(lp7\nI5\na.", "[5]"},
 	{"c__builtin__\nlong\n.", "<builtins.int>"},
+	{"cm\x1b\nC\x01\n.", `<m\x1b.C\x01>`},
 	{"cQueue\nEmpty\n.", "<queue.Empty>"},
 	{"cexceptions\nKeyError\n.", "<builtins.KeyError>"},
 	{"\x80\x04cexceptions\nKeyError\n.", "<exceptions.KeyError>"},

@@ -233,6 +233,13 @@ func (p *printer) text(s string) {
 		quote = `"`
 	}
 	p.add(quote)
+	p.characters(s, quote)
+	p.add(quote)
+}
+
+// characters adds the characters of a str, those that cannot be printed as Python's
+// escapes, and a quote with a backslash before it.
+func (p *printer) characters(s, quote string) {
 	for len(s) > 0 && p.left >= 0 {
 		r, n := utf8.DecodeRuneInString(s)
 		switch {
@@ -258,7 +265,6 @@ func (p *printer) text(s string) {
 		}
 		s = s[n:]
 	}
-	p.add(quote)
 }
 
 func (p *printer) bytes(b []byte) {

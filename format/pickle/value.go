@@ -1,6 +1,7 @@
 package pickle
 
 import (
+	"math"
 	"unicode/utf8"
 )
 
@@ -53,8 +54,12 @@ type Class struct {
 	Name   string // qualified: "Outer.Inner"
 }
 
-// String returns "module.name".
-func (c Class) String() string { return c.Module + "." + c.Name }
+// String returns "module.name", with Python's escapes for what cannot be printed.
+func (c Class) String() string {
+	p := printer{left: math.MaxInt}
+	p.characters(c.Module+"."+c.Name, "")
+	return p.Builder.String()
+}
 
 // A Form is the way in which Python makes an [Object] when it reads the pickle.
 type Form uint8

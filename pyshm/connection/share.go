@@ -124,10 +124,9 @@ func parseShared(v any) (address string, key any, err error) {
 func describe(v any) string {
 	const longest = 100
 	if o, ok := v.(*pickle.Object); ok {
-		return "of " + o.Class.String()
+		v = o.Class
 	}
-	text := fmt.Sprintf("%T %v", v, v)
-	return text[:min(len(text), longest)]
+	return pickle.Repr(v, longest)
 }
 
 // An Offer is a connection on its way to another process, as a value that can be sent.

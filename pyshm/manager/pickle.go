@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strings"
 
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/format/pickle"
@@ -239,7 +240,7 @@ func pythonType(value any) string {
 	case *pickle.Dict:
 		return "dict"
 	case *pickle.Object:
-		return v.Class.String()
+		return strings.Trim(pickle.Repr(v.Class, 100), "<>")
 	}
 	return "an object"
 }

@@ -193,7 +193,7 @@ func FuzzRequest(f *testing.F) {
 		encodeReply(kindReturn, nil), encodeReply(kindReturn, []string{"a", "b"}), encodeReply(kindTraceback, "x"),
 		[]byte("(NVtrack_segment\np0\n(Vpsm_1\np1\ntp2\n(dp3\ntp4\n."), []byte("(V#RETURN\np0\nI0\ntp1\n."),
 		[]byte("\x80\x02(NX\r\x00\x00\x00track_segmentq\x00X\x05\x00\x00\x00psm_1q\x01\x85q\x02}q\x03tq\x04."),
-		[]byte("(NNNNld2eh\x00h\x00aus0."), []byte("V\\u\x80\x00\x1b\n"), []byte("(I01\nI99999999999999999999\nM\x00\x00J\x00\x00\x00\x00t."),
+		[]byte("(NNNNld2eh\x00h\x00aus0."), []byte("V\\u\x80\x00\x1b\n"), []byte("cos\x1b\nsystem\n)R."), []byte("(I01\nI99999999999999999999\nM\x00\x00J\x00\x00\x00\x00t."),
 	} {
 		f.Add(seed)
 	}
