@@ -199,6 +199,7 @@ func sameBits(a, b reflect.Value) bool {
 
 func TestEvalInto(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := testkit.StartPeer(t, py)
 		testkit.Check(t, p.Exec(preparation))
 		for _, test := range stored {
@@ -287,6 +288,7 @@ var refusedFromNumpy = []intoTest{
 
 func TestEvalIntoFromNumpy(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		if !py.HasNumpy {
 			t.Skip("no numpy")
 		}

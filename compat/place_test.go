@@ -43,6 +43,7 @@ func TestErrorsHaveAPlace(t *testing.T) {
 	testkit.Check(t, os.WriteFile(beside, []byte("import json\n\ndef load():\n    return json.loads('[')\n"), 0o644))
 	testkit.Check(t, os.WriteFile(broken, []byte("x = 1\n\nx = = 2\n"), 0o644))
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := testkit.StartPeer(t, py, compat.Dir(dir), compat.Env("PYTHONDONTWRITEBYTECODE=1"))
 		worker := testkit.Must(p.StartWorker("spawn"))(t)
 		t.Cleanup(func() { worker.Close() })

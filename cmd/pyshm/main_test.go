@@ -20,6 +20,7 @@ import (
 
 func TestMain(m *testing.M) {
 	testkit.PlayRole()
+	testkit.ManyAtATime()
 	testscript.Main(leakless{m}, map[string]func(){"pyshm": main, "printable": printable})
 }
 
@@ -47,6 +48,7 @@ func TestScripts(t *testing.T) {
 func TestPythonScripts(t *testing.T) {
 	found, _ := compat.Find(t.Context()) // ForEach reports an error
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		runScripts(t, "testdata/script/python", py == found[0], func(env *testscript.Env) {
 			env.Setenv("PYTHON", py.Path)
 			commands := filepath.SplitList(env.Getenv("PATH"))[0]

@@ -86,6 +86,7 @@ var authkey = []byte("the key of the tests")
 
 func TestPythonConnectsToGo(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := startConnecter(t, py)
 		for kind, address := range connectionAddresses(t) {
 			for what, key := range map[string][]byte{"no authkey": nil, "authkey": authkey} {
@@ -112,6 +113,7 @@ func TestPythonConnectsToGo(t *testing.T) {
 
 func TestGoConnectsToPython(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := startConnecter(t, py)
 		for kind, address := range connectionAddresses(t) {
 			for what, key := range map[string][]byte{"no authkey": nil, "authkey": authkey} {
@@ -143,6 +145,7 @@ func TestGoConnectsToPython(t *testing.T) {
 // What Python sends and receives as bytes, empty ones and the end.
 func TestBytesOverConnection(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := startConnecter(t, py)
 		ctx := within(t, testkit.Patience)
 		l := must(connection.Listen("", nil))(t)
@@ -179,6 +182,7 @@ func TestBytesOverConnection(t *testing.T) {
 func TestBacklogOfPython(t *testing.T) {
 	const clients = 20
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := startConnecter(t, py)
 		check(t, p.Exec("listener = Listener(authkey="+format.Repr(authkey)+")"))
 		address := testkit.GoAddress(t, p, "listener.address")
@@ -208,6 +212,7 @@ func TestBacklogOfPython(t *testing.T) {
 // Go starts Python, which inherits one end as descriptor 3.
 func TestPythonInheritsPipe(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		c, f, err := connection.Pipe()
 		check(t, err)
 		defer c.Close()
@@ -262,6 +267,7 @@ func init() {
 func TestGoInheritsPipe(t *testing.T) {
 	exe := must(os.Executable())(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := startConnecter(t, py)
 		check(t, p.Exec(`
 def exchange(r, w):
@@ -300,6 +306,7 @@ def start_go(*fds):
 // of another value. The sender of 3.14 and later waits for a byte that confirms it.
 func TestConnectionThroughConnection(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := startConnecter(t, py)
 		ctx := within(t, testkit.Patience)
 		check(t, p.Exec("multiprocessing.current_process().authkey = "+format.Repr(authkey)))

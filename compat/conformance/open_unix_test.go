@@ -44,6 +44,7 @@ func wantLeads(t testing.TB, h named, want bool) {
 // literally, and of names by a pattern.
 func TestOpen(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := start(t, py, testkit.AttachHelper(t))
 		check(t, p.Exec(`
 import gc, _multiprocessing

@@ -16,11 +16,16 @@ func Main(m *testing.M) {
 	os.Exit(Run(m))
 }
 
-// MainWithPeers is Main for parallel tests that mostly wait for Pythons to start and
-// end.
+// MainWithPeers is Main after ManyAtATime.
 func MainWithPeers(m *testing.M) {
-	_ = flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))) // a default only
+	ManyAtATime()
 	Main(m)
+}
+
+// ManyAtATime lets more parallel tests run at a time than there are processors: the tests
+// mostly wait for Pythons to start and end.
+func ManyAtATime() {
+	_ = flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))) // a default only
 }
 
 // Prefix begins every name that this process makes, and no other process's names.

@@ -130,6 +130,7 @@ func TestGoClientOfPythonServer(t *testing.T) {
 // clients up to 3.12, 128 later. Python's clients wait, and so do Go's.
 func TestManyClientsOfPythonServer(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		s := startPythonServer(t, py, "None")
 		for _, clients := range []int{50, 100} {
 			start, failures := make(chan struct{}), make(chan error, clients)

@@ -140,10 +140,11 @@ func TestPythonAddressOfAnyPath(t *testing.T) {
 		"it's", `"quoted"`, `it's "both"`, `back\slash`, `\udcff`, `end\`, "line\nfeed", "\t\r\x01\x1b\x7f", " ",
 		"é€😀", "\u0085\u00ad\u200b\ufffd\U0010ffff", "\xff", "\x80'\xfe\"", "caf\xe9", "\xed\xb3\xbf", "\xf0\x9f", `\` + "\xff",
 	}
-	dir, err := os.MkdirTemp("", "") // t.TempDir is longer than a socket's path may be
-	check(t, err)
-	t.Cleanup(func() { check(t, os.Remove(dir)) })
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
+		dir, err := os.MkdirTemp("", "") // t.TempDir is longer than a socket's path may be
+		check(t, err)
+		t.Cleanup(func() { check(t, os.Remove(dir)) })
 		p := start(t, py)
 		check(t, p.Exec("import ast, os"))
 		for _, name := range paths {
