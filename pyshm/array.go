@@ -12,6 +12,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/format/npy"
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
 // An Array is a handle to a numpy array in shared memory whose elements are Go values
@@ -115,7 +116,8 @@ func AttachArray[T any](name string, opts ...AttachOption) (*Array[T], error) {
 
 func attachArray[T any](name string, o attachOptions) (*Array[T], error) {
 	a := new(Array[T])
-	return opened(a, attachTo(segmentNames, name, o, a.open))
+	_, err := attachTo(segmentNames, name, o, a.open)
+	return opened(a, err)
 }
 
 // AttachArrayContext is [AttachArray] for an array that may not be there yet: it waits
@@ -161,21 +163,37 @@ func Describe(m *SharedMemory) (npy.Header, error) {
 // describe returns the header and where the data begins.
 func (m *SharedMemory) describe() (h npy.Header, offset int, err error) {
 	err = m.touch(func() (err error) {
-		h, offset, err = arrayHeader(m.mem.Bytes())
+		h, offset, err = arrayHeader(m.mem.Bytes(), m.Size())
 		return err
 	})
 	return h, offset, err
 }
 
-// arrayHeader returns the header of an array that memory holds, and where its data
-// begins.
-func arrayHeader(memory []byte) (h npy.Header, offset int, err error) {
-	h, offset, err = npy.ParseHeader(memory)
+// describeFile is describe for a segment whose file is open. It reads the header from
+// the file, which takes a microsecond: the first page fault of a mapping takes as long as
+// all the rest of [Attach]. Whatever is not a short, complete header is for describe to
+// judge.
+func (m *SharedMemory) describeFile(f *shmfile.File) (h npy.Header, offset int, err error) {
+	var head [1 << 10]byte
+	n, err := f.ReadHead(head[:])
+	if err == nil {
+		h, offset, err = arrayHeader(head[:min(n, m.Size())], m.Size())
+	}
+	if err != nil {
+		return m.describe()
+	}
+	return h, offset, nil
+}
+
+// arrayHeader returns the header of an array in a segment of segmentSize bytes that
+// begins with head, and where the data begins.
+func arrayHeader(head []byte, segmentSize int) (h npy.Header, offset int, err error) {
+	h, offset, err = npy.ParseHeader(head)
 	if err != nil {
 		return npy.Header{}, 0, ofNpy(err)
 	}
 	size, err := h.Size()
-	if there := len(memory) - offset; err == nil && size > there {
+	if there := segmentSize - offset; err == nil && size > there {
 		err = &reason{
 			fmt.Sprintf("%d bytes of data are announced, and %d are there: its creator is at work, or it was cut short", size, there),
 			format.ErrIncomplete,
@@ -185,8 +203,8 @@ func arrayHeader(memory []byte) (h npy.Header, offset int, err error) {
 }
 
 // open makes a the handle to the array in m.
-func (a *Array[T]) open(m *SharedMemory) error {
-	h, offset, err := m.describe()
+func (a *Array[T]) open(m *SharedMemory, f *shmfile.File) error {
+	h, offset, err := m.describeFile(f)
 	if err != nil {
 		return err
 	}

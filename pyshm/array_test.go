@@ -420,6 +420,17 @@ func TestArrayTruncated(t *testing.T) {
 	}
 }
 
+// Headers that numpy may write can be longer than the part that is read at first.
+func TestArrayLongHeader(t *testing.T) {
+	for _, spaces := range []int{900, 1000, 9000} {
+		name := npyFile(t, "'|u1'", "(3,)"+strings.Repeat(" ", spaces), false, []byte{7, 8, 9})
+		a := attachArray[uint8](t, name)
+		if v, err := a.At(2); v != 9 || err != nil {
+			t.Errorf("%d spaces: %d, %v", spaces, v, err)
+		}
+	}
+}
+
 func TestArrayClosed(t *testing.T) {
 	a := createArray[int64](t, []int{3})
 	noError(t, errors.Join(a.Close(), a.Close()))

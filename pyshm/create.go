@@ -33,9 +33,12 @@ func newCreateOptions[O ListOption](opts []O) createOptions {
 // process can see the segment, so if one fails no name is left.
 type content struct {
 	size int
-	fill func(io.WriterAt) error     // writes the content into zeros; may be nil
-	open func(m *SharedMemory) error // makes the handle to the content; may be nil
+	fill func(io.WriterAt) error // writes the content into zeros; may be nil
+	open opener                  // may be nil
 }
+
+// An opener makes the handle to the content of m. The file is the segment's.
+type opener func(m *SharedMemory, f *shmfile.File) error
 
 // create makes a segment and a handle to it.
 func create(kind nameKind, pattern string, c content, o createOptions) (*SharedMemory, error) {
@@ -79,7 +82,7 @@ func (n newName) create(c content, o createOptions) (*SharedMemory, error) {
 		return nil, err
 	}
 	if c.open != nil {
-		err = c.open(m)
+		err = c.open(m, f)
 	}
 	if err == nil {
 		m.name, err = n.give(func(name string) error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
 // A ShareableList is a handle to a list in shared memory, the counterpart of
@@ -88,7 +89,8 @@ func AttachList(name string, opts ...AttachOption) (*ShareableList, error) {
 
 func attachList(name string, o attachOptions) (*ShareableList, error) {
 	l := new(ShareableList)
-	return opened(l, attachTo(segmentNames, name, o, l.open))
+	_, err := attachTo(segmentNames, name, o, l.open)
+	return opened(l, err)
 }
 
 // AttachListContext is [AttachList] for a list that may not exist yet: it waits until
@@ -118,7 +120,7 @@ func AttachListContext(ctx context.Context, name string, opts ...AttachOption) (
 }
 
 // open makes l the handle to the list in m.
-func (l *ShareableList) open(m *SharedMemory) error {
+func (l *ShareableList) open(m *SharedMemory, _ *shmfile.File) error {
 	attach := format.Attach
 	if m.readOnly {
 		attach = format.AttachReadOnly

@@ -28,7 +28,7 @@ func openBlock(name string, size int, o createOptions) (m *SharedMemory, err err
 		return nil, invalid("size %d is not positive", size)
 	}
 	err = openOrCreate(func() error {
-		m, err = mapName(segmentNames, name, attachOptions{})
+		m, err = attachTo(segmentNames, name, attachOptions{}, nil)
 		if err != nil || m.Size() >= size {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/format/npy"
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
 // ErrNoFrame is the reason when no frame has been published in a ring yet.
@@ -187,7 +188,8 @@ func AttachRing[T any](name string, opts ...AttachOption) (*Ring[T], error) {
 
 func attachRing[T any](name string, o attachOptions) (*Ring[T], error) {
 	r := new(Ring[T])
-	return opened(r, attachTo(segmentNames, name, o, r.open))
+	_, err := attachTo(segmentNames, name, o, r.open)
+	return opened(r, err)
 }
 
 // AttachRingContext is [AttachRing] for a ring that may not be there yet: it waits until
@@ -226,12 +228,12 @@ func openRing[T any](name string, slots int, shape []int, o createOptions) (r *R
 }
 
 // open makes r the handle to the ring in m.
-func (r *Ring[T]) open(m *SharedMemory) error {
+func (r *Ring[T]) open(m *SharedMemory, f *shmfile.File) error {
 	own, err := npy.DtypeOf[T]()
 	if err != nil {
 		return ofNpy(err)
 	}
-	h, offset, err := m.describe()
+	h, offset, err := m.describeFile(f)
 	if err != nil {
 		return err
 	}

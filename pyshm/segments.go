@@ -290,7 +290,7 @@ func contentOf(file string, mem []byte) Content {
 	if isSemaphore(file, len(mem)) {
 		return inspectSemaphore(mem)
 	}
-	if h, _, err := arrayHeader(mem); err == nil {
+	if h, _, err := arrayHeader(mem, len(mem)); err == nil {
 		return Content{Kind: KindArray, Array: &h}
 	}
 	list, err := format.Attach(mem)

@@ -109,7 +109,7 @@ func (s *Semaphore) createNamed(n newName, value, bound int, o createOptions) er
 			_, err := w.WriteAt(sem.Bytes(uint32(value)), 0)
 			return err
 		},
-		open: func(m *SharedMemory) error { return s.open(m, bound) },
+		open: s.opener(bound),
 	}, o)
 	return err
 }
@@ -119,7 +119,7 @@ func (s *Semaphore) openNamed(name string, bound int) error {
 	if err := checkTokens(0, bound); err != nil {
 		return err
 	}
-	err := attachTo(semaphoreNames, name, attachOptions{lock: true}, func(m *SharedMemory) error { return s.open(m, bound) })
+	_, err := attachTo(semaphoreNames, name, attachOptions{lock: true}, s.opener(bound))
 	if errors.Is(err, fs.ErrNotExist) {
 		return missingSemaphore(strings.TrimPrefix(name, "/"), err)
 	}
@@ -160,6 +160,11 @@ func errPrefix(name string) error {
 var errMusl = &reason{
 	text: "no such file with the prefix sem., but there is one without: if it is a semaphore of musl, processes with glibc cannot use it",
 	kind: errors.Join(fs.ErrNotExist, errors.ErrUnsupported),
+}
+
+// opener returns an opener that makes s the handle to a semaphore.
+func (s *Semaphore) opener(bound int) opener {
+	return func(m *SharedMemory, _ *shmfile.File) error { return s.open(m, bound) }
 }
 
 // open makes s the handle to the semaphore in m.

@@ -63,12 +63,13 @@ func Create(name string, size int, opts ...CreateOption) (*SharedMemory, error) 
 // A missing segment is [fs.ErrNotExist]. A segment of size 0 is
 // [format.ErrIncomplete]: its creator has not given it its size yet.
 func Attach(name string, opts ...AttachOption) (*SharedMemory, error) {
-	m, err := mapName(segmentNames, name, newAttachOptions(opts))
+	m, err := attachTo(segmentNames, name, newAttachOptions(opts), nil)
 	return m, wrap("attach", name, err)
 }
 
-// mapName returns a handle to the segment that has the name.
-func mapName(kind nameKind, name string, o attachOptions) (*SharedMemory, error) {
+// attachTo maps the segment that has the name, and opens a handle to its content. open
+// may be nil.
+func attachTo(kind nameKind, name string, o attachOptions, open opener) (*SharedMemory, error) {
 	name, err := shmfile.FileName(name)
 	if err != nil {
 		return nil, err
@@ -87,20 +88,13 @@ func mapName(kind nameKind, name string, o attachOptions) (*SharedMemory, error)
 		return nil, err
 	}
 	m.name, m.file = name, file
+	if open != nil {
+		if err := open(m, f); err != nil {
+			m.discard()
+			return nil, err
+		}
+	}
 	return m, nil
-}
-
-// attachTo maps the segment that has the name, and opens a handle to its content.
-func attachTo(kind nameKind, name string, o attachOptions, open func(m *SharedMemory) error) error {
-	m, err := mapName(kind, name, o)
-	if err != nil {
-		return err
-	}
-	if err := open(m); err != nil {
-		m.discard()
-		return err
-	}
-	return nil
 }
 
 // mapFile returns a handle to an open segment. The handle has no name yet.

@@ -203,6 +203,22 @@ func (f *File) writeZeros(off, end int64) error {
 	return nil
 }
 
+// ReadHead reads from the beginning of the segment, and returns how many bytes it has read.
+// They are fewer than p has room for if the segment is shorter.
+func (f *File) ReadHead(p []byte) (n int, err error) {
+	for n < len(p) {
+		m, err := unix.Pread(f.fd, p[n:], int64(n))
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil || m == 0:
+			return n, err
+		}
+		n += m
+	}
+	return n, nil
+}
+
 // WriteAt implements io.WriterAt.
 func (f *File) WriteAt(p []byte, off int64) (int, error) {
 	done := 0
