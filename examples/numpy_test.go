@@ -1,10 +1,10 @@
 package examples
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/pyshm-go/pyshm/compat"
@@ -22,16 +22,10 @@ func TestNumpy(t *testing.T) {
 	}
 	tested := false
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
-		folders, err := filepath.Glob(fmt.Sprintf("../.interpreters/numpy-*-cp%d%d", py.Version[0], py.Version[1]))
-		if err != nil || py.Implementation != "CPython" {
-			folders = nil
-		}
-		if py.HasNumpy {
-			folders = append(folders, "")
-		}
-		for _, folder := range folders {
+		for _, path := range testkit.Numpys(t, py) {
 			tested = true
-			t.Run(filepath.Base(folder), func(t *testing.T) { testNumpy(t, bin, py, folder) })
+			name, _, _ := strings.Cut(path, string(filepath.ListSeparator))
+			t.Run(filepath.Base(name), func(t *testing.T) { testNumpy(t, bin, py, path) })
 		}
 	})
 	if !tested {
@@ -39,14 +33,10 @@ func TestNumpy(t *testing.T) {
 	}
 }
 
-func testNumpy(t *testing.T, bin string, py compat.Interpreter, folder string) {
+func testNumpy(t *testing.T, bin string, py compat.Interpreter, path string) {
 	dir := t.TempDir()
 	env := append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
-	if folder != "" {
-		path, err := filepath.Abs(folder)
-		if err != nil {
-			t.Fatal(err)
-		}
+	if path != "" {
 		env = append(env, "PYTHONPATH="+path)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "python3"), []byte("#!/bin/sh\nexec '"+py.Path+"' \"$@\"\n"), 0o755); err != nil {

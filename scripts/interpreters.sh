@@ -5,6 +5,7 @@
 #   CPython 3.14  a relocatable build that the Go module below carries
 #   numpy         its wheel, for that CPython; and the oldest, a middle and the
 #                 newest one for the CPythons 3.8, 3.12 and 3.13 that are found
+#   dataframes    pandas, polars and pyarrow (430 MB), for CPython 3.13 and its numpy
 #   CPython 3.15  Debian unstable's package, unpacked together with the C library
 #                 that it needs (only on Debian)
 #   PyPy          Debian's package pypy3: installed when run as root, otherwise
@@ -31,6 +32,17 @@ readonly numpys="
 3.12 1.26.4
 3.13 2.5.5
 "
+# Packages for the CPython of one of the numpys above, with all that they need besides
+# numpy. Their folder, dataframes-cpNNN, is for PYTHONPATH too.
+readonly dataframes_python=3.13
+readonly dataframes="
+pandas==3.1.1
+python-dateutil==4.0.0
+tzdata==2026.6
+polars==2.1.0
+polars-runtime-32==2.1.0
+pyarrow==26.0.1
+"
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly top
@@ -51,6 +63,7 @@ main() {
 	provide "CPython 3.14" "$cpython/bin/python3" unpack_cpython
 	provide_numpy
 	provide_numpys
+	provide_dataframes
 	provide "CPython 3.15" "$cpython_unstable/usr/bin/python3.15" unpack_cpython_unstable
 	provide PyPy "$(command -v pypy3 || echo "$pypy/usr/bin/pypy3")" bring_pypy
 
@@ -159,14 +172,15 @@ provide_numpy() {
 
 unpack_numpy() {
 	local site=$cpython/lib/python3.14/site-packages
-	unpack_wheel "$cpython/bin/python3" 3.14 "$numpy_version" "$numpy" &&
+	unpack_wheels "$cpython/bin/python3" 3.14 "$numpy" "numpy==$numpy_version" &&
 		mkdir -p "$site" && echo "../../../../${numpy##*/}" >"$work/pth" && mv "$work/pth" "$site/numpy.pth"
 }
 
-# unpack_wheel PYTHON X.Y VERSION TO unpacks the numpy of that version for CPython X.Y.
+# unpack_wheels PYTHON X.Y TO PACKAGE==VERSION... unpacks packages for CPython X.Y.
 # pip judges by its own Python whether a wheel is too new: it must not.
-unpack_wheel() {
-	local machine platforms tree=$work/numpy
+unpack_wheels() {
+	local python=$1 minor=$2 to=$3 machine platforms tree=$work/wheels
+	shift 3
 	machine=$(uname -m)
 	case $(uname -s)-$machine in
 	Linux-*) platforms=("manylinux_2_28_$machine" "manylinux_2_27_$machine" "manylinux2014_$machine" "manylinux1_$machine") ;;
@@ -180,10 +194,10 @@ unpack_wheel() {
 	}
 	rm -rf "$tree"
 	python3 -m pip install --quiet --no-deps --no-compile --only-binary :all: --ignore-requires-python \
-		--target "$tree" --implementation cp --python-version "$2" \
-		"${platforms[@]/#/--platform=}" "numpy==$3" &&
-		compile_modules "$1" "$tree" "$4" &&
-		install_tree "$tree" "$4"
+		--target "$tree" --implementation cp --python-version "$minor" \
+		"${platforms[@]/#/--platform=}" "$@" &&
+		compile_modules "$python" "$tree" "$to" &&
+		install_tree "$tree" "$to"
 }
 
 # provide_numpys unpacks what $numpys lists, each for the CPythons that are found.
@@ -197,7 +211,7 @@ provide_numpys() {
 		fi
 		folder=$dest/numpy-$version-cp${minor/./}
 		if ! [ -d "$folder" ]; then
-			if ! { unpack_wheel "$python" "$minor" "$version" "$folder" &&
+			if ! { unpack_wheels "$python" "$minor" "$folder" "numpy==$version" &&
 				PYTHONPATH=$folder "$python" -c 'import numpy'; } >"$work/log" 2>&1; then
 				missing "numpy $version"
 				continue
@@ -205,6 +219,25 @@ provide_numpys() {
 		fi
 		echo "ready    numpy: $folder ($version, for $python)"
 	done <<<"$numpys"
+}
+
+# provide_dataframes unpacks $dataframes beside a numpy, again if the list has changed.
+provide_dataframes() {
+	local python folder=$dest/dataframes-cp${dataframes_python/./} packages
+	if ! python=$(find_cpython "$dataframes_python"); then
+		echo "left out dataframes: there is no CPython $dataframes_python"
+		return
+	fi
+	if [ "$(cat "$folder/packages" 2>/dev/null)" != "${dataframes%$'\n'}" ]; then
+		mapfile -t packages < <(grep . <<<"$dataframes")
+		if ! { unpack_wheels "$python" "$dataframes_python" "$folder" "${packages[@]}" &&
+			PYTHONPATH=$(echo "$dest"/numpy-*-"${folder##*-}"):$folder "$python" -c 'import pandas, polars, pyarrow' &&
+			printf '%s' "$dataframes" >"$folder/packages"; } >"$work/log" 2>&1; then
+			missing dataframes
+			return
+		fi
+	fi
+	echo "ready    dataframes: $folder (for $python)"
 }
 
 # find_cpython X.Y prints a CPython of that version, where package compat looks too.

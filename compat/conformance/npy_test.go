@@ -17,6 +17,7 @@ import (
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format/npy"
 	"github.com/pyshm-go/pyshm/internal/soak"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 //go:embed npy_numpy.py
@@ -28,25 +29,21 @@ func forEachNumpy(t *testing.T, f func(t *testing.T, p *compat.Peer)) {
 	t.Helper()
 	tested := false
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
-		run := func(name string, options ...compat.PeerOption) {
+		for _, path := range testkit.Numpys(t, py) {
 			tested = true
+			name, options := "numpy", []compat.PeerOption{compat.Timeout(2 * time.Minute)}
+			if path != "" {
+				name, options = filepath.Base(filepath.SplitList(path)[0]), append(options, compat.Env("PYTHONPATH="+path))
+			}
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				p := start(t, py, append(options, compat.Timeout(2*time.Minute))...)
+				p := start(t, py, options...)
 				check(t, p.Exec("import types\nvalues = types.ModuleType('npy_numpy')"))
 				_, err := p.Do([]compat.Request{{Op: "exec", Args: []any{"exec(compile(" + pyRepr(npyNumpy) + ", 'npy_numpy.py', 'exec'), values.__dict__)"}}})
 				check(t, err)
 				check(t, p.Exec("values.npy"))
 				f(t, p)
 			})
-		}
-		if py.HasNumpy {
-			run("numpy")
-		}
-		if py.Implementation == "CPython" {
-			for _, dir := range must(filepath.Glob(fmt.Sprintf("../../.interpreters/numpy-*-cp%d%d", py.Version[0], py.Version[1])))(t) {
-				run(filepath.Base(dir), compat.Env("PYTHONPATH="+must(filepath.Abs(dir))(t)))
-			}
 		}
 	})
 	if !tested {
