@@ -11,11 +11,12 @@ import (
 	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
-// TestNumpy runs the README's examples of arrays and rings, with each numpy of this machine.
+// TestNumpy runs the README's examples of arrays and rings, with each numpy of this
+// machine, and its example of a dataframe, with each that has pandas beside it.
 func TestNumpy(t *testing.T) {
 	testkit.NeedLinux(t)
 	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./examples/numpy-go", "./examples/numpy-python", "./examples/ring")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./examples/numpy-go", "./examples/numpy-python", "./examples/ring", "./examples/dataframe")
 	build.Dir = ".."
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -58,4 +59,9 @@ func testNumpy(t *testing.T, bin string, py compat.Interpreter, path string) {
 	run("", python, "examples/numpy-python/maker.py", name)
 	run("Go: 2026-01-02 03:04:05 +0000 UTC 101.5 200\n", filepath.Join(bin, "numpy-python"), name)
 	run("150\n", python, "-c", "import numpy as np, sys; print(np.load('/dev/shm/' + sys.argv[1], mmap_mode='r')['qty'][0])", name)
+	find := exec.CommandContext(t.Context(), python, "-c", "import importlib.util, sys; sys.exit(importlib.util.find_spec('pandas') is None)")
+	find.Env = env
+	if find.Run() == nil {
+		run("Python: the highest ask is 101.5\nGo: the bid is now 101.375\n", filepath.Join(bin, "dataframe"))
+	}
 }
