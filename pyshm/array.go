@@ -175,8 +175,8 @@ func (m *SharedMemory) describe() (h npy.Header, offset int, err error) {
 // judge.
 func (m *SharedMemory) describeFile(f *shmfile.File) (h npy.Header, offset int, err error) {
 	var head [1 << 10]byte
-	n, err := f.ReadHead(head[:])
-	if err == nil {
+	n, err := f.ReadAt(head[:], 0)
+	if err == nil || err == io.EOF {
 		h, offset, err = arrayHeader(head[:min(n, m.Size())], m.Size())
 	}
 	if err != nil {

@@ -48,18 +48,31 @@ type ringSlots struct {
 const wordSize = 8
 
 // word returns begin or end of a slot.
-func (s *ringSlots) word(slot, field int) *uint64 {
-	at := s.first + slot*s.step + field
+func (s *ringSlots) word(slot, field int) *uint64 { return s.wordAt(s.at(slot, field)) }
+
+func (s *ringSlots) wordAt(at int) *uint64 {
 	return (*uint64)(unsafe.Pointer(unsafe.SliceData(s.memory[at : at+wordSize])))
 }
 
+// at returns where a field of a slot begins.
+func (s *ringSlots) at(slot, field int) int { return s.first + slot*s.step + field }
+
 // frameAt returns where the frame of a slot begins.
-func (s *ringSlots) frameAt(slot int) int { return s.first + slot*s.step + s.frame }
+func (s *ringSlots) frameAt(slot int) int { return s.at(slot, s.frame) }
 
 // newest returns the number of the newest frame, 0 if there is none, and its slot.
 func (s *ringSlots) newest() (n uint64, slot int, err error) {
+	return s.newestOf(func(at int) (uint64, error) { return words.Load64(s.wordAt(at)), nil })
+}
+
+// newestOf is newest with a function that loads the word at an offset of the segment.
+func (s *ringSlots) newestOf(load func(at int) (uint64, error)) (n uint64, slot int, err error) {
 	for i := range s.count {
-		if end := words.Load64(s.word(i, s.end)); end > n {
+		end, err := load(s.at(i, s.end))
+		if err != nil {
+			return 0, 0, err
+		}
+		if end > n {
 			n, slot = end, i
 		}
 	}

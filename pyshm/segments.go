@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"slices"
@@ -224,10 +225,12 @@ type ContentKind string
 
 // The kinds. A list has no mark: a segment counts as a list if its header could be the
 // header of a list, in every word. An array has the mark of a .npy file, a header that
-// numpy reads, and all of its data.
+// numpy reads, and all of its data. A ring is an array of slots, with numbers that a writer
+// of a ring stores.
 const (
 	KindList       ContentKind = "list"       // a ShareableList
 	KindArray      ContentKind = "array"      // a numpy array with its header, see [AttachArray]
+	KindRing       ContentKind = "ring"       // slots for frames, see [AttachRing]
 	KindBlock      ContentKind = "block"      // any other memory
 	KindSemaphore  ContentKind = "semaphore"  // a semaphore: a multiprocessing.Lock or a part of a Condition, say
 	KindForeign    ContentKind = "foreign"    // a semaphore of another libc, which [AttachSemaphore] refuses
@@ -241,6 +244,7 @@ type Content struct {
 	Layout  format.Layout // of a list
 	Len     int           // number of items of a list
 	Array   *npy.Header   // of an array; nil for other kinds
+	Ring    *RingInfo     // of a ring; nil for other kinds
 	Value   int           // of a semaphore, see [Semaphore.Value]
 	Waiters int           // of a semaphore, see [Semaphore.Waiters]
 }
@@ -250,47 +254,42 @@ type Content struct {
 // [syscall.EAGAIN] while another process has a lease on the segment: unlike [Attach],
 // Inspect does not wait for the end of the lease.
 func (s Segment) Inspect() (Content, error) {
-	m, err := s.mapListed()
-	if errors.Is(err, format.ErrIncomplete) {
-		return Content{Kind: KindIncomplete}, nil
-	}
-	if err != nil {
-		return Content{Kind: KindUnreadable}, wrap("inspect", s.Name, err)
-	}
-	defer m.discard()
-	c, err := m.inspect()
+	c, err := s.inspect()
 	return c, wrap("inspect", s.Name, err)
 }
 
-// mapListed returns a handle to the segment that was listed.
-func (s Segment) mapListed() (*SharedMemory, error) {
+func (s Segment) inspect() (c Content, err error) {
+	c.Kind = KindUnreadable
 	f, err := s.open()
 	if err != nil {
-		return nil, err
+		return c, err
 	}
 	defer f.Close()
 	m, err := mapFile(f, true)
-	if err == nil {
-		m.name, m.file = s.Name, s.Name
+	switch {
+	case errors.Is(err, format.ErrIncomplete):
+		return Content{Kind: KindIncomplete}, nil
+	case err != nil:
+		return c, err
 	}
-	return m, err
-}
-
-// inspect describes the content of a segment of any kind.
-func (m *SharedMemory) inspect() (c Content, err error) {
-	c.Kind = KindUnreadable // for the case of a fault
+	defer m.discard()
 	err = m.touch(func() error {
-		c = contentOf(m.file, m.mem.Bytes())
+		c = contentOf(s.Name, m.mem.Bytes(), f)
 		return nil
 	})
 	return c, err
 }
 
-func contentOf(file string, mem []byte) Content {
-	if isSemaphore(file, len(mem)) {
+// contentOf describes the content of a segment of any kind, of which mem is the memory
+// and f the open file.
+func contentOf(name string, mem []byte, f io.ReaderAt) Content {
+	if isSemaphore(name, len(mem)) {
 		return inspectSemaphore(mem)
 	}
-	if h, _, err := arrayHeader(mem, len(mem)); err == nil {
+	if h, offset, err := arrayHeader(mem, len(mem)); err == nil {
+		if ring, err := inspectRing(h, offset, f); err == nil {
+			return Content{Kind: KindRing, Ring: &ring}
+		}
 		return Content{Kind: KindArray, Array: &h}
 	}
 	list, err := format.Attach(mem)

@@ -216,7 +216,7 @@ func showArray(out *bufio.Writer, a *array, asJSON bool) error {
 type arrayHead struct {
 	Dtype   string `json:"dtype,omitempty"`
 	Shape   *[]int `json:"shape,omitempty"`
-	Fortran *bool  `json:"fortran_order,omitempty"`
+	Fortran *bool  `json:"fortran_order,omitempty"` // not of a ring
 }
 
 func newArrayHead(h *npy.Header) arrayHead {

@@ -23,8 +23,8 @@ func newLs() *cobra.Command {
 		Use:   "ls",
 		Short: "List the segments of shared memory",
 		Long: `Lists the segments of shared memory of all programs on this machine: name, kind
-(list, array, block, semaphore; incomplete while it has no size, unreadable without the
-right to look into it), size in bytes, age, owner, mode, content, and the processes
+(list, array, ring, block, semaphore; incomplete while it has no size, unreadable without
+the right to look into it), size in bytes, age, owner, mode, content, and the processes
 that map it.
 
 Processes of other users, and processes outside a container, may be hidden from
@@ -33,7 +33,8 @@ has not found, PIDS has the word unknown. A dash is certain: no process maps the
 segment. A program may still mean to attach to it later.
 
 A block with the bytes of a list is listed as a list, because a list has no mark. An
-array is a numpy array with its header, a .npy file.
+array is a numpy array with its header, a .npy file. A ring is an array of slots for
+frames; newest is the number of frames that have been published.
 
 sem.NAME is the semaphore of the lock NAME, or part of another object of Python's
 multiprocessing called NAME. A lock has the value 0 while it is held, and 1
@@ -80,6 +81,7 @@ type segment struct {
 	Mode     string    `json:"mode"`     // octal
 	Modified time.Time `json:"modified"` // usually when it was made
 	arrayHead
+	ringHead
 	mapped
 
 	found pyshm.Segment
@@ -117,6 +119,8 @@ func listSegments() ([]segment, error) {
 			s.Layout, s.Length = layoutName(content.Layout), &content.Len
 		case pyshm.KindArray:
 			s.arrayHead = newArrayHead(content.Array)
+		case pyshm.KindRing:
+			s.arrayHead, s.ringHead = newRingHead(content.Ring)
 		case pyshm.KindSemaphore:
 			s.Value, s.Waiters = &content.Value, &content.Waiters
 		}
@@ -128,6 +132,8 @@ func listSegments() ([]segment, error) {
 // content describes in a few words what is in the segment.
 func (s segment) content() string {
 	switch {
+	case s.Slots != nil:
+		return fmt.Sprintf("newest %d, slots %d, shape %s, dtype %s", *s.Newest, *s.Slots, shapeText(*s.Shape), excerpt(s.Dtype))
 	case s.Shape != nil:
 		return fmt.Sprintf("shape %s, dtype %s", shapeText(*s.Shape), excerpt(s.Dtype))
 	case s.Length != nil:

@@ -33,10 +33,13 @@
 // in octal, and the time of its last modification, which is usually when it was made.
 // A time outside of the years 1 to 9999 is printed as the nearest time inside. A list
 // also has its layout and length, a semaphore its value and waiters. An array has, here
-// and in the output of show, its dtype, shape and fortran_order. The kinds are
+// and in the output of show, its dtype, shape and fortran_order. A ring has its number of
+// slots, the dtype and shape of a frame, and newest, which is how many frames have been
+// published. The kinds are
 //
 //	list
 //	array       a numpy array with its header
+//	ring        slots for frames, of which readers copy the newest one
 //	block       any other memory
 //	semaphore   a lock, whose value is 0 while it is held, or another semaphore
 //	foreign     a semaphore of another libc

@@ -23,7 +23,8 @@ func newShow() *cobra.Command {
 		Long: `Shows the segment with a name: a ShareableList with the values of its items and
 how they are stored (struct format, offset in the segment, and capacity, the
 size of the slot in bytes), a numpy array with its dtype, shape, order and first 20
-elements in C order, or a block of memory with its first bytes.
+elements in C order, a ring with the dtype and shape of its frames and the number of
+frames that have been published, or a block of memory with its first bytes.
 
 A block with the bytes of a list is shown as a list, because a list has no mark.
 An item that cannot be read is shown with the reason, and show fails.`,
@@ -43,6 +44,9 @@ An item that cannot be read is shown with the reason, and show fails.`,
 func show(out *bufio.Writer, name string, asJSON bool) error {
 	if a, err := attachArray(name, pyshm.ReadOnly()); err == nil {
 		defer a.m.Close()
+		if ring, err := pyshm.DescribeRing(a.m); err == nil {
+			return showRing(out, a, &ring, asJSON)
+		}
 		return showArray(out, a, asJSON)
 	}
 	l, err := pyshm.AttachList(name, pyshm.ReadOnly())
@@ -76,6 +80,7 @@ type segmentHead struct {
 	Length *int     `json:"length,omitempty"`
 	Damage string   `json:"damage,omitempty"`
 	arrayHead
+	ringHead
 	Offset int `json:"offset,omitempty"` // of an array's data
 }
 

@@ -87,6 +87,7 @@ func TestRingOfPython(t *testing.T) {
 			}
 		}
 		wantEqual(t, "frames", int(last), count)
+		wantEqual(t, "frames in DescribeRing", int(must(pyshm.DescribeRing(r.SharedMemory()))(t).Newest), count)
 		t.Logf("%d of %d frames seen", seen, count)
 	})
 }

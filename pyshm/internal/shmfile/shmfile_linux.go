@@ -3,6 +3,7 @@ package shmfile
 import (
 	"crypto/rand"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -203,20 +204,23 @@ func (f *File) writeZeros(off, end int64) error {
 	return nil
 }
 
-// ReadHead reads from the beginning of the segment, and returns how many bytes it has read.
-// They are fewer than p has room for if the segment is shorter.
-func (f *File) ReadHead(p []byte) (n int, err error) {
-	for n < len(p) {
-		m, err := unix.Pread(f.fd, p[n:], int64(n))
+// ReadAt implements io.ReaderAt. Unlike a mapping, it gives no memory to the holes of a
+// sparse segment.
+func (f *File) ReadAt(p []byte, off int64) (int, error) {
+	done := 0
+	for done < len(p) {
+		n, err := unix.Pread(f.fd, p[done:], off+int64(done))
 		switch {
 		case err == unix.EINTR:
 			continue
-		case err != nil || m == 0:
-			return n, err
+		case err != nil:
+			return done, err
+		case n == 0:
+			return done, io.EOF
 		}
-		n += m
+		done += n
 	}
-	return n, nil
+	return done, nil
 }
 
 // WriteAt implements io.WriterAt.

@@ -49,7 +49,7 @@ func (*File) Fd() int                            { return -1 }
 func (*File) Stat() (Info, error)                { return Info{}, errors.ErrUnsupported }
 func (*File) Truncate(int64) error               { return errors.ErrUnsupported }
 func (*File) Reserve(int64) error                { return errors.ErrUnsupported }
-func (*File) ReadHead([]byte) (int, error)       { return 0, errors.ErrUnsupported }
+func (*File) ReadAt([]byte, int64) (int, error)  { return 0, errors.ErrUnsupported }
 func (*File) WriteAt([]byte, int64) (int, error) { return 0, errors.ErrUnsupported }
 func (*File) Lease() error                       { return errors.ErrUnsupported }
 func (*File) Publish(string, bool) error         { return errors.ErrUnsupported }
