@@ -209,6 +209,8 @@ func TestRemoteError(t *testing.T) {
 			`the name is not tracked: exception in the server: "ValueError: list.remove(x): x not in list"`, ErrNotTracked},
 		"Traceback:\nFileNotFoundError: [Errno 2] No such file or directory: '/x'\n": {
 			`exception in the server: "FileNotFoundError: [Errno 2] No such file or directory: '/x'"`, fs.ErrNotExist},
+		"Traceback:\n  File ...\n    f()\nPicklingError: no\nwhen serializing tuple item 1\n": {
+			`exception in the server: "PicklingError: no"`, nil},
 		"\x1b[2J":                 {`exception in the server: "\x1b[2J"`, nil},
 		"":                        {`exception in the server: ""`, nil},
 		strings.Repeat("x", 1000): {`exception in the server: "` + strings.Repeat("x", 300) + `"`, nil},

@@ -30,6 +30,31 @@
 //	m = SharedMemoryManager(address=("127.0.0.1", 5000), authkey=authkey)
 //	m.get_server().serve_forever()
 //
+// # Objects
+//
+// A manager in Python may have other objects, too: queues, dicts, locks, whatever was
+// registered. The recipe of Python's documentation
+//
+//	class QueueManager(BaseManager): pass
+//	queue = queue.Queue()
+//	QueueManager.register("get_queue", callable=lambda: queue)
+//	QueueManager(("", 50000), authkey).get_server().serve_forever()
+//
+// works with a client in Go, on the same machine or another:
+//
+//	client := manager.NewClient("server:50000", authkey)
+//	queue, err := client.New(ctx, "get_queue")
+//	if err != nil {
+//		return err
+//	}
+//	defer queue.Close()
+//	_, err = queue.Call(ctx, "put", "hello")
+//
+// Arguments and results are the values of package format/pickle. Python's instances are
+// inert there, and go back as they came. A [Proxy] that is inside of another value is an
+// inert object, too: [Client.Rebuild] makes a Proxy of it, and [Proxy.Value] is the way
+// back.
+//
 // # Addresses
 //
 // An address is written in one of three ways. Python takes the first as it is.
@@ -88,7 +113,7 @@
 // methods are track_segment, release_segment, list_segments, shutdown, dummy,
 // number_of_objects and debug_info. Any other method raises a RemoteError in the
 // client, as with CPython, and the server goes on. SharedMemoryManager needs no
-// more. Proxies of other objects are not supported.
+// more. A Manager has no other objects.
 //
 // Differences from CPython's server: shutdown does not stop at segments that have
 // vanished, and sends one reply; a segment's name must be a str and valid as a name;

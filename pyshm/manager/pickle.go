@@ -25,6 +25,11 @@ import (
 const (
 	kindReturn    = "#RETURN"
 	kindTraceback = "#TRACEBACK"
+
+	// Only an object's methods reply by these.
+	kindError          = "#ERROR"          // an exception
+	kindProxy          = "#PROXY"          // (methods, Token)
+	kindUnserializable = "#UNSERIALIZABLE" // a traceback: the value could not be pickled
 )
 
 // The opcodes of protocol 4 that are written.
@@ -175,6 +180,16 @@ func unpicklingError(err error, payload []byte) error {
 // of the server, the error is a *RemoteError.
 func decodeReply(payload []byte) (any, error) {
 	value, err := decode(payload, replyOpcodes)
+	return parseReply(value, err)
+}
+
+// decodeObjectReply is decodeReply for replies that may carry any value.
+func decodeObjectReply(payload []byte) (any, error) {
+	value, err := pickle.Unmarshal(payload, nil)
+	return parseReply(value, err)
+}
+
+func parseReply(value any, err error) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unreadable reply: %w", err)
 	}
@@ -182,13 +197,19 @@ func decodeReply(payload []byte) (any, error) {
 	if !ok || len(fields) != 2 {
 		return nil, fmt.Errorf("unreadable reply: not a pair")
 	}
-	switch fields[0] {
+	switch text, isStr := fields[1].(string); fields[0] {
 	case kindReturn:
 		return fields[1], nil
-	case kindTraceback:
-		if text, ok := fields[1].(string); ok {
+	case kindTraceback, kindUnserializable:
+		if isStr {
 			return nil, &RemoteError{Traceback: text}
 		}
+	case kindError:
+		if raised, ok := fields[1].(*pickle.Object); ok {
+			return nil, &RemoteError{Class: raised.Class, Args: raised.Args, Exception: raised}
+		}
+	case kindProxy:
+		return parseMadeProxy(fields[1])
 	}
 	return nil, fmt.Errorf("unreadable reply: unknown kind")
 }
