@@ -131,3 +131,48 @@ func TestQueueOfPython(t *testing.T) {
 		}
 	})
 }
+
+// raises is a check in Python of an exception and its arguments.
+const raises = `
+def raises(kind, f, *args, **kwds):
+    try:
+        f(*args, **kwds)
+    except kind as e:
+        return e
+    raise AssertionError('%s did not raise %s' % (f, kind))
+`
+
+// The same recipe with the queue in Go.
+func TestQueueOfGo(t *testing.T) {
+	q, m := manager.NewQueue(2), startObjectServer(t, "127.0.0.1:0")
+	m.Register("get_queue", func(context.Context, []any) (any, error) { return q, nil })
+	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		p := startObjects(t, py)
+		check(t, p.Exec(`
+class QueueManager(BaseManager): pass
+QueueManager.register('get_queue')
+manager = QueueManager(`+m.PythonAddress()+`, b'the key of the tests')
+manager.connect()
+shared = manager.get_queue()
+shared.put(('from Python', 1))
+shared.put(Point(1, 2), timeout=1)
+`))
+		check(t, p.Exec(raises+"raises(queue.Full, shared.put_nowait, 3)"))
+		ctx := within(t, testkit.Patience)
+		if v, err := q.Get(ctx); err != nil || !pickle.Equal(v, pickle.Tuple{"from Python", int64(1)}) {
+			t.Errorf("%v, %v", v, err)
+		}
+		check(t, q.Put(ctx, []any{"from Go"}))
+		wantEqual(t, "items", must(p.Eval("[shared.get() == Point(1, 2), shared.get(), shared.qsize()]"))(t),
+			any([]any{true, []any{"from Go"}, int64(0)}))
+		check(t, p.Exec("raises(queue.Empty, shared.get, timeout=0.01)\ndel shared"))
+	})
+}
+
+// startObjectServer starts a manager in Go, which ends with the test.
+func startObjectServer(t *testing.T, address string, opts ...manager.Option) *manager.Manager {
+	t.Helper()
+	m := must(manager.Start(address, authkey, opts...))(t)
+	t.Cleanup(func() { check(t, m.Shutdown(context.Background())) })
+	return m
+}

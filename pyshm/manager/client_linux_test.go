@@ -269,7 +269,7 @@ func TestNothingLeftWhenTrackingFails(t *testing.T) {
 			if err != nil {
 				return
 			}
-			if r, err := decodeRequest(payload); err == nil && r.method == "track_segment" && !missing(r.segment()) {
+			if r, err := decodeRequest(payload, requestOpcodes); err == nil && r.method == "track_segment" && !missing(r.segment()) {
 				names = append(names, r.segment())
 			}
 			if answer != "" {
@@ -329,7 +329,7 @@ func TestShutdownOfAServerThatMissesSegments(t *testing.T) {
 	c := NewClient(fakeServer(t, func(conn net.Conn) {
 		wire.AuthenticateServer(conn, key)
 		payload, _ := wire.ReadFrame(conn, maxRequest)
-		r, _ := decodeRequest(payload)
+		r, _ := decodeRequest(payload, requestOpcodes)
 		switch {
 		case r.method == "list_segments":
 			wire.WriteFrame(conn, encodeReply(kindReturn, missing))

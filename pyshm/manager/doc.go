@@ -50,6 +50,22 @@
 //	defer queue.Close()
 //	_, err = queue.Call(ctx, "put", "hello")
 //
+// A Manager serves objects to Python's clients, too. In Go
+//
+//	queue := manager.NewQueue(0)
+//	m.Register("get_queue", func(context.Context, []any) (any, error) { return queue, nil })
+//
+// and in Python
+//
+//	class QueueManager(BaseManager): pass
+//	QueueManager.register("get_queue")
+//	m = QueueManager(("server", 50000), authkey)
+//	m.connect()
+//	m.get_queue().put("hello")
+//
+// [NewObject] makes an object of any functions, and [Manager.RegisterSyncTypes] registers
+// what Python's SyncManager has.
+//
 // Arguments and results are the values of package format/pickle. Python's instances are
 // inert there, and go back as they came. A [Proxy] that is inside of another value is an
 // inert object, too: [Client.Rebuild] makes a Proxy of it, and [Proxy.Value] is the way
@@ -108,24 +124,37 @@
 //
 // The protocol is the one of CPython 3.8 to 3.15. Each side proves that it knows the
 // authkey by an HMAC over the other's challenge, the client first. Then the client
-// sends one request, a pickle of (None, method, arguments, {}). The server sends one
-// reply, a pickle of ("#RETURN", value) or ("#TRACEBACK", text), and closes. The
-// methods are track_segment, release_segment, list_segments, shutdown, dummy,
-// number_of_objects and debug_info. Any other method raises a RemoteError in the
-// client, as with CPython, and the server goes on. SharedMemoryManager needs no
-// more. A Manager has no other objects.
+// sends one request, a pickle of (None, method, arguments, keywords). The server sends one
+// reply, a pickle of ("#RETURN", value) or ("#TRACEBACK", text), and closes. The methods
+// are track_segment, release_segment, list_segments, shutdown, dummy, number_of_objects
+// and debug_info, and for objects create, incref, decref, get_methods and
+// accept_connection. Any other method raises a RemoteError in the client, as with CPython,
+// and the server goes on.
+//
+// After accept_connection the connection stays. Each thread of a client in Python has one,
+// for the calls of all its proxies. A request is a pickle of (id, method, arguments,
+// keywords). A reply can also be ("#ERROR", exception), ("#PROXY", (methods, Token)) and
+// ("#UNSERIALIZABLE", text).
 //
 // Differences from CPython's server: shutdown does not stop at segments that have
 // vanished, and sends one reply; a segment's name must be a str and valid as a name;
 // release_segment does not fail when the manager holds a segment whose name is
-// missing just then.
+// missing just then. A client that goes away while it waits takes no item and no lock. An
+// RLock whose thread has gone is released. What an iterator yields is a copy of the keys.
+// Values that contain themselves are refused.
 //
 // # Security
 //
-// A client that knows the authkey can do two things: have the manager track and
-// unlink any segment that the manager's user may unlink, and shut the manager down.
-// It can do nothing else: pickles are read as data, and nothing in them is ever
-// called. The authkey itself never travels, and is in no error and no log.
+// A client that knows the authkey can do three things: have the manager track and
+// unlink any segment that the manager's user may unlink, shut the manager down, and call
+// the objects that the program has registered, which can fill its memory. It can do nothing
+// else: pickles are read as data, and nothing in them is ever called. The authkey itself
+// never travels, and is in no error and no log.
+//
+// Python is less careful: its clients unpickle whatever the manager replies, and its
+// server whatever a client sends, which may run any code. An object that one client puts
+// into a manager reaches the other clients as it came. So all processes that know the
+// authkey have to trust one another.
 //
 // Strangers, clients without the authkey, can make the manager read 256 bytes at a
 // time and compute a MAC. They lose the connection after [HandshakeTimeout], or when
@@ -135,8 +164,8 @@
 // socket, like TCP, is open to all users of the machine.
 //
 // The handshake has the weaknesses of CPython's handshake:
-//   - It does not encrypt. TCP is for the loopback interface; shared memory is of no
-//     use beyond it anyway.
+//   - It does not encrypt. TCP is for the loopback interface, for which shared memory is
+//     of use, or for a network, or a tunnel, that no stranger can read or change.
 //   - It accepts HMAC-MD5, because CPython 3.11 and earlier have no other digest. In
 //     FIPS 140-only mode (GODEBUG=fips140=only) it does not accept HMAC-MD5, so that
 //     only CPython 3.12 and later can connect or be connected to, and the authkey

@@ -21,6 +21,7 @@ import (
 type Manager struct {
 	options options
 	keeper  *keeper
+	objects *objects
 	door    *admission.Door
 
 	mu       sync.Mutex
@@ -44,6 +45,8 @@ func newManager(o options) (*Manager, error) {
 	switch {
 	case o.maxConnections < 1:
 		return nil, invalid("MaxConnections(%d) is not positive", o.maxConnections)
+	case o.maxObjects < 1 || o.maxRequest < 1:
+		return nil, invalid("MaxObjects(%d) or MaxRequest(%d) is not positive", o.maxObjects, o.maxRequest)
 	case o.handshakeTimeout <= 0 || o.requestTimeout <= 0:
 		return nil, invalid("a timeout is not positive")
 	}
@@ -54,6 +57,7 @@ func newManager(o options) (*Manager, error) {
 	return &Manager{
 		options: o,
 		keeper:  keeper,
+		objects: newObjects(o.maxObjects),
 		door:    admission.New(min(o.maxConnections, descriptorsForSessions()), o.log),
 		done:    make(chan struct{}),
 	}, nil

@@ -11,6 +11,8 @@ type Option func(*options)
 type options struct {
 	maxConnections   int
 	maxSegments      int
+	maxObjects       int
+	maxRequest       int
 	handshakeTimeout time.Duration
 	requestTimeout   time.Duration
 	log              *slog.Logger
@@ -20,6 +22,8 @@ func newOptions(opts []Option) options {
 	o := options{
 		maxConnections:   4096,
 		maxSegments:      16384,
+		maxObjects:       65536,
+		maxRequest:       64 << 20,
 		handshakeTimeout: 10 * time.Second,
 		requestTimeout:   time.Hour,
 		log:              slog.New(slog.DiscardHandler),
@@ -46,6 +50,20 @@ func MaxConnections(n int) Option {
 // process some 65,000 mappings (vm.max_map_count).
 func MaxSegments(n int) Option {
 	return func(o *options) { o.maxSegments = n }
+}
+
+// MaxObjects limits of how many objects clients may have proxies at a time; the default is
+// 65536. A client that wants another one gets an exception. The objects of clients that
+// were killed count, too: no other process can give their references up.
+func MaxObjects(n int) Option {
+	return func(o *options) { o.maxObjects = n }
+}
+
+// MaxRequest limits the length of a request about objects, in bytes; the default is
+// 64 MiB. Memory is taken as the bytes come. A client that sends a longer one loses its
+// connection.
+func MaxRequest(n int) Option {
+	return func(o *options) { o.maxRequest = n }
 }
 
 // HandshakeTimeout limits how long a client may take to prove that it knows the

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"strings"
 
@@ -67,19 +68,28 @@ func encodeRequest(method string, args ...string) []byte {
 	return framed(append(body, opEmptyDict, opMemoize, opTuple, opMemoize))
 }
 
-// encodeReply pickles the reply to a request. The value is nil, an int below
-// 256, a string or a []string.
+// encodeReply pickles the reply to a request. A value that is nil, an int below 256, a
+// string or a []string is written as CPython writes it.
 func encodeReply(kind string, value any) []byte {
 	body := appendStr(nil, kind)
 	switch v := value.(type) {
 	case nil:
 		body = append(body, opNone)
 	case int:
+		if v > math.MaxUint8 {
+			return encodeReply(kind, int64(v))
+		}
 		body = append(body, opBinInt1, byte(v))
 	case string:
 		body = appendStr(body, v)
 	case []string:
 		body = appendList(body, v)
+	default:
+		b, err := pickle.Marshal(pickle.Tuple{kind, value})
+		if err != nil {
+			return encodeReply(kindTraceback, traceback(exceptionf("TypeError", "%v", err), ""))
+		}
+		return b
 	}
 	return framed(append(body, opTuple2, opMemoize))
 }
@@ -117,8 +127,10 @@ func framed(body []byte) []byte {
 
 // A request is a call of a method by a client.
 type request struct {
-	method string
-	args   []any // of the types that package pickle reads
+	object   any // the id of an object, or nil
+	method   string
+	args     []any // of the types that package pickle reads
+	keywords *pickle.Dict
 }
 
 // segment returns the segment that the request is about, or "".
@@ -130,10 +142,10 @@ func (r request) segment() string {
 	return name
 }
 
-// decodeRequest reads a client's request, which may be hostile. The error is the
-// exception that CPython's server would raise.
-func decodeRequest(payload []byte) (request, error) {
-	value, err := decode(payload, requestOpcodes)
+// decodeRequest reads a client's request, which may be hostile. The error is the exception
+// that CPython's server would raise.
+func decodeRequest(payload []byte, maxOpcodes int) (request, error) {
+	value, err := decode(payload, maxOpcodes)
 	if err != nil {
 		return request{}, unpicklingError(err, payload)
 	}
@@ -156,10 +168,8 @@ func decodeRequest(payload []byte) (request, error) {
 		return request{}, exceptionf("TypeError", "Value after * must be an iterable, not %s", pythonType(fields[2]))
 	case !isDict:
 		return request{}, exceptionf("TypeError", "argument after ** must be a mapping, not %s", pythonType(fields[3]))
-	case keywords.Len() > 0:
-		return request{}, exceptionf("TypeError", "keyword arguments are not supported")
 	}
-	return request{method, args}, nil
+	return request{fields[0], method, args, keywords}, nil
 }
 
 // unpicklingError returns the exception for a pickle that cannot be read. It has
@@ -269,7 +279,8 @@ func pythonType(value any) string {
 // The limits on pickles from other processes. An opcode can take some 300 bytes of
 // memory.
 const (
-	requestOpcodes = 255     // a request takes some 20
+	requestOpcodes = 255     // a request about a segment takes some 20
+	anyOpcodes     = 0       // a request about objects: its length is the limit
 	replyOpcodes   = 1 << 18 // a reply lists the tracked names, with 2 opcodes a name: 130,000 names
 )
 

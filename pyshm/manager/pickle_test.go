@@ -79,7 +79,7 @@ func TestEveryProtocol(t *testing.T) {
 		{"\x80\x04\x95!\x00\x00\x00\x00\x00\x00\x00(N\x8c\rtrack_segment\x94\x8c\x05psm_1\x94\x85\x94}\x94t\x94.", "\x80\x04\x95\x19\x00\x00\x00\x00\x00\x00\x00\x8c\x07#RETURN\x94]\x94(\x8c\x01a\x94\x8c\x01b\x94e\x86\x94."},
 		{"\x80\x05\x95!\x00\x00\x00\x00\x00\x00\x00(N\x8c\rtrack_segment\x94\x8c\x05psm_1\x94\x85\x94}\x94t\x94.", "\x80\x05\x95\x19\x00\x00\x00\x00\x00\x00\x00\x8c\x07#RETURN\x94]\x94(\x8c\x01a\x94\x8c\x01b\x94e\x86\x94."},
 	} {
-		r, err := decodeRequest([]byte(p.request))
+		r, err := decodeRequest([]byte(p.request), requestOpcodes)
 		if err != nil || r.method != "track_segment" || r.segment() != "psm_1" {
 			t.Errorf("protocol %d: request %v, %v", protocol, r, err)
 		}
@@ -123,14 +123,13 @@ func TestMalformedRequests(t *testing.T) {
 		"method":           {"(NK\x05)}t.", "TypeError: the method is int, not str"},
 		"arguments":        {"(N\x8c\x01aK\x05}t.", "TypeError: Value after * must be an iterable, not int"},
 		"keywords":         {"(N\x8c\x01a)Nt.", "TypeError: argument after ** must be a mapping, not NoneType"},
-		"a keyword":        {"(N\x8c\x01a)}\x8c\x01kNst.", "TypeError: keyword arguments are not supported"},
 		"protocol 6":       {"\x80\x06(N\x8c\x01a)}t.", "_pickle.UnpicklingError: "},
 		"memo":             {"h\x05.", "_pickle.UnpicklingError: "},
 		"a list of itself": {"]\x94h\x00a.", "_pickle.UnpicklingError: pickle: unmarshal: at byte 0: recursive value"},
 		"a long int":       {"I" + strings.Repeat("9", 5000) + "\n.", "_pickle.UnpicklingError: pickle: unmarshal: opcode INT at byte 0: limit exceeded: an int of 5000 decimal digits"},
 		"many opcodes":     {strings.Repeat("N", requestOpcodes) + ".", "_pickle.UnpicklingError: pickle: unmarshal: opcode STOP at byte 255: limit exceeded: more than 255 opcodes"},
 	} {
-		r, err := decodeRequest([]byte(tc.pickle))
+		r, err := decodeRequest([]byte(tc.pickle), requestOpcodes)
 		var raised *exception
 		if !errors.As(err, &raised) || !strings.HasPrefix(err.Error(), tc.exception) {
 			t.Errorf("%s: %v, %v, want %s", what, r, err, tc.exception)
@@ -142,7 +141,7 @@ func TestMalformedRequests(t *testing.T) {
 		"a list of fields":    "](N\x8c\x01a\x8c\x01x\x85}e.",
 		"an id":               "(\x8c\x02id\x8c\x01a(\x8c\x01xt}t.",
 	} {
-		if r, err := decodeRequest([]byte(payload)); err != nil || r.method != "a" || r.segment() != "x" {
+		if r, err := decodeRequest([]byte(payload), requestOpcodes); err != nil || r.method != "a" || r.segment() != "x" {
 			t.Errorf("%s: %v, %v", what, r, err)
 		}
 	}
@@ -202,7 +201,7 @@ func FuzzRequest(f *testing.F) {
 			return
 		}
 		start := time.Now()
-		r, requestErr := decodeRequest(pickle)
+		r, requestErr := decodeRequest(pickle, anyOpcodes)
 		value, replyErr := decodeReply(pickle)
 		if took := time.Since(start); took > 5*time.Second {
 			t.Fatalf("took %v", took)
@@ -216,7 +215,7 @@ func FuzzRequest(f *testing.F) {
 			}
 		}
 		if requestErr == nil {
-			_, requestErr = (&session{}).call(request{"no " + r.method, r.args})
+			_, requestErr = (&session{}).call(request{method: "no " + r.method, args: r.args})
 		}
 		reply := encodeReply(kindTraceback, traceback(requestErr, r.segment()))
 		var raised *RemoteError

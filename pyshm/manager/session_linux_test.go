@@ -104,7 +104,7 @@ func TestReplies(t *testing.T) {
 
 		{encodeRequest("nonsense"), raised("AssertionError: 'nonsense' unrecognized")},
 		{encodeRequest("it's"), raised(`AssertionError: "it's" unrecognized`)},
-		{encodeRequest("create", "Lock"), raised("AssertionError: 'create' unrecognized")},
+		{encodeRequest("create", "Lock"), raised("KeyError: 'Lock'")},
 		{encodeRequest("dummy", "x"), raised("TypeError: SharedMemoryServer.dummy() takes 2 positional arguments but 3 were given")},
 		{encodeRequest("track_segment"), raised("TypeError: SharedMemoryServer.track_segment() missing 1 required positional argument: 'segment_name'")},
 		{[]byte("(N\x8c\x0dtrack_segmentK\x05\x85}t."), raised("TypeError: segment_name is int, not str")},

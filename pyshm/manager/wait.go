@@ -117,7 +117,7 @@ func (w *wait) bind(args []any, keywords *pickle.Dict) (bound boundWait, ok bool
 	}
 	last := len(names) - 1
 	bound.args = all[:last]
-	bound.waits = last == 0 || slices.Contains([]any{true, 1, int64(1)}, comparable(all[last-1]))
+	bound.waits = last == 0 || slices.Contains([]any{true, 1, int64(1)}, number(all[last-1]))
 	timeout, given, ok := seconds(all[last])
 	if given {
 		bound.deadline = time.Now().Add(timeout)
@@ -125,8 +125,8 @@ func (w *wait) bind(args []any, keywords *pickle.Dict) (bound boundWait, ok bool
 	return bound, ok
 }
 
-// comparable returns a value that == does not panic on.
-func comparable(v any) any {
+// number returns v if it is a bool or an int, on which == does not panic, and else nil.
+func number(v any) any {
 	switch v.(type) {
 	case bool, int, int64:
 		return v
