@@ -2,7 +2,9 @@ package manager
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"math/big"
 
 	"github.com/pyshm-go/pyshm/format/pickle"
@@ -70,7 +72,7 @@ func (a *array) item(v any) (any, error) {
 }
 
 func (a *array) value() any {
-	return &pickle.Object{Class: pickle.Class{Module: "array", Name: "array"}, Args: pickle.Tuple{a.typecode, a.list.Items()}}
+	return &pickle.Object{Class: arrayClass, Args: pickle.Tuple{a.typecode, a.list.Items()}}
 }
 
 // String returns the array as Python's repr shows it.
@@ -110,7 +112,7 @@ func (a *array) set(key, v any) error {
 		}
 		return err
 	}
-	made, err := newArray(a.typecode, arrayItems(v))
+	made, err := newArray(a.typecode, v)
 	if err != nil {
 		return err
 	}
@@ -120,11 +122,97 @@ func (a *array) set(key, v any) error {
 	return a.list.setSpan(s, made.list.items)
 }
 
-// arrayItems returns the numbers of an array that Python has pickled as array('i', [1]),
-// and any other value as it is.
-func arrayItems(v any) any {
-	if o, ok := v.(*pickle.Object); ok && o.Class.Module == "array" && o.Class.Name == "array" && len(o.Args) == 2 {
-		return o.Args[1]
+// An array.array is pickled as array._array_reconstructor(class, typecode, format, bytes).
+// Where multiprocessing.managers is imported it is array.array(typecode, bytes), with the
+// bytes of the machine, and in protocols 0 to 2 array.array(typecode, list).
+var (
+	arrayClass         = pickle.Class{Module: "array", Name: "array"}
+	arrayReconstructor = pickle.Class{Module: "array", Name: "_array_reconstructor"}
+)
+
+// An element is how an array.array stores a number.
+type element struct {
+	size              int // in bytes
+	isSigned, isFloat bool
+	order             binary.ByteOrder
+}
+
+// arrayElements has the formats of _array_reconstructor, in the order of array's C source:
+// each but bytes has a little-endian and a big-endian form. UTF-16 and UTF-32 follow.
+var arrayElements = []element{
+	{1, false, false, binary.LittleEndian}, {1, true, false, binary.LittleEndian},
+	{2, false, false, binary.LittleEndian}, {2, false, false, binary.BigEndian},
+	{2, true, false, binary.LittleEndian}, {2, true, false, binary.BigEndian},
+	{4, false, false, binary.LittleEndian}, {4, false, false, binary.BigEndian},
+	{4, true, false, binary.LittleEndian}, {4, true, false, binary.BigEndian},
+	{8, false, false, binary.LittleEndian}, {8, false, false, binary.BigEndian},
+	{8, true, false, binary.LittleEndian}, {8, true, false, binary.BigEndian},
+	{4, true, true, binary.LittleEndian}, {4, true, true, binary.BigEndian},
+	{8, true, true, binary.LittleEndian}, {8, true, true, binary.BigEndian},
+}
+
+// reconstruct returns the numbers of _array_reconstructor's arguments.
+func reconstruct(args pickle.Tuple) ([]any, error) {
+	code, ok := args[2].(int64)
+	data, isBytes := args[3].([]byte)
+	if !ok || !isBytes || code < 0 || code >= int64(len(arrayElements)) {
+		return nil, raise("TypeError", "Go knows no such array.array")
 	}
-	return v
+	return arrayElements[code].numbers(data), nil
+}
+
+// arrayItems returns the numbers of array.array's arguments.
+func arrayItems(args pickle.Tuple) ([]any, error) {
+	data, isBytes := args[1].([]byte)
+	if !isBytes {
+		return iterate(args[1])
+	}
+	code, _ := args[0].(string)
+	e := element{isSigned: true, order: binary.NativeEndian}
+	switch bits := intBits[code]; {
+	case bits > 0:
+		e.size, e.isSigned = bits/8, code[0] >= 'a'
+	case code == "f":
+		e.size, e.isFloat = 4, true
+	case code == "d":
+		e.size, e.isFloat = 8, true
+	default:
+		return nil, raise("TypeError", "Go knows no such array.array")
+	}
+	return e.numbers(data), nil
+}
+
+// numbers returns the numbers that bytes stand for.
+func (e element) numbers(data []byte) []any {
+	items := make([]any, 0, len(data)/e.size)
+	for ; len(data) >= e.size; data = data[e.size:] {
+		items = append(items, e.number(data))
+	}
+	return items
+}
+
+func (e element) number(data []byte) any {
+	var bits uint64
+	switch e.size {
+	case 1:
+		bits = uint64(data[0])
+	case 2:
+		bits = uint64(e.order.Uint16(data))
+	case 4:
+		bits = uint64(e.order.Uint32(data))
+	default:
+		bits = e.order.Uint64(data)
+	}
+	unused := 64 - 8*e.size
+	switch {
+	case e.isFloat && e.size == 4:
+		return float64(math.Float32frombits(uint32(bits)))
+	case e.isFloat:
+		return math.Float64frombits(bits)
+	case e.isSigned:
+		return int64(bits<<unused) >> unused
+	case bits > math.MaxInt64:
+		return new(big.Int).SetUint64(bits)
+	}
+	return int64(bits)
 }

@@ -85,6 +85,10 @@ func iterateObject(o *pickle.Object) ([]any, error) {
 		return iterate(o.Args[0])
 	case o.Class == builtin("range") && len(o.Args) == 3:
 		return rangeItems(o.Args)
+	case o.Class == arrayReconstructor && len(o.Args) == 4:
+		return reconstruct(o.Args)
+	case o.Class == arrayClass && len(o.Args) == 2:
+		return arrayItems(o.Args)
 	case o.Items != nil: // a deque, or a class derived from list
 		return o.Items, nil
 	}

@@ -47,6 +47,10 @@ func valid(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
 // raisedLine returns the last line of a traceback for an error of a request.
 func raisedLine(err error) error {
 	o := raisedBy(err)
+	var errno syscall.Errno
+	if o.Class == builtin("OSError") && errors.As(err, &errno) {
+		return exceptionf(pythonOSError(errno), "[Errno %d] %s", int(errno), valid(err.Error()))
+	}
 	text := pickle.Repr(orNone(o.Args), 4*maxExcerpt)
 	if len(o.Args) == 1 {
 		text = pickle.Repr(o.Args[0], 4*maxExcerpt)
