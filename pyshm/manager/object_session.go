@@ -18,7 +18,7 @@ func (s *session) serveObjects() {
 	defer s.abandonLocks()
 	s.frames.SetLimit(s.manager.options.maxRequest)
 	for {
-		s.conn.SetReadDeadline(time.Time{}) // a proxy may be idle for days
+		_ = s.conn.SetReadDeadline(time.Time{}) // a proxy may be idle for days
 		payload, err := s.frames.Next()
 		if err != nil {
 			s.manager.options.log.Debug("session ended", "client", s.conn.RemoteAddr(), "reason", err)
@@ -36,7 +36,7 @@ func (s *session) serveObjects() {
 
 // reply sends a reply, which the client has to take in soon.
 func (s *session) reply(payload []byte) error {
-	s.conn.SetWriteDeadline(time.Now().Add(s.manager.options.handshakeTimeout))
+	_ = s.conn.SetWriteDeadline(time.Now().Add(s.manager.options.handshakeTimeout))
 	err := wire.WriteFrame(s.conn, payload)
 	if err != nil {
 		s.manager.options.log.Debug("reply not delivered", "client", s.conn.RemoteAddr(), "error", err)
@@ -85,7 +85,7 @@ func (s *session) answerCall(payload []byte) (reply []byte, undo func()) {
 func (s *session) callObject(r request) (kind string, v any, err error) {
 	h, ok := s.manager.objects.find(r.object)
 	if !ok {
-		return "", nil, raise("KeyError", pickle.Repr(r.object, maxExcerpt))
+		return "", nil, raise("KeyError", r.object)
 	}
 	if !h.has(r.method) {
 		v, err := h.fallback(r.method)
@@ -211,7 +211,7 @@ func (c *callContext) end() {
 	stopped := c.stopped
 	c.mu.Unlock()
 	if stopped != nil {
-		c.session.conn.SetReadDeadline(time.Unix(0, 1))
+		_ = c.session.conn.SetReadDeadline(time.Unix(0, 1))
 		<-stopped
 	}
 }
