@@ -72,7 +72,7 @@ func cloneDict(d *pickle.Dict) *pickle.Dict {
 	return c
 }
 
-// own returns the key of the dict that is equal to key as far as instances are concerned.
+// own returns the dict's own key for a key with instances, and any other key itself.
 func (d *Dict) own(key any) (own any, text string, ok bool) {
 	if !hasInstance(key) {
 		return key, "", true
@@ -280,7 +280,7 @@ func merged(first, second any) (any, error) {
 	return sum.d, err
 }
 
-// required makes a KeyError of a key that is not there.
+// required makes a KeyError for a missing key.
 func required(v any, ok bool) func(key any) (any, error) {
 	return func(key any) (any, error) {
 		if !ok {
@@ -290,8 +290,8 @@ func required(v any, ok bool) func(key any) (any, error) {
 	}
 }
 
-// Methods returns the names of the methods that clients may call: those of Python's
-// DictProxy, of every version.
+// Methods returns the names of the methods that clients may call, as Python's DictProxy
+// of any version has them.
 func (d *Dict) Methods() []string { return append(dictOperations.names(), "update") }
 
 // Call calls a method for a client.

@@ -67,9 +67,8 @@
 // what Python's SyncManager has.
 //
 // Arguments and results are the values of package format/pickle. Python's instances are
-// inert there, and go back as they came. A [Proxy] that is inside of another value is an
-// inert object, too: [Client.Rebuild] makes a Proxy of it, and [Proxy.Value] is the way
-// back.
+// inert there, and go back as they came. A proxy inside of another value is an inert object,
+// too: [Client.Rebuild] makes a Proxy of it, and [Proxy.Value] is the way back.
 //
 // # Addresses
 //

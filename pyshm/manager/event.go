@@ -15,7 +15,7 @@ type Event struct {
 	waiting waiters
 }
 
-// NewEvent makes an event that is not set.
+// NewEvent makes an event, not set yet.
 func NewEvent() *Event { return &Event{} }
 
 // Set sets the event, and wakes all that wait for it.

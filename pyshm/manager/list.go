@@ -198,7 +198,7 @@ func (l *List) deleteItem(key any) error {
 	return nil
 }
 
-// find returns the place of the first item that is equal to v, between two indices.
+// find returns the place of the first item equal to v, between two indices.
 func (l *List) find(v, start, stop any) (int, error) {
 	bounds, _, err := l.spanOf(&pickle.Object{Class: builtin("slice"), Args: pickle.Tuple{start, stop, nil}})
 	if err != nil {
@@ -338,8 +338,8 @@ var listOperations = operations[*List]{
 	"copy": {nil, func(l *List, _ context.Context, _ []any) (any, error) { return append([]any{}, l.items...), nil }},
 }
 
-// Methods returns the names of the methods that clients may call: those of Python's
-// ListProxy, of every version.
+// Methods returns the names of the methods that clients may call, as Python's ListProxy
+// of any version has them.
 func (l *List) Methods() []string { return listOperations.names() }
 
 // Call calls a method for a client.

@@ -18,7 +18,7 @@ type Lock struct {
 	tooMany error // the exception of a release beyond most
 }
 
-// NewLock makes a lock that is free.
+// NewLock makes a free lock.
 func NewLock() *Lock {
 	return &Lock{tokens: 1, most: 1, tooMany: raise("RuntimeError", "release unlocked lock")}
 }

@@ -69,7 +69,7 @@ var namespaceOperations = operations[*Namespace]{
 	}},
 }
 
-// attribute makes an AttributeError of an attribute that is not there.
+// attribute makes an AttributeError for a missing attribute.
 func (n *Namespace) attribute(v any, ok bool) func(name any) (any, error) {
 	return func(name any) (any, error) {
 		if !ok {

@@ -51,7 +51,7 @@ func (f *functions) Call(ctx context.Context, method string, args []any, keyword
 	return call(ctx, args)
 }
 
-// raise returns the error that is a built-in exception of Python.
+// raise returns the error for a built-in exception of Python.
 func raise(name string, args ...any) error {
 	return &RemoteError{Class: builtin(name), Args: args}
 }

@@ -44,7 +44,7 @@ func (s *session) reply(payload []byte) error {
 	return err
 }
 
-// A taken value is a method's result that is put back if it cannot be delivered.
+// A taken value is a method's result, to be put back if it cannot be delivered.
 type taken struct {
 	value any
 	undo  func()
@@ -99,7 +99,7 @@ func (s *session) callObject(r request) (kind string, v any, err error) {
 	return kindReturn, v, nil
 }
 
-// asProxy makes the reply for a method's result that is an object.
+// asProxy makes the reply for a method's result, which may be an object.
 func (s *session) asProxy(v any) (string, any, error) {
 	o, ok := v.(Object)
 	if !ok {

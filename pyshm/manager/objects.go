@@ -35,8 +35,8 @@ import (
 // TimeoutError, and any other a RuntimeError with its text. From f itself, and not from a
 // method, Python's clients get it as the text of a multiprocessing.managers.RemoteError.
 //
-// Register may be called while the manager serves. A name that is registered again
-// calls the new function.
+// Register may be called while the manager serves. If a name is registered again, it
+// stands for the new function.
 func (m *Manager) Register(typeid string, f Function) {
 	m.objects.register(typeid, func(ctx context.Context, args []any, keywords *pickle.Dict) (any, error) {
 		if keywords.Len() > 0 {

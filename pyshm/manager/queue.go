@@ -144,7 +144,7 @@ var queueOperations = operations[*Queue]{
 	}},
 }
 
-// Methods returns the names of the methods that clients may call: those of queue.Queue.
+// Methods returns the names of the methods that clients may call, as queue.Queue has them.
 func (q *Queue) Methods() []string { return queueOperations.names() }
 
 // Call calls a method for a client.
