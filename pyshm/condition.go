@@ -31,10 +31,7 @@ import (
 type Condition struct {
 	name                        string
 	lock, sleeping, woken, wait Semaphore
-
-	closing context.Context         // done when Close begins, because of errClosed; nil in the zero value
-	close   context.CancelCauseFunc // closing's
-	calls   sync.RWMutex            // held for reading by calls that Close must not interrupt half-way
+	gate                        gate
 }
 
 // ConditionParts are the names of the semaphores of a [Condition]. Their JSON is the
@@ -87,7 +84,7 @@ func AttachConditionParts(names ConditionParts) (*Condition, error) {
 
 func (c *Condition) init(name string) {
 	c.name = strings.TrimPrefix(name, "/")
-	c.closing, c.close = context.WithCancelCause(context.Background())
+	c.gate.open()
 }
 
 func (c *Condition) begin(name string) []member {
@@ -153,36 +150,15 @@ func (c *Condition) Release() error {
 // an error.
 func (c *Condition) Locker() sync.Locker { return locker{c} }
 
-func (c *Condition) isClosed() bool { return c.closing == nil || c.closing.Err() != nil }
+func (c *Condition) isClosed() bool { return c.gate.isClosed() }
 
 // call calls f, and Close waits until f has returned. call names op in the error of f.
 func (c *Condition) call(op string, ctx context.Context, f func(ctx context.Context) error) error {
-	c.calls.RLock()
-	defer c.calls.RUnlock()
-	if c.isClosed() {
-		return c.err(op, errClosed)
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(c.closing, func() { cancel(errClosed) })()
-	err := f(ctx)
-	if errors.Is(err, context.Canceled) && context.Cause(ctx) == errClosed {
-		err = errClosed
-	}
-	return c.err(op, err)
+	return c.err(op, c.gate.run(ctx, f))
 }
 
 // err turns the error of a semaphore into an error of the operation on the condition.
-func (c *Condition) err(op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	var inner *Error
-	if errors.As(err, &inner) {
-		err = inner.Err
-	}
-	return wrap(op, c.name, err)
-}
+func (c *Condition) err(op string, err error) error { return rewrap(op, c.name, err) }
 
 // held returns an error if no process holds the lock.
 func (c *Condition) held() error {
@@ -209,8 +185,8 @@ func (c *Condition) Wait(ctx context.Context) error {
 		if held {
 			return err
 		}
-		if lockErr := c.lock.Acquire(c.closing); lockErr != nil {
-			return cmp.Or(context.Cause(c.closing), lockErr)
+		if lockErr := c.lock.Acquire(c.gate.closing); lockErr != nil {
+			return cmp.Or(context.Cause(c.gate.closing), lockErr)
 		}
 		if c.isClosed() { // a free lock is acquired all the same
 			return cmp.Or[error](c.lock.Release(), errClosed)
@@ -395,11 +371,5 @@ func (c *Condition) Close() error { return c.closeAll(c.semaphores()) }
 
 // closeAll closes the semaphores when the calls that use them have ended.
 func (c *Condition) closeAll(semaphores []*Semaphore) error {
-	if c.closing == nil {
-		return nil
-	}
-	c.close(errClosed)
-	c.calls.Lock()
-	defer c.calls.Unlock()
-	return each(semaphores, (*Semaphore).Close)
+	return c.gate.close(func() error { return each(semaphores, (*Semaphore).Close) })
 }

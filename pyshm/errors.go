@@ -133,6 +133,16 @@ func wrap(op, name string, err error) error {
 	return &Error{Op: op, Name: strings.TrimPrefix(name, "/"), Err: remedied(op, err)}
 }
 
+// rewrap is wrap for the error of a part, whose own operation and name are not what the
+// caller has called.
+func rewrap(op, name string, err error) error {
+	var inner *Error
+	if errors.As(err, &inner) {
+		err = inner.Err
+	}
+	return wrap(op, name, err)
+}
+
 // remedied adds a remedy or an explanation to a bare errno.
 func remedied(op string, err error) error {
 	if err == errors.ErrUnsupported {
