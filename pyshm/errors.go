@@ -156,8 +156,8 @@ func remedied(op string, err error) error {
 	switch {
 	case errno == syscall.ENOSPC:
 		remedy = "unlink segments that no process uses, or enlarge /dev/shm"
-	case errno == syscall.EEXIST && (strings.HasSuffix(op, " condition") || strings.HasSuffix(op, " event")):
-		remedy = "attach to the condition or event that it belongs to, or unlink that"
+	case errno == syscall.EEXIST && ofSeveralNames(op):
+		remedy = "attach to the " + op[strings.LastIndex(op, " ")+1:] + " that it belongs to, or unlink that"
 	case errno == syscall.EEXIST && slices.Contains([]string{"create", opCreateList, opCreateArray, opCreateFrom}, op):
 		remedy = "attach to it, unlink it, or use Replace; a Python that has the old segment removes the name when it ends, except under WorkerEnv"
 	case errno == syscall.EEXIST:
@@ -182,6 +182,12 @@ func remedied(op string, err error) error {
 		return err
 	}
 	return &reason{errno.Error() + " (" + remedy + ")", errno}
+}
+
+// ofSeveralNames reports whether an operation makes objects that have several names.
+func ofSeveralNames(op string) bool {
+	what := op[strings.LastIndex(op, " ")+1:]
+	return slices.Contains([]string{"condition", "event", "value", "barrier"}, what)
 }
 
 // refused returns the error for a segment that this process may not open, with its

@@ -24,7 +24,7 @@ func TestErrorText(t *testing.T) {
 		{wrap("attach", "x", syscall.ENFILE), `pyshm: attach "x": too many open files in system (all processes together have as many files open as fs.file-max allows)`, syscall.ENFILE},
 		{wrap("attach", "x", syscall.EAGAIN), `pyshm: attach "x": resource temporarily unavailable (another process has a lease on it, or is looking whether it is in use)`, syscall.EAGAIN},
 		{wrap("create lock", "x", syscall.EEXIST), `pyshm: create lock "x": file exists (attach to it, unlink it, or use Replace)`, fs.ErrExist},
-		{wrap("create event", "x.flag", syscall.EEXIST), `pyshm: create event "x.flag": file exists (attach to the condition or event that it belongs to, or unlink that)`, fs.ErrExist},
+		{wrap("create event", "x.flag", syscall.EEXIST), `pyshm: create event "x.flag": file exists (attach to the event that it belongs to, or unlink that)`, fs.ErrExist},
 		{wrap("create", "x", syscall.EACCES), `pyshm: create "x": permission denied`, fs.ErrPermission},
 		{wrap("unlink", "x", syscall.EPERM), `pyshm: unlink "x": operation not permitted (only the owner of a segment may do this)`, fs.ErrPermission},
 		{wrap("write", "x", errReadOnly), `pyshm: write "x": the segment is attached read-only`, fs.ErrPermission},

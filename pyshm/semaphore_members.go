@@ -1,6 +1,8 @@
 package pyshm
 
 import (
+	"cmp"
+
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
@@ -81,14 +83,46 @@ func createMembers(members []member, o createOptions) error {
 		m := members[i]
 		n := newName{kind: memberNames, name: m.name}
 		if err := m.s.createNamed(n, m.value, m.bound, o); err != nil {
-			for _, made := range members[i+1:] {
-				made.s.Unlink()
-				made.s.Close()
-			}
+			unmake(members[i+1:])
 			return &memberError{m.name, err}
 		}
 	}
 	return nil
+}
+
+// unmake removes semaphores that no other process knows.
+func unmake(members []member) {
+	for _, made := range members {
+		made.s.Unlink()
+		made.s.Close()
+	}
+}
+
+// makeWithMemory makes semaphores, and then calls last, which makes the memory that
+// belongs to them. A process that finds the memory finds the semaphores.
+func makeWithMemory(members []member, o createOptions, last func() error) error {
+	if err := createMembers(members, o); err != nil {
+		return err
+	}
+	if err := last(); err != nil {
+		unmake(members)
+		return err
+	}
+	return nil
+}
+
+// unlinkWithMemory removes the names of semaphores and of their memory. If the memory has
+// none, Python has made them, and removes the others.
+func unlinkWithMemory(m *SharedMemory, semaphores []*Semaphore) error {
+	err := m.Unlink()
+	if m.isNameless() {
+		return err
+	}
+	return cmp.Or(err, each(semaphores, (*Semaphore).Unlink))
+}
+
+func closeWithMemory(m *SharedMemory, semaphores []*Semaphore) error {
+	return cmp.Or(each(semaphores, (*Semaphore).Close), m.Close())
 }
 
 // openMembers opens all the semaphores that exist, or none.

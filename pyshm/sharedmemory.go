@@ -245,7 +245,15 @@ func (m *SharedMemory) Current() (bool, error) {
 }
 
 // checkName returns an error unless the file is the segment's.
-func (m *SharedMemory) checkName(file string) error { return checkName(file, m.id) }
+func (m *SharedMemory) checkName(file string) error {
+	if m.isNameless() {
+		return errNameless
+	}
+	return checkName(file, m.id)
+}
+
+// isNameless reports whether the segment never had a name in /dev/shm.
+func (m *SharedMemory) isNameless() bool { return m == nil || m.file == "" }
 
 func checkName(file string, id shmfile.ID) error {
 	info, err := shmfile.Lookup(file)

@@ -29,6 +29,12 @@ func TestUnsupported(t *testing.T) {
 	_, attachCondition := pyshm.AttachCondition("x")
 	_, createEvent := pyshm.CreateEvent("x")
 	_, attachEvent := pyshm.AttachEvent("x")
+	_, createValue := pyshm.CreateValue[int64]("x")
+	_, attachValue := pyshm.AttachValue[int64]("x")
+	_, attachValueParts := pyshm.AttachValueParts[int64](pyshm.ValueParts{Lock: "x"})
+	_, createBarrier := pyshm.CreateBarrier("x", 2)
+	_, attachBarrier := pyshm.AttachBarrier("x")
+	_, attachBarrierParts := pyshm.AttachBarrierParts(pyshm.BarrierParts{Parties: 2})
 	var segments error
 	for _, err := range pyshm.Segments() {
 		segments = err
@@ -38,6 +44,8 @@ func TestUnsupported(t *testing.T) {
 		"CreateSemaphore": createSemaphore, "AttachSemaphore": attachSemaphore,
 		"CreateCondition": createCondition, "AttachCondition": attachCondition,
 		"CreateEvent": createEvent, "AttachEvent": attachEvent,
+		"CreateValue": createValue, "AttachValue": attachValue, "AttachValueParts": attachValueParts,
+		"CreateBarrier": createBarrier, "AttachBarrier": attachBarrier, "AttachBarrierParts": attachBarrierParts,
 		"CreateArray": createArray, "AttachArray": attachArray, "AttachArrayContext": attachArrayContext,
 		"OpenArray": openArray, "CreateFrom": createFrom,
 		"Create":        create,

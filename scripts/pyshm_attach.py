@@ -39,9 +39,17 @@ multiprocessing has no function that attaches to a lock by name. This module has
     with lock:
         items[0] += 1
 
-and likewise attach_rlock, attach_semaphore, attach_condition and attach_event. The
-other way round, parts(lock) returns the names of a lock that Python has made, for
-other processes to attach to.
+and likewise attach_rlock, attach_semaphore, attach_condition, attach_event and
+attach_barrier. Numbers and structures that pyshm's CreateValue has made become what
+multiprocessing.Value returns:
+
+    counter = attach_value("counter")
+    with counter.get_lock():
+        counter.value += 1
+
+The other way round, parts(lock) returns the names of a lock that Python has made, for
+other processes to attach to. parts(value) returns where a Value, an Array or a Barrier
+lies, which has no name.
 
 Arrays and rings of frames are .npy files, and need numpy:
 
@@ -63,6 +71,7 @@ import it. For other programs, pip installs it, or this file is copied beside th
 
 from __future__ import annotations
 
+import ast
 import errno
 import functools
 import importlib
@@ -97,6 +106,7 @@ else:  # 3.8 cannot subscript the class
 
 __all__ = [
     "attach_array",
+    "attach_barrier",
     "attach_block",
     "attach_condition",
     "attach_event",
@@ -105,6 +115,7 @@ __all__ = [
     "attach_ring",
     "attach_rlock",
     "attach_semaphore",
+    "attach_value",
     "create_array",
     "create_ring",
     "parts",
@@ -187,20 +198,77 @@ def attach_event(name: str) -> synchronize.Event:
     return cast(synchronize.Event, event)
 
 
-def parts(
-    made: synchronize.Lock | synchronize.RLock | synchronize.Semaphore | synchronize.Condition | synchronize.Event,
-) -> str:
-    """Return the names of a Lock, RLock, Semaphore, Condition or Event, as JSON.
+def attach_barrier(name: str, timeout: float | None = None) -> synchronize.Barrier:
+    """Attach to the barrier called name, and return a multiprocessing Barrier.
+
+    The barrier consists of a condition with the same name and an array that pyshm's
+    CreateBarrier has made. timeout is for calls of wait() without one. The barrier has no
+    action: if the last party is in Go, no Python would run it.
+    """
+    file = _NpyFile(name)
+    try:
+        file.check([("state", "=i4"), ("count", "=i4"), ("parties", "=i4")], "barrier")
+        wrapper = file.wrapper(8)
+    except BaseException:
+        file.close()
+        raise
+    (parties,) = struct.unpack_from("=i", wrapper._state[0][0].buffer, file.offset + 8)
+    if parties < 1:
+        raise ValueError("%r is no barrier: it has %d parties" % (name, parties))
+    return _unpickle(synchronize.Barrier, (parties, None, timeout, _condition(attach_rlock, name), wrapper))
+
+
+def attach_value(name: str, kind: Any = None, lock: bool = True) -> Any:
+    """Attach to the value called name, and return what multiprocessing.Value returns.
+
+    The value is an array that pyshm's CreateValue has made, with the lock NAME.lock. For
+    an array of one axis, the result is what multiprocessing.Array returns. Without lock
+    it is a ctypes object, as RawValue and RawArray return it, and NAME.lock is not needed.
+
+    kind is a ctypes type or a type code of multiprocessing.Value. A structure needs it;
+    for numbers, and for bytes and str of fixed length, the array itself has the type.
+    ValueError if the array has elements of another type.
+
+    The memory is there as long as the object. FileNotFoundError if the value or its lock
+    does not exist, and ValueError if the memory holds no array.
+    """
+    from multiprocessing import sharedctypes
+
+    file = _NpyFile(name)
+    try:
+        element, length = file.ctype(kind)
+        wrapper = file.wrapper(file.size)
+    except BaseException:
+        file.close()
+        raise
+    rebuild: Any = sharedctypes.rebuild_ctype  # type: ignore[attr-defined]
+    made = rebuild(element, wrapper, length)
+    return sharedctypes.synchronized(made, cast(Any, attach_rlock(_bare(name) + ".lock"))) if lock else made
+
+
+def parts(made: object) -> str:
+    """Return where an object of multiprocessing is, as JSON.
 
     {"lock": NAME}                                         of a Lock or an RLock
     {"semaphore": NAME, "bound": N}                        of a Semaphore; N is 2147483647
                                                            unless it is a BoundedSemaphore
     {"lock": .., "sleeping": .., "woken": .., "wait": ..}  of a Condition
     the same and "flag"                                    of an Event
+    {"pid": .., "fd": .., "device": .., "inode": ..,       of memory: a RawValue or RawArray,
+     "offset": .., "size": .., "dtype": .., "shape": ..}   and a ctypes structure in one
+    the same and "lock"                                    of a Value or an Array
+    "pid" to "size", "parties", and the parts of           of a Barrier
+    its Condition
 
-    ValueError if the object has no name: in the context fork, multiprocessing removes
+    Memory is a file without a name, which this process has open as fd; the bytes of the
+    object begin at offset. dtype is the element in numpy's words: c_char is |u1, and
+    c_wchar is <i4. The object has to live while other processes attach and use it,
+    because Python gives its memory to other objects afterwards.
+
+    ValueError if a lock has no name: in the context fork, multiprocessing removes
     the name at once, and on Windows there are no names. In other contexts the object
     has a name for as long as it lives: multiprocessing.get_context("spawn").Lock().
+    The memory of a Value without a named lock is parts(value.get_obj()).
     """
     return json.dumps(_parts(made))
 
@@ -268,7 +336,7 @@ def create_ring(name: str, slots: int, shape: int | tuple[int, ...], dtype: Any)
     return Ring(name)
 
 
-def _parts(made: Any) -> dict[str, str | int]:
+def _parts(made: Any) -> dict[str, Any]:
     if isinstance(made, _synchronize.Event):
         return dict(_parts(made._cond), flag=_name(made._flag))
     if isinstance(made, _synchronize.Condition):
@@ -282,7 +350,185 @@ def _parts(made: Any) -> dict[str, str | int]:
         return {"semaphore": _name(made), "bound": made._semlock.maxvalue}
     if isinstance(made, (_synchronize.Lock, _synchronize.RLock)):
         return {"lock": _name(made)}
-    raise TypeError("%s is not made of named semaphores" % type(made).__name__)
+    if isinstance(made, _synchronize.Barrier):
+        return _barrier_parts(made)
+    if hasattr(made, "get_obj"):  # without an import of ctypes for locks alone
+        return dict(_ctypes_parts(made.get_obj()), lock=_name(made.get_lock()))
+    if hasattr(made, "_wrapper"):
+        return _ctypes_parts(made)
+    raise TypeError("%s has no parts in shared memory" % type(made).__name__)
+
+
+def _barrier_parts(barrier: Any) -> dict[str, Any]:
+    if barrier._action is not None:
+        raise ValueError("the barrier has an action, which would not run if the last party is not in Python")
+    return dict(_memory_parts(barrier._wrapper), parties=barrier.parties, **_parts(barrier._cond))
+
+
+def _ctypes_parts(made: Any) -> dict[str, Any]:
+    descr, shape = _descr(type(made))
+    return dict(_memory_parts(made._wrapper), dtype=str(descr), shape=shape)
+
+
+def _memory_parts(wrapper: Any) -> dict[str, Any]:
+    (arena, start, _), size = wrapper._state
+    if not hasattr(arena, "fd"):
+        raise NotImplementedError("multiprocessing's memory is not in files on this system")
+    found = os.fstat(arena.fd)
+    return {
+        "pid": os.getpid(),
+        "fd": arena.fd,
+        "device": found.st_dev,
+        "inode": found.st_ino,
+        "offset": start,
+        "size": size,
+    }
+
+
+_KINDS = dict(zip("cbBhHiIlLqQfd?u", "uiuiuiuiuiuffbi"))  # numpy's, of ctypes' codes
+_NATIVE = "<" if sys.byteorder == "little" else ">"
+
+
+def _descr(kind: Any) -> tuple[Any, tuple[int, ...]]:
+    """Return the dtype.descr and the shape that a ctypes type has in numpy."""
+    import ctypes
+
+    size = ctypes.sizeof(kind)
+    if size == 0:
+        raise TypeError("%s has no bytes" % kind.__name__)
+    if issubclass(kind, ctypes.Array):
+        descr, shape = _descr(kind._type_)
+        return descr, (kind._length_, *shape)
+    if issubclass(kind, ctypes.Structure):
+        return _record_descr(kind, size), ()
+    code = getattr(kind, "_type_", None)
+    if not isinstance(code, str) or code not in _KINDS:
+        raise TypeError("%s means nothing to other programs" % kind.__name__)
+    swapped = getattr(kind, "__ctype_be__" if _NATIVE == "<" else "__ctype_le__", None) is kind
+    order = "|" if size == 1 else "<>"[(_NATIVE == ">") != swapped]
+    return "%s%s%d" % (order, _KINDS[code], size), ()
+
+
+def _record_descr(kind: Any, size: int) -> list[tuple[Any, ...]]:
+    fields: list[tuple[Any, ...]] = []
+    end = 0
+    for name, field, *bits in (f for base in reversed(kind.__mro__) for f in vars(base).get("_fields_", ())):
+        offset = getattr(kind, name).offset
+        if bits:
+            raise TypeError("%s.%s is a bit field" % (kind.__name__, name))
+        if offset > end:
+            fields.append(("", "|V%d" % (offset - end)))
+        descr, shape = _descr(field)
+        fields.append((name, descr, shape) if shape else (name, descr))
+        end = offset + getattr(kind, name).size
+    if size > end:
+        fields.append(("", "|V%d" % (size - end)))
+    return fields
+
+
+def _plain(descr: Any, shape: tuple[int, ...] = ()) -> tuple[Any, tuple[int, ...]]:
+    """Return a dtype.descr and a shape as _descr returns them for the same bytes."""
+    if not isinstance(descr, str):
+        fields = []
+        for name, element, *axes in descr:
+            plain, axes = _plain(element, *axes)
+            fields.append((name, plain, axes) if axes else (name, plain))
+        return fields, shape
+    code = descr.replace("=", _NATIVE)
+    if code[1:2] in ("S", "U"):
+        return ("|u1" if code[1] == "S" else code[0] + "i4"), (*shape, int(code[2:]))
+    if code[1:2] in ("M", "m"):
+        return code[0] + "i8", shape
+    return code, shape
+
+
+def _ctype_of(descr: Any) -> Any:
+    """Return the ctypes type of a number, or of bytes or str of fixed length."""
+    import ctypes
+
+    kinds: dict[str, Any] = {"b1": ctypes.c_bool, "f4": ctypes.c_float, "f8": ctypes.c_double}
+    for bits in (8, 16, 32, 64):
+        kinds["i%d" % (bits // 8)] = getattr(ctypes, "c_int%d" % bits)
+        kinds["u%d" % (bits // 8)] = getattr(ctypes, "c_uint%d" % bits)
+    if isinstance(descr, str) and descr[1:2] in ("S", "U") and descr[0] in ("|", _NATIVE):
+        return (ctypes.c_char if descr[1] == "S" else ctypes.c_wchar) * int(descr[2:])
+    code = _plain(descr)[0] if isinstance(descr, str) else ""
+    kind = kinds.get(code[1:])
+    if kind is None:
+        raise ValueError("the elements are %s: give their ctypes type" % (descr,))
+    if code[0] in ("|", _NATIVE):
+        return kind
+    return kind.__ctype_be__ if code[0] == ">" else kind.__ctype_le__
+
+
+class _NpyFile:
+    """A .npy file in shared memory that is open, for ctypes and without numpy."""
+
+    def __init__(self, name: str) -> None:
+        self.name = _bare(name)
+        self.fd, found = _open(self.name, False)
+        self.total = found.st_size
+        try:
+            self._read(os.pread(self.fd, 10012, 0))
+        except BaseException as error:
+            self.close()
+            if isinstance(error, Exception):  # of many types
+                raise ValueError("%r holds no array, or one that is still being made: %s" % (name, error)) from error
+            raise
+
+    def _read(self, head: bytes) -> None:
+        if head[:7] not in (b"\x93NUMPY\x01", b"\x93NUMPY\x02"):
+            raise ValueError("it has no .npy header")
+        begin = 10 if head[6] == 1 else 12
+        (length,) = struct.unpack_from("<H" if begin == 10 else "<I", head, 8)
+        self.offset = begin + length
+        if self.offset > len(head):
+            raise ValueError("its header is cut short, or too long")
+        header = ast.literal_eval(head[begin : self.offset].decode("latin-1"))
+        self.descr, self.shape = header["descr"], header["shape"]
+        if not all(type(n) is int and n >= 0 for n in self.shape):
+            raise ValueError("its shape is %r" % (self.shape,))
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+    def check(self, descr: Any, what: str) -> None:
+        """Raise ValueError unless the file has one element of this dtype."""
+        if self.shape != () or _plain(self.descr) != _plain(descr):
+            raise ValueError("%r is no %s: it has shape %r and dtype %s" % (self.name, what, self.shape, self.descr))
+
+    def ctype(self, kind: Any) -> tuple[Any, int | None]:
+        """Return the ctypes type of an element, and how many an array has."""
+        import ctypes
+        from multiprocessing import sharedctypes
+
+        if len(self.shape) > 1:
+            raise ValueError("%r has %d axes, and ctypes arrays have one" % (self.name, len(self.shape)))
+        codes: Any = sharedctypes.typecode_to_type  # type: ignore[attr-defined]
+        element = _ctype_of(self.descr) if kind is None else codes.get(kind, kind)
+        self.size = ctypes.sizeof(element) * math.prod(self.shape)
+        wanted, there = _descr(element), _plain(self.descr)
+        if wanted != there:
+            raise ValueError("%r has elements of dtype %s, not %s" % (self.name, self.descr, wanted[0]))
+        if self.size == 0:
+            raise ValueError("%r has no elements" % self.name)
+        if issubclass(element, ctypes.Array):
+            if self.shape:
+                raise ValueError("the elements of %r are arrays, of which ctypes shares one" % self.name)
+            return element._type_, element._length_
+        return element, self.shape[0] if self.shape else None
+
+    def wrapper(self, size: int) -> Any:
+        """Return multiprocessing's handle to the first bytes of the data."""
+        from multiprocessing import heap
+
+        if self.offset + size > self.total:
+            raise ValueError("%r is still being made, or was cut short" % self.name)
+        arena = heap.Arena(self.total, self.fd)  # type: ignore[call-arg,unused-ignore]
+        util.Finalize(arena, os.close, (self.fd,))
+        wrapper: Any = heap.BufferWrapper.__new__(heap.BufferWrapper)
+        wrapper._state = (arena, self.offset, self.offset + size), size
+        return wrapper
 
 
 def _name(semaphore: Any) -> str:
@@ -639,17 +885,24 @@ def _check_element(name: str, dtype: Any) -> None:
 
 def _map(name: str, readonly: bool) -> tuple[mmap.mmap, tuple[int, int]]:
     """Map the segment, and return its device and inode as well."""
-    if sys.platform == "win32":
-        raise NotImplementedError("arrays have no names on Windows")
-    fd = _posixshmem.shm_open("/" + name, os.O_RDONLY if readonly else os.O_RDWR, mode=0)
+    fd, found = _open(name, readonly)
     try:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode) or found.st_size == 0:
-            raise ValueError("%r is no shared memory, or its maker has not yet given it a size" % name)
         access = mmap.ACCESS_READ if readonly else mmap.ACCESS_WRITE
         return mmap.mmap(fd, found.st_size, access=access), (found.st_dev, found.st_ino)
     finally:
         os.close(fd)
+
+
+def _open(name: str, readonly: bool) -> tuple[int, os.stat_result]:
+    """Open the segment, and return its descriptor and what fstat returns."""
+    if sys.platform == "win32":
+        raise NotImplementedError("arrays have no names on Windows")
+    fd = _posixshmem.shm_open("/" + name, os.O_RDONLY if readonly else os.O_RDWR, mode=0)
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode) or found.st_size == 0:
+        os.close(fd)
+        raise ValueError("%r is no shared memory, or its maker has not yet given it a size" % name)
+    return fd, found
 
 
 def _create(name: str, header: bytes, size: int) -> None:

@@ -22,6 +22,9 @@ func Open(string, bool) (*File, error) { return nil, errors.ErrUnsupported }
 // OpenPatiently returns errors.ErrUnsupported.
 func OpenPatiently(string, bool) (*File, error) { return nil, errors.ErrUnsupported }
 
+// OpenDescriptor returns errors.ErrUnsupported.
+func OpenDescriptor(int, int, bool) (*File, error) { return nil, errors.ErrUnsupported }
+
 // HasLeases returns errors.ErrUnsupported.
 func HasLeases() (bool, error) { return false, errors.ErrUnsupported }
 
