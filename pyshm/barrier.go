@@ -102,7 +102,7 @@ func newBarrier(name string, parties int, o createOptions) (*Barrier, error) {
 			fill: func(w io.WriterAt) error {
 				_, err := w.WriteAt(header, 0)
 				if err == nil {
-					_, err = w.WriteAt(bytesOf(&barrierRecord{state: barrierFilling, parties: int32(parties)}), int64(len(header)))
+					_, err = w.WriteAt(bytesOf(&barrierRecord{state: barrierFilling, count: 0, parties: int32(parties)}), int64(len(header)))
 				}
 				return err
 			},

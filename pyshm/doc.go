@@ -111,6 +111,25 @@
 // deadline of Python's acquire(timeout=...) does. A process that dies releases
 // nothing: see [Lock.Reset].
 //
+// # Values and barriers
+//
+// A [Value] is a number or a struct with a lock, and a [Barrier] has processes wait for
+// each other. Go makes them by name:
+//
+//	counter, err := pyshm.CreateValue[int64]("frames.count")
+//	...
+//	err = counter.Update(ctx, func(n *int64) error { *n++; return nil })
+//
+// and in Python
+//
+//	counter = attach_value("frames.count")  # a multiprocessing.Value
+//	with counter.get_lock():
+//	    counter.value += 1
+//
+// What Python makes, a Value, Array, RawValue, RawArray or Barrier, has no name.
+// parts(value) returns where it is, as JSON, for [AttachValueParts], [AttachArrayParts] and
+// [AttachBarrierParts].
+//
 // # Names
 //
 // A name may begin with one slash, which means nothing, and contains no other slash.

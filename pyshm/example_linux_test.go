@@ -674,3 +674,103 @@ func ExampleCreateRing() {
 	fmt.Println(n, viewer.Shape(), picture[0], err)
 	// Output: 10 [480 640 3] 9 <nil>
 }
+
+func ExampleCreateValue() {
+	ctx := context.Background()
+	counter, err := pyshm.CreateValue[int64]("pyshm-example-*")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer counter.Unlink()
+	defer counter.Close()
+
+	// The other side is another process. In Python:
+	//	counter = pyshm_attach.attach_value(name)
+	//	with counter.get_lock():
+	//		counter.value += 1
+	if err := counter.Update(ctx, func(n *int64) error { *n++; return nil }); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(counter.Load(ctx))
+
+	// Output:
+	// 1 <nil>
+}
+
+func ExampleAttachValueParts() {
+	// Python has made
+	//	limit = multiprocessing.get_context("spawn").Value(Limit)
+	// of a ctypes.Structure, and passes pyshm_attach.parts(limit) on.
+	type Limit struct {
+		Rate  float64
+		Burst int32
+		Name  [8]byte
+	}
+	attach := func(fromPython []byte) error {
+		var parts pyshm.ValueParts
+		if err := json.Unmarshal(fromPython, &parts); err != nil {
+			return err
+		}
+		limit, err := pyshm.AttachValueParts[Limit](parts)
+		if err != nil {
+			return err
+		}
+		defer limit.Close()
+		return limit.Update(context.Background(), func(l *Limit) error {
+			l.Rate *= 2
+			return nil
+		})
+	}
+	_ = attach
+}
+
+func ExampleAttachArrayParts() {
+	// Python has made
+	//	samples = multiprocessing.get_context("spawn").Array("d", 1000)
+	// and passes pyshm_attach.parts(samples) on.
+	attach := func(ctx context.Context, parts pyshm.ValueParts) error {
+		samples, err := pyshm.AttachArrayParts[float64](parts)
+		if err != nil {
+			return err
+		}
+		defer samples.Close()
+		lock, err := pyshm.AttachLock(parts.Lock)
+		if err != nil {
+			return err
+		}
+		defer lock.Close()
+		return lock.With(ctx, func() error {
+			return samples.Guard(func(all []float64) error {
+				for i := range all {
+					all[i] /= 2
+				}
+				return nil
+			})
+		})
+	}
+	_ = attach
+}
+
+func ExampleBarrier() {
+	ctx := context.Background()
+	start, err := pyshm.CreateBarrier("pyshm-example-*", 2)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer start.Unlink()
+	defer start.Close()
+
+	// The other party is another process. In Python:
+	//	start = pyshm_attach.attach_barrier(name)
+	//	start.wait()
+	go start.Wait(ctx)
+
+	_, err = start.Wait(ctx)
+	fmt.Println("both parties are there:", err == nil)
+
+	// Output:
+	// both parties are there: true
+}

@@ -16,7 +16,7 @@ func newGet() *cobra.Command {
 		Short: "Print an item of a list, or an element of an array",
 		Long: `Prints an item of a ShareableList as Python's repr does. A negative INDEX
 counts from the end. In a numpy array, INDEX has a number for each axis, such as 3,4. If
-the array has no axis, INDEX is (). An element is printed as Python's repr prints the
+the array has no axis, as a value of pyshm.CreateValue, INDEX is (). An element is printed as Python's repr prints the
 result of its method item. A datetime64 or timedelta64 is printed as a count in the unit
 of its dtype.
 

@@ -14,7 +14,8 @@ change. A str or bytes has to fit the slot, whose size is fixed when the list is
 In a numpy array, INDEX has a number for each axis, such as 3,4, and LITERAL is a value
 of the array's dtype: a number, True or False, or a str or bytes that fits. For a
 datetime64 or timedelta64 it is the count in the unit of the dtype. A record cannot be
-set.
+set. A value of pyshm.CreateValue is an array without axes, whose INDEX is (). To hold its
+lock, run the command under pyshm lock NAME.lock.
 
 A refused value leaves the item as it was. While set writes a str or bytes, or a value
 of another kind, other processes see parts of it, unless all hold a lock.`,
