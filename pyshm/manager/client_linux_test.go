@@ -113,7 +113,7 @@ func fullServer(t *testing.T) (l *net.UnixListener) {
 func TestFullServerIsWaitedFor(t *testing.T) {
 	l := fullServer(t)
 	c := NewClient(l.Addr().String(), key)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	_, err := c.Segments(ctx)
 	wantReason(t, "a full queue", err, context.DeadlineExceeded)
