@@ -914,6 +914,8 @@ def _create(name: str, header: bytes, size: int) -> None:
     fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.posix_fallocate(fd, 0, len(header) + size)  # a full /dev/shm is an error here, not a SIGBUS later
+        if os.fstat(fd).st_size != len(header) + size:  # PyPy's fails without an exception
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
         os.write(fd, header)
         os.link(hidden, "/dev/shm/" + name)
     except FileExistsError:
