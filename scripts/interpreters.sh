@@ -9,7 +9,7 @@
 #   CPython 3.15  Debian unstable's package, unpacked together with the C library
 #                 that it needs (only on Debian)
 #   PyPy          Debian's package pypy3: installed when run as root, otherwise
-#                 unpacked (only where apt-get exists)
+#                 unpacked (only where apt-get exists); and a numpy for PyPy 3.9 or 3.11
 #
 # Unpacked files go to .interpreters/ at the top of the repository, which git ignores;
 # removing that folder undoes everything. .interpreters/list has the interpreters that
@@ -31,6 +31,11 @@ readonly numpys="
 3.8  1.17.3
 3.12 1.26.4
 3.13 2.5.5
+"
+# PyPy and numpy. The folder is numpy-VERSION-ppNN.
+readonly pypy_numpys="
+3.9  2.0.2
+3.11 2.4.6
 "
 # Packages for the CPython of one of the numpys above, with all that they need besides
 # numpy. Their folder, dataframes-cpNNN, is for PYTHONPATH too.
@@ -66,6 +71,8 @@ main() {
 	provide_dataframes
 	provide "CPython 3.15" "$cpython_unstable/usr/bin/python3.15" unpack_cpython_unstable
 	provide PyPy "$(command -v pypy3 || echo "$pypy/usr/bin/pypy3")" bring_pypy
+
+	provide_pypy_numpy "$(command -v pypy3 || echo "$pypy/usr/bin/pypy3")"
 
 	mv "$work/list" "$dest/list"
 	exit "$status"
@@ -172,18 +179,18 @@ provide_numpy() {
 
 unpack_numpy() {
 	local site=$cpython/lib/python3.14/site-packages
-	unpack_wheels "$cpython/bin/python3" 3.14 "$numpy" "numpy==$numpy_version" &&
+	unpack_wheels "$cpython/bin/python3" cp314 "$numpy" "numpy==$numpy_version" &&
 		mkdir -p "$site" && echo "../../../../${numpy##*/}" >"$work/pth" && mv "$work/pth" "$site/numpy.pth"
 }
 
-# unpack_wheels PYTHON X.Y TO PACKAGE==VERSION... unpacks packages for CPython X.Y.
-# pip judges by its own Python whether a wheel is too new: it must not.
+# unpack_wheels PYTHON TAG TO PACKAGE==VERSION... unpacks packages for a Python with the
+# tag cpNNN or ppNN. pip judges by its own Python whether a wheel is too new: it must not.
 unpack_wheels() {
-	local python=$1 minor=$2 to=$3 machine platforms tree=$work/wheels
+	local python=$1 tag=$2 to=$3 machine platforms tree=$work/wheels abi=()
 	shift 3
 	machine=$(uname -m)
 	case $(uname -s)-$machine in
-	Linux-*) platforms=("manylinux_2_28_$machine" "manylinux_2_27_$machine" "manylinux2014_$machine" "manylinux1_$machine") ;;
+	Linux-*) platforms=("manylinux_2_28_$machine" "manylinux_2_27_$machine" "manylinux_2_17_$machine" "manylinux2014_$machine" "manylinux1_$machine") ;;
 	Darwin-arm64) platforms=(macosx_11_0_arm64) ;;
 	Darwin-*) platforms=("macosx_10_15_$machine" "macosx_10_9_$machine") ;;
 	*) echo "no wheel is known for $(uname -s)" && return 1 ;;
@@ -192,9 +199,12 @@ unpack_wheels() {
 		echo "python3 has no pip"
 		return 1
 	}
+	case $tag in
+	pp*) abi=("--abi=pypy${tag#pp}_pp73") ;;
+	esac
 	rm -rf "$tree"
 	python3 -m pip install --quiet --no-deps --no-compile --only-binary :all: --ignore-requires-python \
-		--target "$tree" --implementation cp --python-version "$minor" \
+		--target "$tree" --implementation "${tag:0:2}" --python-version "${tag:2}" "${abi[@]}" \
 		"${platforms[@]/#/--platform=}" "$@" &&
 		compile_modules "$python" "$tree" "$to" &&
 		install_tree "$tree" "$to"
@@ -202,23 +212,41 @@ unpack_wheels() {
 
 # provide_numpys unpacks what $numpys lists, each for the CPythons that are found.
 provide_numpys() {
-	local minor version python folder
+	local minor version python
 	while read -r minor version; do
 		[ -n "$minor" ] || continue
 		if ! python=$(find_cpython "$minor"); then
 			echo "left out numpy $version: there is no CPython $minor"
 			continue
 		fi
-		folder=$dest/numpy-$version-cp${minor/./}
-		if ! [ -d "$folder" ]; then
-			if ! { unpack_wheels "$python" "$minor" "$folder" "numpy==$version" &&
-				PYTHONPATH=$folder "$python" -c 'import numpy'; } >"$work/log" 2>&1; then
-				missing "numpy $version"
-				continue
-			fi
-		fi
-		echo "ready    numpy: $folder ($version, for $python)"
+		provide_numpy_folder "$python" "cp${minor/./}" "$version"
 	done <<<"$numpys"
+}
+
+# provide_pypy_numpy PYTHON unpacks the numpy that $pypy_numpys lists for this PyPy.
+provide_pypy_numpy() {
+	local minor version found
+	found=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || return 0
+	while read -r minor version; do
+		if [ "$minor" = "$found" ]; then
+			provide_numpy_folder "$1" "pp${minor/./}" "$version"
+			return
+		fi
+	done <<<"$pypy_numpys"
+	echo "left out numpy: none is known for PyPy $found"
+}
+
+# provide_numpy_folder PYTHON TAG VERSION unpacks a numpy into a folder for PYTHONPATH.
+provide_numpy_folder() {
+	local python=$1 tag=$2 version=$3 folder=$dest/numpy-$3-$2
+	if ! [ -d "$folder" ]; then
+		if ! { unpack_wheels "$python" "$tag" "$folder" "numpy==$version" &&
+			PYTHONPATH=$folder "$python" -c 'import numpy'; } >"$work/log" 2>&1; then
+			missing "numpy $version"
+			return
+		fi
+	fi
+	echo "ready    numpy: $folder ($version, for $python)"
 }
 
 # provide_dataframes unpacks $dataframes beside a numpy, again if the list has changed.
@@ -230,7 +258,7 @@ provide_dataframes() {
 	fi
 	if [ "$(cat "$folder/packages" 2>/dev/null)" != "${dataframes%$'\n'}" ]; then
 		mapfile -t packages < <(grep . <<<"$dataframes")
-		if ! { unpack_wheels "$python" "$dataframes_python" "$folder" "${packages[@]}" &&
+		if ! { unpack_wheels "$python" "cp${dataframes_python/./}" "$folder" "${packages[@]}" &&
 			PYTHONPATH=$(echo "$dest"/numpy-*-"${folder##*-}"):$folder "$python" -c 'import pandas, polars, pyarrow' &&
 			printf '%s' "$dataframes" >"$folder/packages"; } >"$work/log" 2>&1; then
 			missing dataframes

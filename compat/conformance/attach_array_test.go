@@ -85,12 +85,13 @@ assert slots.name == name and slots["end"].max() == 1 and frame[1, 0] == 1.5
 base = slots
 while not isinstance(base, memoryview):
     base = base.base
-try:
-    base.obj.close()
-except BufferError:
-    pass
-else:
-    raise SystemExit("the mapping can be closed while there is an array")
+if sys.implementation.name != "pypy":  # PyPy closes any mapping
+    try:
+        base.obj.close()
+    except BufferError:
+        pass
+    else:
+        raise SystemExit("the mapping can be closed while there is an array")
 del base, slots
 gc.collect()
 frame[1, 0] += 1

@@ -7,23 +7,30 @@ import (
 	"testing"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/soak"
 )
 
 // Numpys returns the numpys with which an interpreter can run, each as the value of
 // PYTHONPATH that it needs: "" for the interpreter's own numpy, and the folders that
 // scripts/interpreters.sh has brought. A folder with pandas, polars and pyarrow, if it has
-// brought one, is in the value too.
+// brought one, is in the value too. The numpy of PyPy, which is slow, is for soaks.
 func Numpys(t testing.TB, py compat.Interpreter) []string {
 	t.Helper()
 	var paths []string
 	if py.HasNumpy {
 		paths = append(paths, "")
 	}
-	folder := brought(t)
-	if folder == "" || py.Implementation != "CPython" {
+	folder, tag := brought(t), "cp"
+	if folder == "" {
 		return paths
 	}
-	version := fmt.Sprintf("cp%d%d", py.Version[0], py.Version[1])
+	if py.Implementation == "PyPy" {
+		if soak.Length(0, 100) == 0 {
+			return paths
+		}
+		tag = "pp"
+	}
+	version := fmt.Sprintf("%s%d%d", tag, py.Version[0], py.Version[1])
 	for _, dir := range Must(filepath.Glob(filepath.Join(folder, "numpy-*-"+version)))(t) {
 		dataframes := filepath.Join(folder, "dataframes-"+version)
 		if _, err := os.Stat(dataframes); err == nil {
