@@ -76,6 +76,7 @@ import errno
 import functools
 import importlib
 import io
+import itertools
 import json
 import math
 import mmap
@@ -484,8 +485,13 @@ class _NpyFile:
         self.offset = begin + length
         if self.offset > len(head):
             raise ValueError("its header is cut short, or too long")
-        header = ast.literal_eval(head[begin : self.offset].decode("latin-1"))
+        text = head[begin : self.offset].decode("latin-1")
+        depths = itertools.accumulate((c in "([{") - (c in ")]}") for c in text)
+        if max(depths) > 40:  # old parsers print that their stack overflows
+            raise ValueError("its header has too many brackets")
+        header = ast.literal_eval(text)
         self.descr, self.shape = header["descr"], header["shape"]
+        self.plain = _plain(self.descr)
         if not all(type(n) is int and n >= 0 for n in self.shape):
             raise ValueError("its shape is %r" % (self.shape,))
 
@@ -494,7 +500,7 @@ class _NpyFile:
 
     def check(self, descr: Any, what: str) -> None:
         """Raise ValueError unless the file has one element of this dtype."""
-        if self.shape != () or _plain(self.descr) != _plain(descr):
+        if self.shape != () or self.plain != _plain(descr):
             raise ValueError("%r is no %s: it has shape %r and dtype %s" % (self.name, what, self.shape, self.descr))
 
     def ctype(self, kind: Any) -> tuple[Any, int | None]:
@@ -507,8 +513,8 @@ class _NpyFile:
         codes: Any = sharedctypes.typecode_to_type  # type: ignore[attr-defined]
         element = _ctype_of(self.descr) if kind is None else codes.get(kind, kind)
         self.size = ctypes.sizeof(element) * math.prod(self.shape)
-        wanted, there = _descr(element), _plain(self.descr)
-        if wanted != there:
+        wanted = _descr(element)
+        if wanted != self.plain:
             raise ValueError("%r has elements of dtype %s, not %s" % (self.name, self.descr, wanted[0]))
         if self.size == 0:
             raise ValueError("%r has no elements" % self.name)

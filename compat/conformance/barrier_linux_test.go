@@ -139,8 +139,9 @@ func testBreaks(t *testing.T, p *compat.Peer, b *pyshm.Barrier) {
 
 // testKilledParty kills a Python that waits. It stays counted: the last party in Go wakes
 // the others, gives up waiting for the dead one, and breaks the barrier, until Repair.
-func testKilledParty(t *testing.T, p *compat.Peer, b *pyshm.Barrier) {
-	check(t, p.Exec("process = child('fork', wait, barrier)"))
+func testKilledParty(t *testing.T, p *compat.Peer, b *pyshm.Barrier, startMethods []string) {
+	method := startMethods[len(startMethods)-1]
+	check(t, p.Exec(fmt.Sprintf("process = child(%q, wait, barrier)", method)))
 	testkit.Eventually(t, "the child waits", func() bool { return must(b.Waiting())(t) == 1 })
 	check(t, p.Exec("process.kill(); process.join()"))
 	wantEqual(t, "dead parties that count", must(b.Waiting())(t), 1)

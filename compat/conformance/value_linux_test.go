@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -64,6 +65,7 @@ func TestValues(t *testing.T) {
 	forEachValuePython(t, func(t *testing.T, py compat.Interpreter, p *compat.Peer) {
 		t.Run("made by Python", func(t *testing.T) { testValuesOfPython(t, p) })
 		t.Run("made by Go", func(t *testing.T) { testValuesOfGo(t, p) })
+		t.Run("refused by Python", func(t *testing.T) { testRefusedByPython(t, p) })
 		t.Run("counters", func(t *testing.T) { testCounters(t, py, p) })
 		t.Run("barrier made by Python", func(t *testing.T) {
 			check(t, p.Exec("barrier = spawn.Barrier(4)"))
@@ -77,7 +79,7 @@ func TestValues(t *testing.T) {
 			b := keepHandle(t, must(pyshm.CreateBarrier(newName(t), 4))(t))
 			check(t, p.Exec(fmt.Sprintf("barrier = attach_barrier(%q)", b.Name())))
 			testBarrier(t, p, b)
-			testKilledParty(t, p, b)
+			testKilledParty(t, p, b, testkit.Share(t, py, testkit.StartMethods))
 		})
 	})
 }
@@ -214,11 +216,50 @@ func testValuesOfGo(t *testing.T, p *compat.Peer) {
 	wantEqual(t, "its type", must(p.Eval("[kind_of(array), len(array)]"))(t), []any{"multiprocessing.sharedctypes.SynchronizedArray", int64(3)})
 	if py := p.Interpreter(); py.Implementation == "CPython" {
 		// The object's end ends its memory and its descriptor.
-		before := must(p.Eval("gc.collect() * 0 + len(os.listdir('/proc/self/fd'))"))(t).(int64)
+		check(t, p.Exec("gc.collect()"))
+		before := eval[int64](t, p, "len(os.listdir('/proc/self/fd'))")
 		check(t, p.Exec(fmt.Sprintf("for _ in range(5): attach_value(%q)\ngc.collect()", name)))
 		wantEqual(t, "descriptors", must(p.Eval("len(os.listdir('/proc/self/fd'))"))(t), before)
 	}
 	check(t, p.Exec("array = number = raw = point = None; gc.collect()"))
+}
+
+// testRefusedByPython has Python attach to what is no value and no barrier. It keeps no
+// descriptor, and no process dies.
+func testRefusedByPython(t *testing.T, p *compat.Peer) {
+	head := "\x93NUMPY\x01\x00\x76\x00"
+	header := func(text string) []byte { return fmt.Appendf(nil, "%s%-117s\n", head, text) }
+	check(t, p.Exec("gc.collect()"))
+	before := eval[int64](t, p, "len(os.listdir('/proc/self/fd'))")
+	for what, content := range map[string][]byte{
+		"a block":          []byte("12345678"),
+		"no data":          header("{'descr': '<i4', 'fortran_order': False, 'shape': (), }"),
+		"a part of it":     header("{'descr': '<i4', 'fortran_order': False, 'shape': (), }")[:50],
+		"a huge shape":     header("{'descr': '<i4', 'fortran_order': False, 'shape': (9223372036854775807,), }"),
+		"a negative shape": header("{'descr': '<i4', 'fortran_order': False, 'shape': (-1,), }"),
+		"no elements":      header("{'descr': '<i4', 'fortran_order': False, 'shape': (0,), }"),
+		"two axes":         append(header("{'descr': '<i4', 'fortran_order': False, 'shape': (1, 1), }"), 0, 0, 0, 0),
+		"no dict":          header("[]"),
+		"code":             header("{'descr': exit(), 'fortran_order': False, 'shape': (), }"),
+		"an object":        append(header("{'descr': '|O', 'fortran_order': False, 'shape': (), }"), make([]byte, 8)...),
+		"a wrong dtype":    append(header("{'descr': 5, 'fortran_order': False, 'shape': (), }"), make([]byte, 8)...),
+		"a wrong record":   append(header("{'descr': [('a',), 'b'], 'fortran_order': False, 'shape': (), }"), make([]byte, 8)...),
+		"a huge text":      append(header("{'descr': '|S99999999999', 'fortran_order': False, 'shape': (), }"), make([]byte, 8)...),
+		"no number":        append(header("{'descr': '|Sx', 'fortran_order': False, 'shape': (), }"), make([]byte, 8)...),
+		"deep brackets":    header(strings.Repeat("[", 117)),
+	} {
+		name := newName(t)
+		check(t, os.WriteFile(fileOf(name), content, 0o600))
+		for _, function := range []string{"attach_value", "attach_barrier"} {
+			if _, err := p.Eval(fmt.Sprintf("%s(%q)", function, name)); err == nil {
+				t.Errorf("%s of %s returns", function, what)
+			} else {
+				wantPythonError(t, err, "ValueError", "")
+			}
+		}
+	}
+	check(t, p.Exec("gc.collect()"))
+	wantEqual(t, "descriptors", eval[int64](t, p, "len(os.listdir('/proc/self/fd'))"), before)
 }
 
 // keepHandle closes and unlinks what Go has made when the test ends.
