@@ -314,10 +314,12 @@ func registerObjects(m *manager.Manager, jobs *manager.Queue) {
 	m.Register("refuse", func(context.Context, []any) (any, error) { return nil, syscall.EACCES })
 	m.Register("Worker", func(_ context.Context, args []any) (any, error) {
 		return manager.NewObject(map[string]manager.Function{
-			"name":  func(context.Context, []any) (any, error) { return args[0], nil },
-			"fail":  func(_ context.Context, args []any) (any, error) { return nil, raisedError(args) },
-			"chan":  func(context.Context, []any) (any, error) { return make(chan int), nil },
-			"sleep": func(ctx context.Context, _ []any) (any, error) { return nil, wait(ctx) },
+			"name": func(context.Context, []any) (any, error) { return args[0], nil },
+			"fail": func(_ context.Context, args []any) (any, error) { return nil, raisedError(args) },
+			"other": func(context.Context, []any) (any, error) {
+				return manager.WithType("get_queue", manager.NewQueue(0)), nil
+			},
+			"chan": func(context.Context, []any) (any, error) { return make(chan int), nil },
 		}), nil
 	})
 }
@@ -334,11 +336,6 @@ func raisedError(args []any) error {
 		return &manager.RemoteError{Class: pickle.Class{Module: "decimal", Name: "DivisionByZero"}, Args: pickle.Tuple{"x", 1}}
 	}
 	return errors.New("something\xff")
-}
-
-func wait(ctx context.Context) error {
-	<-ctx.Done()
-	return ctx.Err()
 }
 
 // The same recipe with the queue in Go.
@@ -523,6 +520,9 @@ def check_errors():
     m = connected(QueueManager)
     w = m.Worker('W')
     assert w.name() == 'W'
+    other = w.other()
+    other.put('x')
+    assert other.get() == 'x'
     raises(queue.Empty, w.fail, 'empty')
     assert raises(FileNotFoundError, w.fail, 'errno').errno == 2
     raises(TimeoutError, w.fail, 'timeout')

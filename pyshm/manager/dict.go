@@ -210,7 +210,7 @@ var dictOperations = operations[*Dict]{
 	}},
 	"__len__": {nil, func(d *Dict, _ context.Context, _ []any) (any, error) { return d.d.Len(), nil }},
 	"__iter__": {nil, func(d *Dict, _ context.Context, _ []any) (any, error) {
-		return &iterator{items: d.listed(dictKey)}, nil
+		return WithType("Iterator", &iterator{items: d.listed(dictKey)}), nil
 	}},
 	"__reversed__": {nil, func(d *Dict, _ context.Context, _ []any) (any, error) { return reversed(d.listed(dictKey)), nil }},
 	"keys":         {nil, func(d *Dict, _ context.Context, _ []any) (any, error) { return d.listed(dictKey), nil }},

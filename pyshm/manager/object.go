@@ -22,9 +22,8 @@ type Object interface {
 
 	// Call executes a method for a client. The context ends when the client goes away,
 	// and when Call returns. Arguments are of the types that format/pickle reads, and
-	// must not be changed; results are of the types that it writes. If the result is an
-	// Object, the client gets a proxy of it. [Manager.Register] says which exception
-	// the client raises for an error.
+	// must not be changed; results are of the types that it writes, or made by
+	// [WithType]. [Manager.Register] says which exception the client raises for an error.
 	Call(ctx context.Context, method string, args []any, keywords *pickle.Dict) (any, error)
 }
 
@@ -35,6 +34,17 @@ type Function = func(ctx context.Context, args []any) (any, error)
 // NewObject makes an object of functions, by the names of the methods. They take no
 // keyword arguments.
 func NewObject(methods map[string]Function) Object { return &functions{maps.Clone(methods)} }
+
+// WithType makes a result for [Object.Call] of an object: the client gets a proxy of it. A
+// client in Python makes the proxy of the class that it has registered under the name
+// typeid.
+func WithType(typeid string, o Object) any { return typed{typeid, o} }
+
+// A typed object is a method's result of which the client gets a proxy.
+type typed struct {
+	typeid string
+	object Object
+}
 
 type functions struct{ byName map[string]Function }
 

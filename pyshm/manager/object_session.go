@@ -101,22 +101,17 @@ func (s *session) callObject(r request) (kind string, v any, err error) {
 
 // asProxy makes the reply for a method's result, which may be an object.
 func (s *session) asProxy(v any) (string, any, error) {
-	o, ok := v.(Object)
+	t, ok := v.(typed)
 	if !ok {
 		return kindReturn, v, nil
 	}
-	id, methods, err := s.manager.objects.add(o)
+	id, methods, err := s.manager.objects.add(t.object)
 	if err != nil {
 		return "", nil, err
 	}
-	// Clients overwrite the address. They make the proxy of the class that they have
-	// registered for the name.
-	address := tokenAddress(s.manager.address())
-	return kindProxy, pickle.Tuple{tupleOf(methods), token(iteratorType, address, id)}, nil
+	address := tokenAddress(s.manager.address()) // which clients overwrite
+	return kindProxy, pickle.Tuple{tupleOf(methods), token(t.typeid, address, id)}, nil
 }
-
-// iteratorType is the name of the only type that methods return proxies of.
-const iteratorType = "Iterator"
 
 func (h *held) has(method string) bool {
 	for _, m := range h.methods {
