@@ -12,9 +12,10 @@ var ranks = []struct {
 	path string
 	rank int
 }{
-	{"internal/testkit", 6},
-	{"cmd", 5},
-	{"compat", 4},
+	{"internal/testkit", 7},
+	{"cmd", 6},
+	{"compat", 5},
+	{"pyshm/worker", 4},
 	{"pyshm/manager", 3},
 	{"pyshm/connection", 2},
 	{"pyshm/internal", 1},
@@ -70,6 +71,7 @@ func TestImportsGoOneWay(t *testing.T) {
 var internals = map[string][]string{
 	"address":    {"format", "pyshm/internal/unixsocket"},
 	"admission":  nil,
+	"child":      nil,
 	"descriptor": nil,
 	"futex":      {"internal/words"},
 	"mappers":    {"pyshm/internal/shmfile"},
@@ -112,6 +114,7 @@ func TestDependencies(t *testing.T) {
 		{"format/pickle", nil},
 		{"pyshm", []string{"golang.org/x/sys/unix"}},
 		{"pyshm/connection", []string{"golang.org/x/sys/unix"}},
+		{"pyshm/worker", []string{"golang.org/x/sys/unix"}},
 		{"pyshm/manager", []string{
 			"golang.org/x/sys/unix",
 			"github.com/fsnotify/fsnotify/internal", "github.com/fsnotify/fsnotify",

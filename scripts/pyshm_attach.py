@@ -64,6 +64,13 @@ They keep their memory for as long as they, or views of them, live, and no resou
 tracker hears of them. numpy.load("/dev/shm/NAME", mmap_mode="r+") opens either without
 this module.
 
+A worker, which a pool of Go's package worker has started, serves its functions:
+
+    @serve
+    def blur(image, radius): ...        # async def works, too
+
+    serve()                             # serves calls until the pool ends
+
 Names may be written with or without a leading slash. The module needs Python 3.8 or
 later, and only its standard library. Under pyshm run and WorkerEnv every process can
 import it. For other programs, pip installs it, or this file is copied beside them.
@@ -82,6 +89,7 @@ import math
 import mmap
 import operator
 import os
+import pickle
 import secrets
 import stat
 import struct
@@ -120,6 +128,7 @@ __all__ = [
     "create_array",
     "create_ring",
     "parts",
+    "serve",
 ]
 
 __version__ = "0.1.0.dev0"
@@ -335,6 +344,28 @@ def create_ring(name: str, slots: int, shape: int | tuple[int, ...], dtype: Any)
         raise ValueError("a frame of shape %r has no elements" % (shape,))
     create_array(name, (slots,), record)
     return Ring(name)
+
+
+def serve(function: Any = None, name: str | None = None) -> Any:
+    """Serve functions to the process in Go that has started this worker.
+
+    serve(function), also as a decorator, lets Go call a function or an async function by
+    its name, or by the given one, and returns the function. serve() without a function
+    serves calls, one after the other, and returns when Go closes the connection.
+
+    What a function raises goes to the caller in Go, and the worker goes on. SystemExit and
+    KeyboardInterrupt end the worker. RuntimeError if no process in Go has started this
+    one as a worker.
+    """
+    if function is not None:
+        _served[name or function.__name__] = function
+        return function
+    number = os.environ.pop("PYSHM_WORKER", None)  # not for children
+    if number is None:
+        raise RuntimeError("PYSHM_WORKER is not set: no pool of workers has started this process")
+    os.set_inheritable(int(number), False)
+    _Worker(importlib.import_module("multiprocessing.connection").Connection(int(number))).run()
+    return None
 
 
 def _parts(made: Any) -> dict[str, Any]:
@@ -1099,3 +1130,69 @@ def _bare(name: str) -> str:
     if bare in ("", ".", "..") or "/" in bare or "\0" in bare:
         raise ValueError("%r cannot be the name of shared memory" % name)
     return bare
+
+
+_served: dict[str, Any] = {}
+
+
+class _Worker:
+    """One connection to a pool in Go, whose package worker documents the frames."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.number = 0  # of the last call: Go counts them from 1
+        self.loop: Any = None  # asyncio's, once a function is async
+        self.own = {"pyshm.hello": self.hello}
+
+    def run(self) -> None:
+        try:
+            while True:
+                frame = self.connection.recv_bytes()
+                self.number += 1
+                self.connection.send_bytes(self.reply(frame))
+        except (EOFError, ConnectionError):
+            pass  # the pool has ended, or wants another worker
+
+    def hello(self, version: int) -> dict[str, Any]:
+        return {"version": 1, "module": __name__}
+
+    def reply(self, frame: Any) -> bytes:
+        try:
+            _, _, function, args = pickle.loads(frame)
+            return pickle.dumps(("return", self.number, self.call(function, args)), 4)
+        except Exception as error:
+            return pickle.dumps(("raise", self.number, *_raised(error)), 4)
+
+    def call(self, function: str, args: tuple[Any, ...]) -> Any:
+        called = _served.get(function) or self.own.get(function)
+        if called is None:
+            raise LookupError("no function %r is served here, but: %s" % (function, ", ".join(sorted(_served))))
+        result = called(*args)
+        return self.wait(result) if hasattr(result, "__await__") else result
+
+    def wait(self, awaitable: Any) -> Any:
+        """Run asyncio's loop until the result of an async function is there."""
+
+        async def run() -> Any:
+            return await awaitable
+
+        if self.loop is None:
+            self.loop = importlib.import_module("asyncio").new_event_loop()
+        return self.loop.run_until_complete(run())
+
+
+def _raised(error: Exception) -> tuple[Any, ...]:
+    """Return class, message, args and traceback of an exception, as they can be pickled."""
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else kind.__module__ + "." + kind.__qualname__
+    try:
+        message = str(error)
+    except Exception:
+        message = "(its str fails)"
+    args: Any = error.args
+    try:
+        pickle.dumps(args, 4)
+    except Exception:
+        args = tuple(map(object.__repr__, args))
+    text = importlib.import_module("traceback").format_exception(kind, error, error.__traceback__)
+    return name, message, args, "".join(text)

@@ -1,0 +1,87 @@
+// Package worker calls Python functions from Go: a pool of Python workers takes arguments
+// and returns results through shared memory, and survives whatever happens to a worker.
+//
+// # Basics
+//
+// In Python, worker.py
+//
+//	from pyshm_attach import serve
+//
+//	@serve
+//	def add(a, b):
+//	    return a + b
+//
+//	serve()
+//
+// and in Go
+//
+//	pool, err := worker.Start(ctx, func() *exec.Cmd {
+//		return exec.Command("python3", "worker.py")
+//	}, worker.Options{})
+//	if err != nil {
+//		return err
+//	}
+//	defer pool.Close(ctx)
+//	sum, err := pool.Call(ctx, "add", 1, 2.5)
+//
+// pyshm_attach is there in every worker that Start starts: there is nothing to install.
+// Arguments and results have the types of package format/pickle. An exception is a
+// *[PythonError] with class, message, arguments and traceback. A worker that ends in the
+// middle of a call, for whatever reason, is a *[CrashError], and another worker takes its
+// place. What a worker prints goes to the log.
+//
+// # Frames
+//
+// A worker inherits one end of a socket. Its number is in the environment as PYSHM_WORKER.
+// Each message on it is a frame of Python's multiprocessing.connection: what send sends and
+// recv receives. The pool sends one call at a time, and numbers the calls of a worker:
+//
+//	("call", number, function, args)
+//
+// The worker replies with one of
+//
+//	("return", number, value)
+//	("raise", number, class, message, args, traceback)
+//
+// and ends when the pool closes the connection. Nothing else is needed, so a worker can do without the helper:
+//
+//	import os
+//	import traceback
+//	from multiprocessing.connection import Connection
+//
+//
+//	def add(a, b):
+//	    return a + b
+//
+//
+//	pool = Connection(int(os.environ["PYSHM_WORKER"]))
+//	try:
+//	    while True:
+//	        _, number, function, args = pool.recv()
+//	        try:
+//	            pool.send(("return", number, globals()[function](*args)))
+//	        except Exception as e:
+//	            pool.send(("raise", number, type(e).__name__, str(e), e.args, traceback.format_exc()))
+//	except EOFError:
+//	    pass
+//
+// The first call of every worker is pyshm.hello. It shows that the worker has started. A
+// worker such as this one raises an exception, and the pool keeps to the frames above. The
+// serve of pyshm_attach returns a dict with its version and its module.
+//
+// # The end of a worker
+//
+// A worker leads a process group of its own, so that a Ctrl-C at the terminal reaches the
+// service alone, which closes the pool when its calls are done. A worker ends when its
+// connection ends: so it ends with the service, also if the service is killed. In addition
+// the kernel kills it when the service ends, because a function may run for ever. Children
+// that a worker leaves get a SIGTERM.
+//
+// A worker ends if it sends anything but replies. Its bytes never crash or block the
+// service, or make it allocate more than 1 GiB for a reply.
+//
+// # Systems
+//
+// Linux. On other systems all functions that make a pool return an error, which is
+// errors.ErrUnsupported.
+package worker
