@@ -147,10 +147,10 @@ func (p *Pool) keepUp(slot int, first chan<- error) {
 	pause := firstPause
 	for starts := 0; p.ctx.Err() == nil; starts++ {
 		w, err := p.launch(log)
-		if starts == 0 {
-			first <- err
-		}
 		if err != nil {
+			if starts == 0 {
+				first <- err
+			}
 			if p.ctx.Err() != nil {
 				return
 			}
@@ -166,6 +166,9 @@ func (p *Pool) keepUp(slot int, first chan<- error) {
 		}
 		w.log.Info("worker started")
 		p.up(slot, w)
+		if starts == 0 {
+			first <- nil
+		}
 		select {
 		case <-w.gone:
 		case <-p.ctx.Done():

@@ -79,5 +79,23 @@ def ignore_sigterm():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
+@serve
+def leave_child():
+    import subprocess
+
+    child = subprocess.Popen(["sleep", "1000"])
+    return child.pid
+
+
+@serve
+def junk(what):
+    import gc
+    from multiprocessing.connection import Connection
+
+    pool = next(o for o in gc.get_objects() if isinstance(o, Connection))
+    pool.send_bytes(what)
+    time.sleep(1000)
+
+
 serve(max, "largest")
 serve()
