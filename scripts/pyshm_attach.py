@@ -364,7 +364,8 @@ def serve(function: Any = None, name: str | None = None) -> Any:
     if number is None:
         raise RuntimeError("PYSHM_WORKER is not set: no pool of workers has started this process")
     os.set_inheritable(int(number), False)
-    _Worker(importlib.import_module("multiprocessing.connection").Connection(int(number))).run()
+    _Worker.current = _Worker(importlib.import_module("multiprocessing.connection").Connection(int(number)))
+    _Worker.current.run()
     return None
 
 
@@ -1134,34 +1135,130 @@ def _bare(name: str) -> str:
 
 _served: dict[str, Any] = {}
 
+# The words at the beginning of the messages that Go and a worker exchange in shared memory.
+# Go's package worker documents them.
+_CALL = struct.Struct("=3Q")  # number, length, where the reply may begin
+_BEGUN, _REPLY, _REQUEST = 64, 72, 128  # offsets
+_END = 2**64 - 1  # a length
+_BY_CONNECTION, _RETURN, _RAISE = range(3)  # kinds of replies
+
+_BUSY = 0.05  # seconds for which a worker waits at its semaphore before it rests
+
 
 class _Worker:
-    """One connection to a pool in Go, whose package worker documents the frames."""
+    """One connection to a pool in Go, whose package worker documents the protocol."""
+
+    current: Any = None  # the one that serves in this process
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
         self.number = 0  # of the last call: Go counts them from 1
+        self.taken = 0  # calls that came by the semaphore
         self.loop: Any = None  # asyncio's, once a function is async
-        self.own = {"pyshm.hello": self.hello}
+        self.memory: Any = None  # of the messages
+        self.view: Any = None
+        self.pickler: Any = None
+        self.request: Any = None  # the semaphores
+        self.done: Any = None
+        self.segments: dict[int, _Segment] = {}  # for arrays
+        self.low = 0  # where the arrays of a reply begin, from the end of the messages on
+        self.lent: dict[int, tuple[Any, Any]] = {}  # without numpy: views by id, and where they are
+        self.own: dict[str, Callable[..., Any]] = {
+            "pyshm.hello": self.hello,
+            "pyshm.attach": self.attach,
+            "pyshm.messages": self.attach_messages,
+            "pyshm.segment": self.attach_segment,
+            "pyshm.drop": self.drop,
+        }
 
     def run(self) -> None:
         try:
             while True:
-                frame = self.connection.recv_bytes()
-                self.number += 1
-                self.connection.send_bytes(self.reply(frame))
+                if self.request is None:
+                    self.serve_frame()
+                elif self.request.acquire(True, _BUSY):
+                    self.taken += 1
+                    self.serve_request()
+                else:
+                    self.rest()
         except (EOFError, ConnectionError):
             pass  # the pool has ended, or wants another worker
 
     def hello(self, version: int) -> dict[str, Any]:
         return {"version": 1, "module": __name__}
 
-    def reply(self, frame: Any) -> bytes:
+    def attach(self, messages: str, request: str, done: str) -> None:
+        semaphores = attach_semaphore(request), attach_semaphore(done)
+        self.attach_messages(messages)
+        self.request, self.done = semaphores
+
+    def attach_messages(self, name: str) -> None:
+        self.memory = _map(name, False)[0]
+        self.view = memoryview(self.memory)
+        self.pickler = _Pickler(self.memory)
+
+    def attach_segment(self, number: int, name: str) -> None:
+        self.segments[number] = _Segment(number, _map(name, False)[0])
+
+    def drop(self, number: int) -> None:
+        del self.segments[number]
+
+    def serve_frame(self) -> None:
+        frame = self.connection.recv_bytes()
+        self.number += 1
         try:
             _, _, function, args = pickle.loads(frame)
-            return pickle.dumps(("return", self.number, self.call(function, args)), 4)
+            reply = _dumps(("return", self.number, self.call(function, args)))
         except Exception as error:
-            return pickle.dumps(("raise", self.number, *_raised(error)), 4)
+            reply = _dumps(("raise", self.number, *_raised(error)))
+        self.connection.send_bytes(reply)
+
+    def serve_request(self) -> None:
+        memory, done = self.memory, self.done  # a call of attach_messages replaces them
+        self.number, length, offset = _CALL.unpack_from(memory, 0)
+        if length == _END:
+            raise EOFError
+        memory[_BEGUN : _BEGUN + 8] = memory[:8]
+        view, pickler = self.view, self.pickler
+        try:
+            if length:
+                function, args = pickle.loads(view[_REQUEST : _REQUEST + length])
+            else:
+                _, _, function, args = pickle.loads(self.connection.recv_bytes())
+            kind, value = _RETURN, self.call(function, args)
+        except Exception as error:
+            kind, value = _RAISE, _raised(error)
+        try:
+            memory.seek(offset)
+            self.low = len(memory)
+            pickler.clear_memo()
+            pickler.dump(value)
+            size = memory.tell() - offset
+            if offset + size > self.low:
+                raise ValueError("the reply does not fit")
+        except Exception:  # it is too large, or cannot be pickled
+            self.send(kind, value)
+            kind, size = _BY_CONNECTION, 0
+        if self.lent:
+            self.lent.clear()
+        _CALL.pack_into(memory, _REPLY, self.number, kind, size)
+        done.release()
+
+    def send(self, kind: int, value: Any) -> None:
+        """Send a reply by the connection."""
+        try:
+            if kind == _RETURN:
+                reply = _dumps(("return", self.number, value))
+            else:
+                reply = _dumps(("raise", self.number, *value))
+        except Exception as error:
+            reply = _dumps(("raise", self.number, *_raised(error)))
+        self.connection.send_bytes(reply)
+
+    def rest(self) -> None:
+        """Sleep until Go wakes this worker, or closes the connection."""
+        self.connection.send(("idle", self.taken))
+        self.connection.recv()  # ("wake",)
 
     def call(self, function: str, args: tuple[Any, ...]) -> Any:
         called = _served.get(function) or self.own.get(function)
@@ -1179,6 +1276,136 @@ class _Worker:
         if self.loop is None:
             self.loop = importlib.import_module("asyncio").new_event_loop()
         return self.loop.run_until_complete(run())
+
+    def array(self, number: int, offset: int, shape: tuple[int, ...], dtype: str, strides: Any) -> Any:
+        """Return an array in the arena: of numpy, or a memoryview without numpy."""
+        memory = self.segments[number].memory
+        try:
+            numpy = _numpy()
+        except ImportError:
+            view = _view(memory, offset, shape, dtype, strides)
+            self.lent[id(view)] = view, (number, offset, shape, dtype)
+            return view
+        return numpy.ndarray(shape, _dtype(dtype), memory, offset, strides)
+
+    def place(self, array: Any) -> Any:
+        """Return where an array of numpy is in the arena, and copy one from elsewhere."""
+        numpy = _numpy()
+        address = array.__array_interface__["data"][0]
+        if array.flags.c_contiguous:
+            for segment in self.segments.values():
+                offset = address - segment.address(numpy)
+                if 0 <= offset <= len(segment.memory) - array.nbytes:
+                    return _in_arena, (segment.number, offset, array.shape, _dtype_text(array.dtype))
+        self.low = (self.low - array.nbytes) & ~63
+        if self.low < self.memory.tell():
+            raise ValueError("the array does not fit")
+        numpy.ndarray(array.shape, array.dtype, self.memory, self.low)[...] = array
+        return _in_arena, (0, self.low, array.shape, _dtype_text(array.dtype))
+
+
+class _Segment:
+    """A piece of a worker's arena."""
+
+    def __init__(self, number: int, memory: mmap.mmap) -> None:
+        self.number = number
+        self.memory = memory
+        self.base = 0
+
+    def address(self, numpy: Any) -> int:
+        if self.base == 0:
+            self.base = numpy.asarray(memoryview(self.memory)).__array_interface__["data"][0]
+        return self.base
+
+
+class _Frames(pickle.Pickler):
+    """A pickler for what goes by the connection."""
+
+    def reducer_override(self, value: Any) -> Any:
+        numpy: Any = sys.modules.get("numpy")
+        if type(value) is memoryview:
+            return _plain, (value.tobytes(),)
+        if numpy is None:
+            return NotImplemented
+        if isinstance(value, numpy.ndarray) and not value.dtype.hasobject:
+            return self.array(numpy, value)
+        if isinstance(value, numpy.generic):
+            item = value.item()
+            return NotImplemented if isinstance(item, numpy.generic) else (_plain, (item,))
+        return NotImplemented
+
+    def array(self, numpy: Any, value: Any) -> Any:
+        return _copied, (_dtype_text(value.dtype), value.shape, value.tobytes())
+
+
+class _Pickler(_Frames):
+    """A pickler for what goes through shared memory, where arrays have a place of their own."""
+
+    def __init__(self, memory: mmap.mmap) -> None:
+        super().__init__(cast(Any, memory), 4)
+
+    def reducer_override(self, value: Any) -> Any:
+        if type(value) is memoryview:
+            lent = _Worker.current.lent.get(id(value))
+            if lent is not None:
+                return _in_arena, lent[1]
+        return super().reducer_override(value)
+
+    def array(self, numpy: Any, value: Any) -> Any:
+        return _Worker.current.place(value)
+
+
+def _dumps(value: Any) -> bytes:
+    out = io.BytesIO()
+    _Frames(out, 4).dump(value)
+    return out.getvalue()
+
+
+# These three stand for values in the messages, and Go knows them by their names.
+def _in_arena(number: int, offset: int, shape: tuple[int, ...], dtype: str, strides: Any = None) -> Any:
+    return _Worker.current.array(number, offset, shape, dtype, strides)
+
+
+def _copied(dtype: str, shape: tuple[int, ...], data: bytes) -> Any:
+    try:
+        numpy = _numpy()
+    except ImportError:
+        return _view(bytearray(data), 0, shape, dtype, None)
+    return numpy.frombuffer(bytearray(data), _dtype(dtype)).reshape(shape)
+
+
+def _plain(value: Any) -> Any:
+    return value
+
+
+@functools.lru_cache(maxsize=None)
+def _dtype(text: str) -> Any:
+    """Return numpy's dtype for a text: dtype.str, or the repr of a record's descr."""
+    numpy = _numpy()
+    if not text.startswith("["):
+        return numpy.dtype(text)
+    return numpy.lib.format.descr_to_dtype(importlib.import_module("ast").literal_eval(text))
+
+
+def _dtype_text(dtype: Any) -> str:
+    if dtype.names is None:
+        return cast(str, dtype.str)
+    return repr(_numpy().lib.format.dtype_to_descr(dtype))
+
+
+_CODES = {"i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q", "f4": "f", "f8": "d"}
+
+
+def _view(memory: Any, offset: int, shape: tuple[int, ...], dtype: str, strides: Any) -> memoryview:
+    """Return a memoryview of an array: of its bytes if a memoryview has no such elements."""
+    code = _CODES.get(dtype.lstrip("<=|")) if sys.byteorder == "little" else None
+    size = int(dtype[2:]) if code else 0
+    if strides is not None or code is None:
+        raise ImportError("without numpy, there are only arrays of numbers without gaps, not %s" % dtype)
+    view = memoryview(memory)[offset : offset + math.prod(shape) * size]
+    if not shape or 0 in shape:
+        return view.cast(cast(Any, code))
+    return view.cast(cast(Any, code), cast(Any, shape))
 
 
 def _raised(error: Exception) -> tuple[Any, ...]:

@@ -24,6 +24,7 @@ import (
 var ours = regexp.MustCompile(`^(` + strings.Join([]string{
 	`psm_[0-9a-f]{8}`,                   // a SharedMemory or ShareableList without a name, or an alias
 	`sem\.mp-[a-z0-9_]{8}`,              // a semaphore of multiprocessing's locks
+	`(sem\.)?pyshm_worker_[0-9a-f]{8}`,  // memory of a worker, if its pool was killed as it started
 	`\.pyshm-.+`,                        // a hidden name of a manager or pyshm hold
 	`(sem\.)?pyshm_demo_[a-z2-7]{6}_.+`, // pyshm demo
 }, "|") + `)$`)

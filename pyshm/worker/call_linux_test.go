@@ -31,6 +31,17 @@ func TestCalls(t *testing.T) {
 		wantEqual(t, "async", call(t, p, "later", 0.001, "x"), any("x"))
 		all := []any{nil, true, int64(-1) << 62, 1.5, "é\x00", []byte{0xff}, []any{int64(1), "two"}, pickle.Tuple{int64(3)}}
 		wantEqual(t, "values", call(t, p, "echo", all...), any(pickle.Tuple(all)))
+		large := bytes.Repeat([]byte("abcdefg\n"), 100_000)
+		for range 2 {
+			wantEqual(t, "a large value is the same", bytes.Equal(call(t, p, "echo", large).(pickle.Tuple)[0].([]byte), large), true)
+		}
+		check(t, p.Do(t.Context(), func(j *Job) error {
+			a := must(NewArray[int16](j, 3))(t)
+			check(t, a.Set(7, 1))
+			back := must(ArrayOf[int16](j, must(j.Call(t.Context(), "negate", a))(t)))(t)
+			wantEqual(t, "an array", must(back.At(1))(t), int16(-7))
+			return nil
+		}))
 
 		wantException(t, p, log)
 		_, err := p.Call(t.Context(), "unpicklable")

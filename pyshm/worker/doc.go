@@ -69,6 +69,37 @@
 // worker such as this one raises an exception, and the pool keeps to the frames above. The
 // serve of pyshm_attach returns a dict with its version and its module.
 //
+// # Shared memory
+//
+// If the worker has serve, a second call, pyshm.attach, gives it the names of a segment and
+// of two semaphores. When it has attached, the names are gone: nothing of a worker's memory
+// has a name for longer than a moment, so nothing is left when both processes have ended,
+// however they have ended. A pool whose service was killed in that moment leaves names
+// pyshm_worker_*, which the next Start removes after a minute, and pyshm rm --orphans.
+//
+// From then on a call costs two semaphores. The segment begins with words of 8 bytes, in
+// the machine's byte order:
+//
+//	  0  number of the call          written by Go
+//	  8  length of the request       0: the call comes as a frame
+//	 16  where the reply may begin   it may reach to the end of the segment
+//	 64  number of the call begun    written by the worker
+//	 72  number of the reply
+//	 80  kind of the reply           0: it comes as a frame; 1: a value; 2: an exception
+//	 88  length of the reply
+//	128  the request: a pickle of (function, args)
+//
+// Go writes the request, releases the first semaphore and waits at the second. The reply is
+// a pickle of the value, or of (class, message, args, traceback). Messages that do not fit
+// go as frames, and Go makes a larger segment for the next ones (pyshm.messages). Arrays of
+// [NewArray] lie in further segments (pyshm.segment, pyshm.drop). A pickle refers to an array
+// by the number of the segment, offset, shape and dtype. An array of numpy from elsewhere is
+// copied to the end of the messages, and segment 0 stands for these.
+//
+// A worker that has had nothing to do for 50 ms sends ("idle", n) after n calls by semaphore,
+// and sleeps until the frame ("wake",) comes or the connection ends. So an idle pool takes no
+// time of any processor.
+//
 // # The end of a worker
 //
 // A worker leads a process group of its own, so that a Ctrl-C at the terminal reaches the

@@ -3,6 +3,7 @@ package worker
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/pyshm-go/pyshm/format/pickle"
 )
@@ -21,6 +22,7 @@ type reply struct {
 	id     int64
 	value  any
 	raised *PythonError
+	size   int // of the frame, in bytes
 }
 
 // errProtocol is the reason when a worker sends something else than a reply.
@@ -28,6 +30,45 @@ var errProtocol = errors.New("the worker does not speak the protocol")
 
 func protocolf(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errProtocol, fmt.Sprintf(format, args...))
+}
+
+// wakeFrame tells a worker that rests to look at its semaphore.
+var wakeFrame = mustMarshal(pickle.Tuple{frameWake})
+
+func mustMarshal(v any) []byte {
+	b, err := pickle.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// posts counts the calls that were handed over by semaphore. A worker that has had nothing
+// to do for a moment sends ("idle", n) after n calls, and waits for a frame ("wake",). So an
+// idle worker sleeps without an end, and notices when the connection ends.
+type posts struct {
+	mu    sync.Mutex
+	n     int64
+	rests bool // the worker waits for a frame
+}
+
+// add counts a call that is about to be handed over, and reports whether the worker has to
+// be woken for it.
+func (p *posts) add() (rests bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.n++
+	rests, p.rests = p.rests, false
+	return rests
+}
+
+// idle notes that the worker has nothing to do after n calls, and reports whether there is
+// another one by now, so that it has to be woken at once.
+func (p *posts) idle(n int64) (wake bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rests = n == p.n
+	return !p.rests
 }
 
 // items returns the items of a tuple or list.
@@ -54,7 +95,7 @@ func parseFrame(b []byte) (kind string, r reply, err error) {
 	}
 	kind, _ = frame[0].(string)
 	id, ok := frame[1].(int64)
-	r.id = id
+	r.id, r.size = id, len(b)
 	switch {
 	case !ok:
 	case kind == frameIdle && len(frame) == 2:

@@ -73,10 +73,14 @@ func (j *Job) end() {
 // finish gives the worker back or, if it has served enough, has another take its place.
 func (j *Job) finish() {
 	w := j.worker
-	if reason := w.exhausted(&j.pool.options); reason != "" && !isDone(w.gone) {
+	reason := w.exhausted(&j.pool.options)
+	if w.lane != nil && reason == "" {
+		reason = w.lane.arena.reset()
+	}
+	if reason != "" && !isDone(w.gone) {
 		w.log.Info("worker restarts", "reason", reason, "calls", w.calls)
 		j.pool.retire(w)
-		w.conn.Close() // it ends when it notices
+		w.leave()
 	}
 	j.pool.give(w)
 }

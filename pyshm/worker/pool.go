@@ -87,6 +87,7 @@ func start(ctx context.Context, o Options, connect connector) (*Pool, error) {
 	if err != nil {
 		return nil, wrap(opStart, "", err)
 	}
+	sweep()
 	p := &Pool{
 		options: o,
 		connect: connect,
@@ -172,10 +173,13 @@ func (p *Pool) keepUp(slot int, first chan<- error) {
 		select {
 		case <-w.gone:
 		case <-p.ctx.Done():
-			w.conn.Close()
+			w.leave()
 			<-w.gone
 		}
-		p.lost(w)
+		w.wake()
+		if p.lost(w) {
+			w.close()
+		}
 	}
 }
 
@@ -190,6 +194,10 @@ func (p *Pool) launch(log *slog.Logger) (*worker, error) {
 	w := newWorker(conn, proc, log, p.options.Grace)
 	err = w.hello(ctx)
 	if err == nil {
+		err = w.share(ctx, p.options.Arena)
+	}
+	if err == nil {
+		w.calls = 0
 		return w, nil
 	}
 	if proc != nil && ctx.Err() != nil {
@@ -233,7 +241,9 @@ func sleep(ctx context.Context, d time.Duration) {
 // [Options.Grace] to complete the function. Then it is ended, and another takes its place.
 func (p *Pool) Call(ctx context.Context, function string, args ...any) (result any, err error) {
 	err = p.do(ctx, opCall, function, func(j *Job) (err error) {
-		result, err = j.Call(ctx, function, args...)
+		if result, err = j.Call(ctx, function, args...); err == nil {
+			err = wrap(opCall, function, detach(result))
+		}
 		return err
 	})
 	if err != nil {

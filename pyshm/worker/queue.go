@@ -17,8 +17,9 @@ type grant struct {
 type duty uint8
 
 const (
-	serving duty = iota + 1
-	retired      // it ends
+	lost duty = iota // it has ended
+	serving
+	retired // it gets no more calls, and ends
 )
 
 // A queue has the workers that are free, and the calls that wait for one, in order. One of
@@ -50,6 +51,7 @@ func (p *Pool) take(ctx context.Context) (*worker, error) {
 	case len(q.free) > 0:
 		w := q.free[len(q.free)-1]
 		q.free = q.free[:len(q.free)-1]
+		w.taken = true
 		p.busy++
 		p.mu.Unlock()
 		return w, nil
@@ -86,12 +88,17 @@ func (p *Pool) take(ctx context.Context) (*worker, error) {
 // give gives back a worker that was taken: to the call that waits longest, if one does.
 func (p *Pool) give(w *worker) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.busy--
-	if p.workers[w] == serving && !isDone(w.gone) {
+	w.taken = false
+	duty := p.workers[w]
+	if duty == serving && !isDone(w.gone) {
 		p.offer(w)
 	}
 	p.checkDrained()
+	p.mu.Unlock()
+	if duty == lost {
+		w.close()
+	}
 }
 
 // offer gives a worker to the call that waits longest, or notes that it is free.
@@ -101,6 +108,7 @@ func (p *Pool) offer(w *worker) {
 		p.queue.free = append(p.queue.free, w)
 		return
 	}
+	w.taken = true
 	p.busy++
 	p.queue.waiting.Remove(first).(chan grant) <- grant{w: w}
 }
@@ -124,14 +132,16 @@ func (p *Pool) retire(w *worker) {
 	}
 }
 
-// lost notes that a worker has ended.
-func (p *Pool) lost(w *worker) {
+// lost notes that a worker has ended, and reports whether no job has it. Otherwise give
+// closes it: until the job is over, its arrays keep their memory.
+func (p *Pool) lost(w *worker) (unused bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.workers, w)
 	if i := slices.Index(p.queue.free, w); i >= 0 {
 		p.queue.free = slices.Delete(p.queue.free, i, i+1)
 	}
+	return !w.taken
 }
 
 // failed notes that a worker could not start. If there is no hope for any, calls fail.

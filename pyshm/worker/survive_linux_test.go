@@ -21,9 +21,9 @@ import (
 	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
-// TestKilled kills workers under load. Each call returns its result or a CrashError, calls
+// TestWorkersKilled kills workers under load. Each call returns its result or a CrashError, calls
 // that may be repeated always their result, and the pool is soon at full strength again.
-func TestKilled(t *testing.T) {
+func TestWorkersKilled(t *testing.T) {
 	const workers = 2
 	kills := soak.Length(24, 1000)
 	random := soak.Rand(soak.Seed(t), 1)
@@ -90,7 +90,7 @@ func killOne(p *Pool, n int) *worker {
 // within the grace. Otherwise it ends by SIGTERM or, if it ignores that, by SIGKILL.
 func TestHangs(t *testing.T) {
 	t.Parallel()
-	p := startPool(t, testkit.Python(t), Options{Workers: 1, Grace: 100 * time.Millisecond})
+	p := startPool(t, testkit.Python(t), Options{Workers: 1, Grace: 500 * time.Millisecond})
 	first := call(t, p, "pid")
 	giveUp := func(seconds float64) {
 		t.Helper()
@@ -99,7 +99,7 @@ func TestHangs(t *testing.T) {
 		_, err := p.Call(ctx, "nap", seconds)
 		wantReason(t, "a nap", err, context.DeadlineExceeded)
 	}
-	giveUp(0.04)
+	giveUp(0.2)
 	wantEqual(t, "the worker after a nap", call(t, p, "pid"), first)
 	giveUp(1000)
 	second := call(t, p, "pid")

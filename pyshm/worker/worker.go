@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/pyshm-go/pyshm/format/pickle"
@@ -20,13 +21,17 @@ type worker struct {
 	grace time.Duration
 
 	replies chan reply
+	posts   posts
 	gone    chan struct{} // closed when the worker has ended: no reply will come
 	reason  error         // how it ended; valid when gone is closed
 
+	taken bool // a job has the worker; the pool's mutex guards it
+
 	// These belong to the goroutine that has the worker.
-	id       int64 // of the last call
+	id       atomic.Int64 // of the last call; receive reads it, too
 	calls    int
 	module   string // of Python's helper; "" if the worker is a loop without it
+	lane     *lane  // nil if all goes by the connection
 	awaiting bool   // the last call has no reply yet
 	weighed  time.Time
 }
@@ -93,12 +98,21 @@ func (w *worker) receive() error {
 			return err
 		}
 		if kind == frameIdle {
-			return protocolf("the frame %q was not asked for", kind)
+			if !w.posts.idle(r.id) {
+				continue
+			}
+			if err := w.conn.SendBytes(context.Background(), wakeFrame); err != nil {
+				return err
+			}
+			continue
+		}
+		if r.id != w.id.Load() {
+			return protocolf("reply %d is not to call %d", r.id, w.id.Load())
 		}
 		select {
 		case w.replies <- r:
 		default:
-			return protocolf("reply %d was not asked for", r.id)
+			return protocolf("there are two replies to call %d", r.id)
 		}
 	}
 }
@@ -120,6 +134,24 @@ func (w *worker) hello(ctx context.Context) error {
 	return nil
 }
 
+// share makes the lane to the worker, if both can.
+func (w *worker) share(ctx context.Context, limit int) error {
+	if w.module == "" || limit <= 0 {
+		return nil
+	}
+	l, err := openLane(ctx, w, limit)
+	var crash *CrashError
+	switch {
+	case err == nil:
+		w.lane = l
+	case errors.As(err, &crash) || ctx.Err() != nil:
+		return err
+	default:
+		w.log.Warn("worker shares no memory: all goes by the connection", "error", err)
+	}
+	return nil
+}
+
 const (
 	helloFunction   = "pyshm.hello"
 	protocolVersion = 1
@@ -129,7 +161,7 @@ const (
 // be given back after settle.
 func (w *worker) call(ctx context.Context, function string, args []any) (any, error) {
 	if isDone(w.gone) {
-		return nil, w.crash(function, false)
+		return nil, &CrashError{Function: function, Pid: w.pid(), Err: w.reason, Output: w.output()}
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, wrap(opCall, function, err)
@@ -150,13 +182,36 @@ func (w *worker) call(ctx context.Context, function string, args []any) (any, er
 
 const opCall = "call"
 
-// send sends a call.
+// send sends a call: by the lane, or as a frame if there is no lane or the call is too large.
 func (w *worker) send(ctx context.Context, function string, args []any) error {
-	frame, err := pickle.Marshal(pickle.Tuple{frameCall, w.id + 1, function, pickle.Tuple(args)})
+	args, err := w.sendable(args)
 	if err != nil {
 		return wrap(opCall, function, err)
 	}
-	w.id++
+	if w.lane != nil {
+		request, err := w.marshal(function, pickle.Tuple(args))
+		if err != nil {
+			return wrap(opCall, function, err)
+		}
+		fits, err := w.lane.write(request)
+		if err == nil {
+			err = w.post()
+		}
+		w.calls++
+		if err != nil {
+			return w.broken(function, err)
+		}
+		if fits {
+			return nil
+		}
+	} else {
+		w.id.Add(1)
+	}
+	frame, err := w.marshal(frameCall, w.id.Load(), function, pickle.Tuple(args))
+	if err != nil {
+		w.id.Add(-1)
+		return wrap(opCall, function, err)
+	}
 	w.calls++
 	err = w.conn.SendBytes(ctx, frame)
 	switch {
@@ -166,41 +221,88 @@ func (w *worker) send(ctx context.Context, function string, args []any) error {
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return wrap(opCall, function, err) // if a part was sent, the connection is closed
 	}
-	w.conn.Close() // watch sees the end
-	<-w.gone
-	return w.crash(function, true)
+	return w.broken(function, err)
+}
+
+// post hands the call over that is in the lane.
+func (w *worker) post() error {
+	w.awaiting = true
+	rests := w.posts.add()
+	if err := w.lane.request.Release(); err != nil {
+		return err
+	}
+	if rests {
+		return w.conn.SendBytes(context.Background(), wakeFrame)
+	}
+	return nil
+}
+
+// broken ends a worker that cannot be reached, and returns the error of the call.
+func (w *worker) broken(function string, err error) error {
+	if !isDone(w.gone) {
+		w.log.Error("worker cannot be reached", "error", err)
+		w.end(0)
+	}
+	return w.crash(function)
 }
 
 // await waits for the reply to the last call.
 func (w *worker) await(ctx context.Context, function string) (reply, error) {
+	if w.lane != nil {
+		r, here, err := w.lane.read(ctx)
+		switch {
+		case err == nil && here:
+			return w.accept(r, function)
+		case err == nil:
+		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+			return reply{}, wrap(opCall, function, ctx.Err())
+		case errors.Is(err, errProtocol):
+			return reply{}, w.refuse(function, err)
+		default:
+			return reply{}, w.broken(function, err)
+		}
+	}
 	select {
 	case r := <-w.replies:
-		return w.accept(r, function)
+		return w.acceptFrame(r, function)
 	case <-ctx.Done():
 		return reply{}, wrap(opCall, function, ctx.Err())
 	case <-w.gone:
 	}
 	select {
 	case r := <-w.replies: // its last words
-		return w.accept(r, function)
+		return w.acceptFrame(r, function)
 	default:
-		return reply{}, w.crash(function, true)
+		return reply{}, w.crash(function)
 	}
+}
+
+// acceptFrame accepts a reply that came by the connection.
+func (w *worker) acceptFrame(r reply, function string) (reply, error) {
+	if w.lane != nil {
+		w.lane.needs(r.size)
+	}
+	var err error
+	if r.value, err = w.received(r.value); err != nil {
+		return reply{}, w.refuse(function, err)
+	}
+	return w.accept(r, function)
 }
 
 // accept checks that a reply is to the last call.
 func (w *worker) accept(r reply, function string) (reply, error) {
-	if r.id == w.id {
+	if r.id == w.id.Load() {
 		w.awaiting = false
 		return r, nil
 	}
-	w.log.Error("worker sent a wrong reply", "id", r.id, "want", w.id)
-	w.conn.Close()
-	<-w.gone
-	return reply{}, &CrashError{
-		Function: function, Pid: w.pid(), begun: true,
-		Err: protocolf("reply %d is not to call %d", r.id, w.id),
-	}
+	return reply{}, w.refuse(function, protocolf("reply %d is not to call %d", r.id, w.id.Load()))
+}
+
+// refuse ends a worker that has sent something else than a reply.
+func (w *worker) refuse(function string, err error) error {
+	w.log.Error("worker sent something else than a reply", "error", err)
+	w.end(0)
+	return &CrashError{Function: function, Pid: w.pid(), Err: err, Output: w.output(), begun: true}
 }
 
 // settle waits for the reply to a call that was given up, or ends the worker.
@@ -216,6 +318,28 @@ func (w *worker) settle() {
 	w.end(0)
 }
 
+// leave has the worker end by itself.
+func (w *worker) leave() {
+	w.conn.Close()
+	if w.lane != nil {
+		_ = w.lane.request.Release() // or it would notice some time later
+	}
+}
+
+// wake ends the wait for a reply of a worker that has ended.
+func (w *worker) wake() {
+	if w.lane != nil {
+		w.lane.wake()
+	}
+}
+
+// close gives back the memory that was shared with a worker that has ended.
+func (w *worker) close() {
+	if w.lane != nil {
+		w.lane.close()
+	}
+}
+
 // end ends the worker, and returns when it has ended.
 func (w *worker) end(grace time.Duration) {
 	if w.proc != nil && grace == 0 {
@@ -227,7 +351,7 @@ func (w *worker) end(grace time.Duration) {
 
 // exhausted returns why another worker should take this one's place, or "".
 func (w *worker) exhausted(o *Options) string {
-	if o.MaxCalls > 0 && w.calls > o.MaxCalls { // one was hello
+	if o.MaxCalls > 0 && w.calls >= o.MaxCalls {
 		return "MaxCalls"
 	}
 	if o.MaxMemory <= 0 || w.proc == nil || time.Since(w.weighed) < weighInterval {
@@ -244,7 +368,9 @@ func (w *worker) exhausted(o *Options) string {
 const weighInterval = 50 * time.Millisecond
 
 // crash returns the error of a call to a worker that has ended.
-func (w *worker) crash(function string, begun bool) error {
+func (w *worker) crash(function string) error {
+	<-w.gone
+	begun := w.lane == nil || w.lane.hasBegun()
 	return &CrashError{Function: function, Pid: w.pid(), Err: w.reason, Output: w.output(), begun: begun}
 }
 

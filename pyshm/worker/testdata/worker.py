@@ -17,6 +17,12 @@ def echo(*args):
 
 
 @serve
+def negate(array):
+    array[1] = -array[1]
+    return array
+
+
+@serve
 async def later(seconds, value):
     await asyncio.sleep(seconds)
     return value
@@ -95,6 +101,25 @@ def junk(what):
     pool = next(o for o in gc.get_objects() if isinstance(o, Connection))
     pool.send_bytes(what)
     time.sleep(1000)
+
+
+@serve
+def forge(number, kind, length):
+    import pyshm_attach
+
+    worker = pyshm_attach._Worker.current
+    pyshm_attach._CALL.pack_into(worker.memory, 72, number or worker.number, kind, length)
+    worker.done.release()
+    time.sleep(1000)
+
+
+@serve
+def truncate():
+    for fd in os.listdir("/proc/self/map_files"):
+        target = os.readlink("/proc/self/map_files/" + fd)
+        if target.startswith("/dev/shm/") and "sem." not in target:
+            os.truncate("/proc/self/map_files/" + fd, 0)
+    time.sleep(0.01)
 
 
 serve(max, "largest")

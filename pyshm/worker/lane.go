@@ -1,0 +1,245 @@
+package worker
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"time"
+
+	"github.com/pyshm-go/pyshm/format/pickle"
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+// A lane is the fast way to a worker that has the helper: messages lie in a shared segment,
+// and two semaphores hand them over. The package comment has the protocol.
+type lane struct {
+	worker   *worker
+	arena    arena
+	messages *segment
+	request  *pyshm.Semaphore // a token for each call
+	done     *pyshm.Semaphore // a token for each reply
+	replyAt  int              // where the reply to the last call begins
+	room     int              // that replies have needed, in bytes
+}
+
+// The words at the beginning of the messages, by offset in bytes.
+const (
+	wordNumber = 0  // of the call
+	wordLength = 8  // of the request: a pickle of function and args, at requestAt
+	wordReply  = 16 // where the reply may begin; it may reach to the end of the segment
+
+	wordBegun   = 64 // number of the last call that the worker has begun; the worker writes it
+	wordReplied = 72 // number of the last reply, and so on
+	wordKind    = 80
+	wordSize    = 88 // of the reply
+
+	requestAt = 128
+)
+
+// Values of wordLength that are not lengths.
+const (
+	lengthByConnection = 0         // the call comes as a frame
+	lengthEnd          = 1<<64 - 1 // the worker shall end
+)
+
+// Values of wordKind.
+const (
+	kindByConnection = iota // the reply comes as a frame
+	kindReturn
+	kindRaise
+)
+
+const (
+	firstMessages = 256 << 10 // size of the first segment of messages
+	leastReply    = 64 << 10  // room that a reply has at least
+)
+
+// openLane makes the lane to a worker. The worker may refuse it, for example because it sees
+// another /dev/shm.
+func openLane(ctx context.Context, w *worker, limit int) (l *lane, err error) {
+	l = &lane{worker: w, arena: arena{limit: limit}}
+	defer func() {
+		if err != nil {
+			l.wake()
+			l.close()
+		}
+	}()
+	if l.messages, err = l.arena.create(firstMessages); err != nil {
+		return nil, err
+	}
+	defer l.messages.m.Unlink()
+	for _, s := range []**pyshm.Semaphore{&l.request, &l.done} {
+		if *s, err = pyshm.CreateSemaphore(namePattern(), 0); err != nil {
+			return nil, err
+		}
+		defer (*s).Unlink()
+	}
+	_, err = w.call(ctx, "pyshm.attach", []any{l.messages.m.Name(), l.request.Name(), l.done.Name()})
+	return l, err
+}
+
+// namePrefix begins the names of all segments and semaphores. They have names only until
+// the worker has attached.
+var namePrefix = "pyshm_worker_"
+
+func namePattern() string { return namePrefix + "*" }
+
+// wake ends the wait for a reply, when the worker has ended.
+func (l *lane) wake() {
+	if l.done != nil {
+		l.done.Close()
+	}
+}
+
+// close gives all memory back. No caller uses it any more.
+func (l *lane) close() {
+	if l.request != nil {
+		l.request.Close()
+	}
+	if l.messages != nil {
+		l.messages.m.Close()
+	}
+	l.arena.close()
+}
+
+// write puts a call where the worker finds it. It returns false if the call has to go by the
+// connection.
+func (l *lane) write(request []byte) (fits bool, err error) {
+	if need := requestAt + len(request) + max(l.room, leastReply); need > l.messages.size() {
+		if err := l.grow(need); err != nil {
+			return false, err
+		}
+	}
+	l.worker.id.Add(1)
+	at := alignUp(requestAt + len(request))
+	if at+leastReply > l.messages.size() {
+		return false, l.put(lengthByConnection, requestAt, nil)
+	}
+	return true, l.put(uint64(len(request)), at, request)
+}
+
+// put writes the words of a call, and the request.
+func (l *lane) put(length uint64, reply int, request []byte) error {
+	l.replyAt = reply
+	return l.messages.m.WithBytes(func(b []byte) error {
+		binary.NativeEndian.PutUint64(b[wordNumber:], uint64(l.worker.id.Load()))
+		binary.NativeEndian.PutUint64(b[wordLength:], length)
+		binary.NativeEndian.PutUint64(b[wordReply:], uint64(reply))
+		copy(b[requestAt:], request)
+		return nil
+	})
+}
+
+// grow replaces the segment of messages by one of at least so many bytes, if the arena has
+// room for it.
+func (l *lane) grow(need int) error {
+	size := 1 << bits.Len(uint(need-1))
+	if size > l.arena.limit-l.arena.size {
+		if err := l.arena.drop(l); err != nil {
+			return err
+		}
+	}
+	grown, err := l.arena.create(size)
+	if err != nil {
+		return nil // messages go by the connection
+	}
+	defer grown.m.Unlink()
+	if err := l.control("pyshm.messages", grown.m.Name()); err != nil {
+		l.arena.forget(grown)
+		return err
+	}
+	old := l.messages
+	l.messages = grown
+	l.arena.forget(old)
+	return nil
+}
+
+// control calls a function of the helper itself, whatever happens to the caller's context: a
+// worker that does not do these at once has to end.
+func (l *lane) control(function string, args ...any) error {
+	request, err := pickle.Marshal(pickle.Tuple{function, pickle.Tuple(args)})
+	if err != nil {
+		return err
+	}
+	w := l.worker
+	w.id.Add(1)
+	if err := l.put(uint64(len(request)), alignUp(requestAt+len(request)), request); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), controlTimeout)
+	defer cancel()
+	if err := w.post(); err != nil {
+		return err
+	}
+	r, err := w.await(ctx, function)
+	if err == nil && r.raised != nil {
+		err = r.raised
+	}
+	if err != nil && !isDone(w.gone) {
+		w.log.Error("worker does not share memory", "error", err)
+		w.end(0)
+		return w.crash(function)
+	}
+	return err
+}
+
+// controlTimeout is how long the helper may take to attach to a segment.
+const controlTimeout = 5 * time.Second
+
+// read waits for the token of a reply and reads the reply. If it returns false, the reply
+// comes by the connection.
+func (l *lane) read(ctx context.Context) (r reply, here bool, err error) {
+	if err := l.done.Acquire(ctx); err != nil {
+		return reply{}, false, err
+	}
+	var kind uint64
+	var b []byte
+	err = l.messages.m.WithBytes(func(memory []byte) error {
+		r.id = int64(binary.NativeEndian.Uint64(memory[wordReplied:]))
+		kind = binary.NativeEndian.Uint64(memory[wordKind:])
+		length := binary.NativeEndian.Uint64(memory[wordSize:])
+		at := uint64(l.replyAt)
+		if kind == kindByConnection {
+			return nil
+		}
+		if size := uint64(len(memory)); at > size || length > size-at {
+			return protocolf("a reply of %d bytes at %d, in %d", length, at, size)
+		}
+		// A copy: the worker could change the bytes while they are read.
+		b = append(b, memory[at:at+length]...)
+		return nil
+	})
+	if err != nil || kind == kindByConnection {
+		return r, false, err
+	}
+	v, err := pickle.Unmarshal(b, nil)
+	if err == nil {
+		v, err = l.worker.received(v)
+	}
+	switch {
+	case err != nil:
+		return reply{}, false, fmt.Errorf("%w: %w", errProtocol, err)
+	case kind == kindReturn:
+		r.value = v
+	case kind == kindRaise && len(items(v)) == 4:
+		r.raised = parseException(items(v))
+	default:
+		return reply{}, false, protocolf("a reply of kind %d is %s", kind, pickle.Repr(v, 100))
+	}
+	return r, true, nil
+}
+
+// hasBegun reports whether the worker had begun the last call. It errs on the side of yes.
+func (l *lane) hasBegun() (begun bool) {
+	err := l.messages.m.WithBytes(func(b []byte) error {
+		begun = binary.NativeEndian.Uint64(b[wordBegun:]) == uint64(l.worker.id.Load())
+		return nil
+	})
+	return begun || err != nil
+}
+
+// needs notes that a reply was too large for the segment of messages.
+func (l *lane) needs(room int) { l.room = max(l.room, room) }
+
+func alignUp(n int) int { return (n + 63) &^ 63 }
