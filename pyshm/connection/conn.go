@@ -11,7 +11,6 @@ import (
 	"os"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/pyshm-go/pyshm/format/pickle"
 	"github.com/pyshm-go/pyshm/pyshm/internal/descriptor"
@@ -102,7 +101,7 @@ func (c *Conn) send(ctx context.Context, b []byte) error {
 	}
 	defer c.writing.release()
 	w := &counter{w: c.stream}
-	err := interruptibly(ctx, c.stream.SetWriteDeadline, func() error { return wire.WriteFrame(w, b) })
+	err := descriptor.Interruptibly(ctx, c.stream.SetWriteDeadline, func() error { return wire.WriteFrame(w, b) })
 	switch {
 	case err == nil:
 		return nil
@@ -183,7 +182,7 @@ func (c *Conn) read(ctx context.Context, f func() error) error {
 	if c.ended != nil && !c.isClosed() {
 		return c.ended
 	}
-	err := interruptibly(ctx, c.stream.SetReadDeadline, f)
+	err := descriptor.Interruptibly(ctx, c.stream.SetReadDeadline, f)
 	switch {
 	case err == nil:
 		return nil
@@ -311,25 +310,3 @@ func (t turn) tryTake() bool {
 }
 
 func (t turn) release() { <-t }
-
-// longAgo is a deadline that ends every wait.
-var longAgo = time.Unix(0, 1)
-
-// interruptibly calls f, which reads or writes a stream. When ctx ends, a deadline in the
-// past makes f fail; there is no deadline afterwards.
-func interruptibly(ctx context.Context, setDeadline func(time.Time) error, f func() error) error {
-	if ctx.Err() != nil {
-		return os.ErrDeadlineExceeded
-	}
-	interrupted := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(interrupted)
-		_ = setDeadline(longAgo) // fails only if the stream is closed
-	})
-	err := f()
-	if !stop() {
-		<-interrupted
-		_ = setDeadline(time.Time{})
-	}
-	return err
-}

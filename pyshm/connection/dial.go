@@ -5,6 +5,7 @@ import (
 	"net"
 
 	"github.com/pyshm-go/pyshm/pyshm/internal/address"
+	"github.com/pyshm-go/pyshm/pyshm/internal/descriptor"
 	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
@@ -48,7 +49,7 @@ func authenticate(ctx context.Context, conn net.Conn, o Options) error {
 		ctx, cancel = context.WithTimeout(ctx, o.HandshakeTimeout)
 		defer cancel()
 	}
-	err := interruptibly(ctx, conn.SetDeadline, func() error { return wire.AuthenticateClient(conn, o.Authkey) })
+	err := descriptor.Interruptibly(ctx, conn.SetDeadline, func() error { return wire.AuthenticateClient(conn, o.Authkey) })
 	switch {
 	case err != nil && isInterrupted(err):
 		return ctx.Err()

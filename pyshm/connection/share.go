@@ -75,7 +75,7 @@ func receiveFile(ctx context.Context, c *Conn) (f *os.File, err error) {
 	if !ok {
 		return nil, invalid("descriptors travel over unix sockets only")
 	}
-	err = interruptibly(ctx, socket.SetReadDeadline, func() error {
+	err = descriptor.Interruptibly(ctx, socket.SetReadDeadline, func() error {
 		f, err = descriptor.Receive(socket)
 		return err
 	})
@@ -235,7 +235,7 @@ func (o *Offer) give(ctx context.Context, c *Conn) bool {
 	}
 	// The confirmation, or the end of a receiver before 3.14. If neither comes in time the
 	// receiver may have the descriptor all the same.
-	_ = interruptibly(ctx, socket.SetReadDeadline, func() error {
+	_ = descriptor.Interruptibly(ctx, socket.SetReadDeadline, func() error {
 		_, err := socket.Read(make([]byte, 1))
 		return err
 	})

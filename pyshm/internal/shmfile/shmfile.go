@@ -27,7 +27,7 @@ type Info struct {
 	ID        ID
 	Size      int64       // bytes
 	Allocated int64       // bytes of memory in use, less than Size in a sparse segment
-	Mode      fs.FileMode // permission bits; fs.ModeIrregular for all but regular files
+	Mode      fs.FileMode // permission bits; fs.ModeNamedPipe for a FIFO, fs.ModeIrregular for all others but regular files
 	UID, GID  uint32
 	Links     uint64 // number of names of the segment
 	Modified  time.Time
@@ -54,6 +54,9 @@ func FileName(name string) (string, error) {
 // ErrSpecial is the reason when a file is not a segment but a FIFO, a device or a
 // folder, which cannot be mapped.
 var ErrSpecial error = &reason{"not a segment but a special file", fs.ErrInvalid}
+
+// ErrNotFIFO is the reason when a file is not a FIFO.
+var ErrNotFIFO error = &reason{"not a FIFO but another file", fs.ErrInvalid}
 
 // A reason is an error of a known kind with its own text.
 type reason struct {

@@ -329,7 +329,11 @@ func hiddenName() string { return HiddenPrefix + rand.Text() }
 
 func infoOf(st *unix.Stat_t) Info {
 	mode := fs.FileMode(st.Mode & 0o777)
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+	case unix.S_IFIFO:
+		mode |= fs.ModeNamedPipe
+	default:
 		mode |= fs.ModeIrregular
 	}
 	return Info{

@@ -5,6 +5,7 @@ package shmfile
 import (
 	"errors"
 	"io/fs"
+	"os"
 )
 
 // Dir is the folder of the segments. There are none on this system.
@@ -45,6 +46,12 @@ func Unlink(string) error { return errors.ErrUnsupported }
 
 // Names returns errors.ErrUnsupported.
 func Names() ([]string, error) { return nil, errors.ErrUnsupported }
+
+// NewFIFO returns errors.ErrUnsupported.
+func NewFIFO(string, fs.FileMode) error { return errors.ErrUnsupported }
+
+// LocateFIFO returns errors.ErrUnsupported.
+func LocateFIFO(string) (*os.File, ID, error) { return nil, ID{}, errors.ErrUnsupported }
 
 // The methods are never called, because there is no File.
 

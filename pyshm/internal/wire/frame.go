@@ -161,18 +161,24 @@ func unexpectedEOF(err error) error {
 // header, in bytes. It is the same in CPython.
 const inOneWrite = 16 << 10
 
-// WriteFrame writes one frame, in one call of Write if the payload has at most 16 KiB,
-// otherwise in two: the header and the payload.
-func WriteFrame(w io.Writer, payload []byte) error {
+// Frame returns one frame, as the pieces that CPython writes: one if the payload has at
+// most 16 KiB, otherwise two, the header and the payload.
+func Frame(payload []byte) [][]byte {
 	frame := appendHeader(make([]byte, 0, longLen+min(len(payload), inOneWrite)), uint64(len(payload)))
 	if len(payload) <= inOneWrite {
-		frame, payload = append(frame, payload...), nil
+		return [][]byte{append(frame, payload...)}
 	}
-	if _, err := w.Write(frame); err != nil || len(payload) == 0 {
-		return err
+	return [][]byte{frame, payload}
+}
+
+// WriteFrame writes one frame, in a call of Write for each of its pieces.
+func WriteFrame(w io.Writer, payload []byte) error {
+	for _, piece := range Frame(payload) {
+		if _, err := w.Write(piece); err != nil {
+			return err
+		}
 	}
-	_, err := w.Write(payload)
-	return err
+	return nil
 }
 
 func appendHeader(dst []byte, length uint64) []byte {
