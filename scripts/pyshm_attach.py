@@ -459,12 +459,12 @@ def _record_descr(kind: Any, size: int) -> list[tuple[Any, ...]]:
     return fields
 
 
-def _plain(descr: Any, shape: tuple[int, ...] = ()) -> tuple[Any, tuple[int, ...]]:
+def _plain_descr(descr: Any, shape: tuple[int, ...] = ()) -> tuple[Any, tuple[int, ...]]:
     """Return a dtype.descr and a shape as _descr returns them for the same bytes."""
     if not isinstance(descr, str):
         fields = []
         for name, element, *axes in descr:
-            plain, axes = _plain(element, *axes)
+            plain, axes = _plain_descr(element, *axes)
             fields.append((name, plain, axes) if axes else (name, plain))
         return fields, shape
     code = descr.replace("=", _NATIVE)
@@ -485,7 +485,7 @@ def _ctype_of(descr: Any) -> Any:
         kinds["u%d" % (bits // 8)] = getattr(ctypes, "c_uint%d" % bits)
     if isinstance(descr, str) and descr[1:2] in ("S", "U") and descr[0] in ("|", _NATIVE):
         return (ctypes.c_char if descr[1] == "S" else ctypes.c_wchar) * int(descr[2:])
-    code = _plain(descr)[0] if isinstance(descr, str) else ""
+    code = _plain_descr(descr)[0] if isinstance(descr, str) else ""
     kind = kinds.get(code[1:])
     if kind is None:
         raise ValueError("the elements are %s: give their ctypes type" % (descr,))
@@ -523,7 +523,7 @@ class _NpyFile:
             raise ValueError("its header has too many brackets")
         header = ast.literal_eval(text)
         self.descr, self.shape = header["descr"], header["shape"]
-        self.plain = _plain(self.descr)
+        self.plain = _plain_descr(self.descr)
         if not all(type(n) is int and n >= 0 for n in self.shape):
             raise ValueError("its shape is %r" % (self.shape,))
 
@@ -532,7 +532,7 @@ class _NpyFile:
 
     def check(self, descr: Any, what: str) -> None:
         """Raise ValueError unless the file has one element of this dtype."""
-        if self.shape != () or self.plain != _plain(descr):
+        if self.shape != () or self.plain != _plain_descr(descr):
             raise ValueError("%r is no %s: it has shape %r and dtype %s" % (self.name, what, self.shape, self.descr))
 
     def ctype(self, kind: Any) -> tuple[Any, int | None]:

@@ -143,7 +143,7 @@ func (a *arena) drop(l *lane) error {
 	return nil
 }
 
-// of returns the segment that is this memory, if it is one of the arena's.
+// of returns the segment of the arena with this memory, if there is one.
 func (a *arena) of(m *pyshm.SharedMemory) *segment {
 	for _, s := range a.segments {
 		if s.m == m {

@@ -127,7 +127,7 @@ func newArray[T any](j *Job, shape []int) (*pyshm.Array[T], error) {
 
 // ArrayOf returns an array that a function of the job has returned, in place, if it is one of
 // [NewArray] or a part of one whose elements are in C order without gaps. Otherwise it copies
-// the elements to a new array in the arena. The rules and errors are those of [NewArray] and
+// the elements to a new array in the arena. It has the rules and errors of [NewArray] and
 // [Elements].
 func ArrayOf[T any](j *Job, v any) (*pyshm.Array[T], error) {
 	const op = "array of"

@@ -224,7 +224,7 @@ func (w *worker) send(ctx context.Context, function string, args []any) error {
 	return w.broken(function, err)
 }
 
-// post hands the call over that is in the lane.
+// post hands over the call in the lane.
 func (w *worker) post() error {
 	w.awaiting = true
 	rests := w.posts.add()
