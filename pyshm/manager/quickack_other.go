@@ -1,0 +1,7 @@
+//go:build !linux
+
+package manager
+
+import "net"
+
+func quickAck(net.Conn) {}
