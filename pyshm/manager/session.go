@@ -84,7 +84,6 @@ func (s *session) authenticate() error {
 	err := wire.AuthenticateServer(s.conn, s.manager.authkey)
 	if err == nil {
 		s.guest.Welcome()
-		quickAck(s.conn)
 	}
 	return err
 }

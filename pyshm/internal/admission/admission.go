@@ -52,7 +52,9 @@ type Guest struct {
 }
 
 // Welcome marks a guest as authenticated: the door no longer sends it away to make room.
+// The handshake must be over.
 func (g *Guest) Welcome() {
+	quickAck(g.Conn)
 	g.door.mu.Lock()
 	defer g.door.mu.Unlock()
 	g.welcome = true

@@ -1,4 +1,4 @@
-package manager
+package admission
 
 import (
 	"net"
@@ -6,7 +6,7 @@ import (
 )
 
 // quickAck confirms what has come over TCP at once. Python's clients leave Nagle's
-// algorithm on and send two messages in a row, the end of the handshake and the request: the
+// algorithm on and send two messages in a row, the end of the handshake and a request: the
 // second one waits until the first is confirmed, which the system would put off for 40 ms.
 func quickAck(conn net.Conn) {
 	tcp, ok := conn.(*net.TCPConn)
