@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"math"
 	"slices"
-	"syscall"
 
 	"github.com/pyshm-go/pyshm/format/npy"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
@@ -18,7 +17,8 @@ import (
 //
 // The user of this process has to be the user of that process, which has to run until
 // this process has attached. A PID of 0 means this process, which has inherited the
-// descriptor FD, through pass_fds of Python's subprocess for example.
+// descriptor FD, through pass_fds of Python's subprocess for example. Then the users may
+// differ.
 //
 // The memory belongs to the object for as long as the object lives in Python. Afterwards
 // Python gives it to other objects.
@@ -98,12 +98,12 @@ func (p MemoryParts) attach(o attachOptions) (*SharedMemory, error) {
 	}
 	f, err := shmfile.OpenDescriptor(p.PID, p.FD, o.readOnly)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && p.PID == 0:
+		return nil, &reason{"this process has not inherited it", fs.ErrNotExist}
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, &reason{"the process has ended, or has closed it", fs.ErrNotExist}
 	case errors.Is(err, fs.ErrPermission):
 		return nil, &reason{"this process may not open it: the other one is of another user, or protected", err}
-	case err == syscall.ELOOP || errors.Is(err, syscall.ENXIO):
-		return nil, shmfile.ErrSpecial
 	case err != nil:
 		return nil, err
 	}

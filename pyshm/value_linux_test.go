@@ -263,6 +263,10 @@ func TestPartsRefused(t *testing.T) {
 	pipe, err := os.OpenFile(fifo, os.O_RDWR, 0)
 	testkit.Check(t, err)
 	defer pipe.Close()
+	sockets, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	testkit.Check(t, err)
+	defer syscall.Close(sockets[1])
+	defer syscall.Close(sockets[0])
 	empty, _ := nameless(t, nil)
 	null, err := os.Open(os.DevNull)
 	testkit.Check(t, err)
@@ -274,9 +278,12 @@ func TestPartsRefused(t *testing.T) {
 		"no process":           {func(p *pyshm.ValueParts) { p.PID = math.MaxInt32 }, fs.ErrNotExist},
 		"a negative process":   {func(p *pyshm.ValueParts) { p.PID = -1 }, fs.ErrInvalid},
 		"no descriptor":        {func(p *pyshm.ValueParts) { p.FD = 1 << 20 }, fs.ErrNotExist},
+		"nothing inherited":    {func(p *pyshm.ValueParts) { p.PID, p.FD = 0, 1<<20 }, fs.ErrNotExist},
+		"an inherited FIFO":    {func(p *pyshm.ValueParts) { p.PID, p.FD, p.Inode = 0, int(pipe.Fd()), 0 }, fs.ErrInvalid},
 		"a negative one":       {func(p *pyshm.ValueParts) { p.FD = -1 }, fs.ErrInvalid},
 		"another file":         {func(p *pyshm.ValueParts) { p.Inode++ }, fs.ErrNotExist},
 		"another device":       {func(p *pyshm.ValueParts) { p.Device++ }, fs.ErrNotExist},
+		"a socket":             {func(p *pyshm.ValueParts) { p.FD, p.Inode = sockets[0], 0 }, fs.ErrInvalid},
 		"a FIFO":               {func(p *pyshm.ValueParts) { p.FD, p.Inode = int(pipe.Fd()), 0 }, fs.ErrInvalid},
 		"a device file":        {func(p *pyshm.ValueParts) { p.FD, p.Inode = int(null.Fd()), 0 }, fs.ErrInvalid},
 		"an empty file":        {func(p *pyshm.ValueParts) { p.FD, p.Inode = empty.FD, 0 }, format.ErrIncomplete},

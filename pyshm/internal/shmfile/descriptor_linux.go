@@ -6,39 +6,54 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenDescriptor opens the file that another process has open as a descriptor. The
-// process 0 is this one. The file needs no name, and is a regular one, else the error is
-// [ErrSpecial]: nothing else is opened. A missing process or descriptor is ENOENT.
+// OpenDescriptor opens the file that another process has open as a descriptor. The file
+// needs no name. A missing process or descriptor is ENOENT. The process 0 is this one,
+// which has inherited the descriptor, perhaps from another user: the file is not opened
+// again then. If the file is not regular, the error is [ErrSpecial].
 func OpenDescriptor(pid, fd int, readOnly bool) (*File, error) {
-	f, err := duplicate(pid, fd)
+	if pid == 0 {
+		return duplicate(fd)
+	}
+	// A file opened in this way is not used yet: a FIFO, say, gets no reader.
+	path, err := openAny(fmt.Sprintf("/proc/%d/fd/%d", pid, fd), unix.O_PATH)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	if err := f.checkRegular(); err != nil {
-		return nil, err
-	}
+	defer path.Close()
 	access := unix.O_RDWR
 	if readOnly {
 		access = unix.O_RDONLY
 	}
-	again, err := open(f.procPath(), access|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	return &File{fd: again}, nil
+	return openAny(path.procPath(), access|unix.O_NONBLOCK)
 }
 
-// duplicate returns a descriptor of the same file, with which nothing can be done to a
-// file that is not regular: a FIFO, say, would get a reader.
-func duplicate(pid, fd int) (*File, error) {
-	process := "self"
-	if pid != 0 {
-		process = fmt.Sprint(pid)
-	}
-	path, err := open(fmt.Sprintf("/proc/%s/fd/%d", process, fd), unix.O_PATH, 0)
+// openAny opens a regular file anywhere.
+func openAny(path string, flags int) (*File, error) {
+	fd, err := open(path, flags, 0)
 	if err != nil {
 		return nil, err
 	}
-	return &File{fd: path}, nil
+	return regular(fd)
+}
+
+// duplicate returns another descriptor of a regular file that this process has open.
+func duplicate(fd int) (*File, error) {
+	again, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err == unix.EBADF {
+		err = unix.ENOENT
+	}
+	if err != nil {
+		return nil, err
+	}
+	return regular(again)
+}
+
+// regular returns the file of a descriptor, which it closes if the file is not regular.
+func regular(fd int) (*File, error) {
+	f := &File{fd: fd}
+	if err := f.checkRegular(); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
