@@ -51,7 +51,7 @@ func TestArrays(t *testing.T) {
 		check(t, third.Set(7, 4))
 		wantEqual(t, "an element of the row", must(image.At(3, 4))(t), float32(7))
 
-		// An array that is not in C order is copied.
+		// An array in another order than C's is copied.
 		column := must(ArrayOf[float32](j, must(j.Call(t.Context(), "column", image, 4))(t)))(t)
 		wantEqual(t, "the column's element", must(column.At(3))(t), float32(7))
 		check(t, column.Set(8, 3))
@@ -133,10 +133,8 @@ func wantMisuse(t *testing.T, p *Pool) {
 	check(t, p.Do(t.Context(), func(j *Job) error {
 		again := must(NewArray[uint8](j, 10))(t)
 		wantEqual(t, "an element of a new array", must(again.At(5))(t), uint8(0))
-		check(t, again.Close())
 		return nil
 	}))
-	call(t, p, "echo", 1) // of another worker: the arena was closed
 }
 
 // TestSpill sends and returns values of any size, with an arena and when it is full.
@@ -185,6 +183,16 @@ serve()`)
 		wantEqual(t, "the element of what came back", must(back.At(1, 2))(t), 3.0)
 		return nil
 	}))
+}
+
+// TestClosedArray: a job that closes one of its arrays closes its arena. Another worker takes
+// the place of the job's.
+func TestClosedArray(t *testing.T) {
+	t.Parallel()
+	p := startPool(t, testkit.Python(t), Options{Workers: 1})
+	first := call(t, p, "pid")
+	check(t, p.Do(t.Context(), func(j *Job) error { return must(NewArray[uint8](j, 10))(t).Close() }))
+	wantEqual(t, "another worker", call(t, p, "pid") != first, true)
 }
 
 // TestIdle: a worker that has had nothing to do for a while takes calls all the same, and

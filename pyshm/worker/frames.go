@@ -52,7 +52,7 @@ type posts struct {
 	rests bool // the worker waits for a frame
 }
 
-// add counts a call that is about to be handed over, and reports whether the worker has to
+// add counts a call just before it is handed over, and reports whether the worker has to
 // be woken for it.
 func (p *posts) add() (rests bool) {
 	p.mu.Lock()

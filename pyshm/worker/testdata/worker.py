@@ -1,4 +1,3 @@
-import asyncio
 import os
 import sys
 import time
@@ -24,6 +23,8 @@ def negate(array):
 
 @serve
 async def later(seconds, value):
+    import asyncio
+
     await asyncio.sleep(seconds)
     return value
 
