@@ -51,7 +51,7 @@ type TryWriter struct{ *Pipe }
 // The methods are never called, because there is no Pipe.
 
 func (TryWriter) Write([]byte) (int, error) { return 0, errors.ErrUnsupported }
-func (*Pipe) Pending() (int, error)  { return 0, errors.ErrUnsupported }
-func (*Pipe) HasRoom() (bool, error) { return false, errors.ErrUnsupported }
-func (*Pipe) AwaitRoom() error       { return errors.ErrUnsupported }
-func (*Pipe) Peek() ([]byte, error)  { return nil, errors.ErrUnsupported }
+func (*Pipe) Pending() (int, error)         { return 0, errors.ErrUnsupported }
+func (*Pipe) HasRoom() (bool, error)        { return false, errors.ErrUnsupported }
+func (*Pipe) AwaitRoom() error              { return errors.ErrUnsupported }
+func (*Pipe) Peek() ([]byte, error)         { return nil, errors.ErrUnsupported }
