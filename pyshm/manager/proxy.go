@@ -40,9 +40,12 @@ type Proxy struct {
 // maxIdle is how many connections a proxy keeps for later calls.
 const maxIdle = 4
 
-// closePatience is how long Close, and the end of a call that was given up, wait for the
-// server.
-const closePatience = 2 * time.Second
+// How long the server may take for the reply to a call that was given up, and for the
+// request of Close: a Python server with a thousand clients takes seconds for a handshake.
+const (
+	replyPatience = 2 * time.Second
+	closePatience = 10 * time.Second
+)
 
 // Keywords are keyword arguments, as the last argument of [Client.New] or [Proxy.Call].
 type Keywords map[string]any
@@ -67,7 +70,7 @@ func (c *Client) create(ctx context.Context, typeid string, args []any) (*Proxy,
 		return nil, err
 	}
 	// The reply is waited for even if ctx ends: without it nothing could drop the object.
-	ctx, cancel := outliving(ctx, closePatience)
+	ctx, cancel := outliving(ctx, replyPatience)
 	defer cancel()
 	v, err := c.ask(ctx, "create", append(pickle.Tuple{typeid}, args...), keywords)
 	if err != nil {
@@ -308,7 +311,7 @@ func (p *Proxy) isClosed() bool {
 
 // Close gives up the reference to the object: the manager drops the object when no
 // reference is left. Calls that have not ended fail with [fs.ErrClosed]; what the server
-// then does about them is as when a context ends. Close may be called again. It waits two
+// then does about them is as when a context ends. Close may be called again. It waits ten
 // seconds at most, and a server that has ended is no error.
 func (p *Proxy) Close() error {
 	p.mu.Lock()

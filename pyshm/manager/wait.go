@@ -76,7 +76,7 @@ func (w *wait) call(ctx context.Context, p *Proxy, args []any, keywords *pickle.
 
 // slice makes a call whose reply must not be lost if ctx ends.
 func (p *Proxy) slice(ctx context.Context, method string, args []any) (any, error) {
-	longer, cancel := outliving(ctx, slice+closePatience)
+	longer, cancel := outliving(ctx, slice+replyPatience)
 	defer cancel()
 	v, err := p.once(longer, method, args, &pickle.Dict{})
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -187,7 +187,7 @@ func (p *Proxy) waitAtBarrier(ctx context.Context, args []any, keywords *pickle.
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	longer, cancel := outliving(ctx, closePatience)
+	longer, cancel := outliving(ctx, replyPatience)
 	defer cancel()
 	aborted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
