@@ -239,7 +239,7 @@ func testWaitsAtPython(t *testing.T, p *compat.Peer, client *manager.Client) {
 	calls{t, q}.want("late", "get")
 	lock := newProxy(t, client, "Lock")
 	calls{t, lock}.want(true, "acquire")
-	if _, err := lock.Call(short(), "acquire"); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := lock.Call(short(), "acquire", 1, nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a taken lock: %v", err)
 	}
 	calls{t, lock}.want(nil, "release")
@@ -268,7 +268,12 @@ func testWaitsAtPython(t *testing.T, p *compat.Peer, client *manager.Client) {
 	calls{t, other}.want(false, "acquire", false)
 	calls{t, other}.raises("builtins.RuntimeError", "release")
 	calls{t, r}.want(nil, "release")
-	calls{t, r}.want(nil, "release")
+	if _, err := r.Call(ended(t), "acquire"); !errors.Is(err, context.Canceled) {
+		t.Errorf("acquire with an ended context: %v", err)
+	}
+	if _, err := r.Call(ended(t), "release"); err != nil { // and the thread is still the same
+		t.Errorf("release with an ended context: %v", err)
+	}
 	calls{t, other}.want(true, "acquire", manager.Keywords{"blocking": true})
 
 	c := newProxy(t, client, "Condition")

@@ -35,6 +35,9 @@ import (
 // TimeoutError, and any other a RuntimeError with its text. From f itself, and not from a
 // method, Python's clients get it as the text of a multiprocessing.managers.RemoteError.
 //
+// Shutdown waits until f and the methods have returned, which is soon if they look at their
+// contexts.
+//
 // Register may be called while the manager serves. If a name is registered again, it
 // stands for the new function.
 func (m *Manager) Register(typeid string, f Function) {

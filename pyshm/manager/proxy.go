@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"sync"
 	"syscall"
@@ -165,7 +166,7 @@ func (p *Proxy) Pin(ctx context.Context) (*Proxy, error) {
 // [ErrEmpty], [ErrFull] and [ErrStop] in it.
 //
 // If ctx ends during the call, its connection is closed, and the server may still execute
-// it. These methods, which wait, are different:
+// it. Some calls are different:
 //   - get and put of a queue, acquire of a lock, semaphore or condition, and wait of an
 //     event are asked for again and again, for 0.2 seconds at a time. When ctx ends, Call
 //     waits for the last of these, for 0.2 seconds at most. So no item and no lock is lost:
@@ -174,6 +175,9 @@ func (p *Proxy) Pin(ctx context.Context) (*Proxy, error) {
 //     timeout, with the condition acquired. As in any loop around a wait, the caller looks
 //     at what it waits for, and calls wait again.
 //   - wait of a barrier breaks the barrier if ctx ends, as a timeout does in Python.
+//   - release of a lock, semaphore or condition is executed even if ctx has ended.
+//   - with a pinned Proxy, Call waits for the reply to any method when ctx ends: to close
+//     the connection would end the thread, and leave its locks acquired for ever.
 //
 // If a server has hung or vanished by then, Call gives up two seconds later.
 func (p *Proxy) Call(ctx context.Context, method string, args ...any) (any, error) {
@@ -203,14 +207,24 @@ func (p *Proxy) call(ctx context.Context, method string, args []any) (any, error
 	if w := p.waitOf(method); w != nil {
 		return w.call(ctx, p, args, keywords)
 	}
-	if method == "wait" && p.has("abort", "reset") {
+	switch {
+	case method == "wait" && p.has("abort", "reset"):
 		return p.waitAtBarrier(ctx, args, keywords)
+	case method == "release" && p.has("acquire"), p.turn != nil && ctx.Err() == nil:
+		// A lock has to be released even if the caller is about to end, and a connection
+		// that is closed would take its thread's locks with it.
+		var cancel context.CancelFunc
+		ctx, cancel = outliving(ctx, replyPatience)
+		defer cancel()
 	}
 	return p.once(ctx, method, args, keywords)
 }
 
 // once makes one call over a connection.
 func (p *Proxy) once(ctx context.Context, method string, args []any, keywords *pickle.Dict) (any, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	request, err := pickle.Marshal(pickle.Tuple{p.id, method, pickle.Tuple(args), keywords})
 	if err != nil {
 		return nil, err
@@ -310,7 +324,7 @@ func (p *Proxy) isClosed() bool {
 }
 
 // Close gives up the reference to the object: the manager drops the object when no
-// reference is left. Calls that have not ended fail with [fs.ErrClosed]; what the server
+// reference is left. It does not release a lock. Calls that have not ended fail with [fs.ErrClosed]; what the server
 // then does about them is as when a context ends. Close may be called again. It waits ten
 // seconds at most, and a server that has ended is no error.
 func (p *Proxy) Close() error {
@@ -379,8 +393,8 @@ func splitKeywords(args []any) ([]any, *pickle.Dict, error) {
 	if !ok {
 		return args, keywords, nil
 	}
-	for name, v := range last {
-		if err := keywords.Set(name, v); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(last)) {
+		if err := keywords.Set(name, last[name]); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -58,5 +58,5 @@ func raisedLine(err error) error {
 			text = s
 		}
 	}
-	return exceptionf(strings.TrimPrefix(o.Class.String(), "builtins."), "%s", text)
+	return exceptionf(strings.TrimPrefix(o.Class.String(), "builtins."), "%s", valid(text))
 }

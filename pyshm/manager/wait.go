@@ -117,7 +117,7 @@ func (w *wait) bind(args []any, keywords *pickle.Dict) (bound boundWait, ok bool
 	}
 	last := len(names) - 1
 	bound.args = all[:last]
-	bound.waits = last == 0 || slices.Contains([]any{true, 1, int64(1)}, number(all[last-1]))
+	bound.waits = last == 0 || !isFalsy(all[last-1])
 	timeout, given, ok := seconds(all[last])
 	if given {
 		bound.deadline = time.Now().Add(timeout)
@@ -125,13 +125,19 @@ func (w *wait) bind(args []any, keywords *pickle.Dict) (bound boundWait, ok bool
 	return bound, ok
 }
 
-// number returns v if it is a bool or an int, on which == does not panic, and else nil.
-func number(v any) any {
-	switch v.(type) {
-	case bool, int, int64:
-		return v
+// isFalsy reports whether v is a value that says not to wait.
+func isFalsy(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case bool:
+		return !v
+	case int:
+		return v == 0
+	case int64:
+		return v == 0
 	}
-	return nil
+	return false
 }
 
 // next returns how long the next slice may last, and reports whether it is the last one.
