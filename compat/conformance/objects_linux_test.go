@@ -558,6 +558,10 @@ def check_nested():
     q = m.Queue()
     q.put(d)
     assert q.get()['l']._getvalue() == [1, 2]
+    d['q'] = q
+    d['q'].put(m.Lock())
+    with q.get():
+        assert q.empty()
 `
 
 // startObjectServer starts a manager in Go, which ends with the test.

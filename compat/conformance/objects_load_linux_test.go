@@ -2,8 +2,11 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -143,5 +146,41 @@ def kill_workers(kills, seed):
 			seen <- must(jobs.Get(ctx))(t).(int64)
 		}
 		wantEachOnce(t, seen, 3, 0)
+	})
+}
+
+// A server in Python is killed while clients in Go wait in it.
+func TestKilledServerOfPythonQueue(t *testing.T) {
+	forOneOrEach(t, func(t *testing.T, py compat.Interpreter) {
+		p := startObjects(t, py)
+		client := serveObjects(t, p, "None")
+		ctx := within(t, testkit.Patience)
+		q := must(client.New(ctx, "get_queue"))(t)
+		pinned := must(q.Pin(ctx))(t)
+		calls{t, q}.want(nil, "put", "x") // which join waits for
+		calls{t, q}.want("x", "get")
+		ended := make(chan error)
+		for _, call := range []func() (any, error){
+			func() (any, error) { return q.Call(ctx, "get") },
+			func() (any, error) { return pinned.Call(ctx, "get") },
+			func() (any, error) { return q.Call(ctx, "join") },
+		} {
+			go func() {
+				_, err := call()
+				ended <- err
+			}()
+		}
+		time.Sleep(20 * time.Millisecond)
+		check(t, syscall.Kill(p.Pid(), syscall.SIGKILL))
+		for range 3 {
+			if err := <-ended; !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Errorf("a call of a killed server: %v", err)
+			}
+		}
+		_, err := client.New(ctx, "get_queue")
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("a killed server: %v", err)
+		}
+		check(t, errors.Join(q.Close(), pinned.Close()))
 	})
 }
