@@ -126,9 +126,11 @@ func testBreaks(t *testing.T, p *compat.Peer, b *pyshm.Barrier) {
 	wantBroken("reset by Python", <-inG)
 
 	inP = inPython()
-	_, err = b.Wait(briefly(t))
-	wantBroken("timeout of Go", err)
-	wantTimeout(t, err)
+	testkit.Eventually(t, "a party in Go that is counted, and gives up", func() bool {
+		_, err = b.Wait(briefly(t)) // while Python holds the lock, the party is not counted
+		wantTimeout(t, err)
+		return errors.Is(err, pyshm.ErrBroken)
+	})
 	wantEqual(t, "timeout of Go, in Python", <-inP, any("BrokenBarrierError"))
 	check(t, b.Reset(soon(t)))
 	inG = inGo()
@@ -142,11 +144,17 @@ func testBreaks(t *testing.T, p *compat.Peer, b *pyshm.Barrier) {
 func testKilledParty(t *testing.T, p *compat.Peer, b *pyshm.Barrier, startMethods []string) {
 	method := startMethods[len(startMethods)-1]
 	check(t, p.Exec(fmt.Sprintf("process = child(%q, wait, barrier)", method)))
-	testkit.Eventually(t, "the child waits", func() bool { return must(b.Waiting())(t) == 1 })
+	lock := must(pyshm.AttachLock(b.Name() + ".lock"))(t)
+	defer lock.Close()
+	sleeping := must(pyshm.AttachSemaphore(b.Name() + ".sleeping"))(t)
+	defer sleeping.Close()
+	testkit.Eventually(t, "the child waits, without the lock", func() bool {
+		return must(sleeping.Value())(t) == 1 && must(lock.Value())(t) == 1
+	})
 	check(t, p.Exec("process.kill(); process.join()"))
 	wantEqual(t, "dead parties that count", must(b.Waiting())(t), 1)
 	errs := make(chan error, 3)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second/5)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
 	defer cancel()
 	for range 3 {
 		go func() {
@@ -158,7 +166,8 @@ func testKilledParty(t *testing.T, p *compat.Peer, b *pyshm.Barrier, startMethod
 	for range 3 {
 		if err := <-errs; err != nil {
 			failed++
-			if !errors.Is(err, pyshm.ErrBroken) {
+			// On a busy machine a party may come too late to be counted.
+			if !errors.Is(err, pyshm.ErrBroken) && !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("with a dead party: %v", err)
 			}
 		}
