@@ -1140,7 +1140,8 @@ _served: dict[str, Any] = {}
 _CALL = struct.Struct("=3Q")  # number, length, where the reply may begin
 _BEGUN, _REPLY, _REQUEST = 64, 72, 128  # offsets
 _END = 2**64 - 1  # a length
-_BY_CONNECTION, _RETURN, _RAISE = range(3)  # kinds of replies
+_BY_CONNECTION, _RETURN, _RAISE, _BYTES = range(4)  # kinds of replies
+_LONG = 4096  # bytes of this length are a reply of their own
 
 _BUSY = 0.05  # seconds for which a worker waits at its semaphore before it rests
 
@@ -1161,6 +1162,7 @@ class _Worker:
         self.request: Any = None  # the semaphores
         self.done: Any = None
         self.segments: dict[int, _Segment] = {}  # for arrays
+        self.behind = 0  # where what belongs to the request begins
         self.low = 0  # where the arrays of a reply begin, from the end of the messages on
         self.lent: dict[int, tuple[Any, Any]] = {}  # without numpy: views by id, and where they are
         self.own: dict[str, Callable[..., Any]] = {
@@ -1222,6 +1224,7 @@ class _Worker:
         view, pickler = self.view, self.pickler
         try:
             if length:
+                self.behind = _aligned(_REQUEST + length)
                 function, args = pickle.loads(view[_REQUEST : _REQUEST + length])
             else:
                 _, _, function, args = pickle.loads(self.connection.recv_bytes())
@@ -1230,12 +1233,15 @@ class _Worker:
             kind, value = _RAISE, _raised(error)
         try:
             memory.seek(offset)
-            self.low = len(memory)
-            pickler.clear_memo()
-            pickler.dump(value)
-            size = memory.tell() - offset
-            if offset + size > self.low:
-                raise ValueError("the reply does not fit")
+            if type(value) is bytes and len(value) >= _LONG:
+                kind, size = _BYTES, memory.write(value)
+            else:
+                self.low = len(memory)
+                pickler.clear_memo()
+                pickler.dump(value)
+                size = memory.tell() - offset
+                if offset + size > self.low:
+                    raise ValueError("the reply does not fit")
         except Exception:  # it is too large, or cannot be pickled
             self.send(kind, value)
             kind, size = _BY_CONNECTION, 0
@@ -1361,7 +1367,7 @@ def _dumps(value: Any) -> bytes:
     return out.getvalue()
 
 
-# These three stand for values in the messages, and Go knows them by their names.
+# These stand for values in the messages, and Go knows them by their names.
 def _in_arena(number: int, offset: int, shape: tuple[int, ...], dtype: str, strides: Any = None) -> Any:
     return _Worker.current.array(number, offset, shape, dtype, strides)
 
@@ -1372,6 +1378,12 @@ def _copied(dtype: str, shape: tuple[int, ...], data: bytes) -> Any:
     except ImportError:
         return _view(bytearray(data), 0, shape, dtype, None)
     return numpy.frombuffer(bytearray(data), _dtype(dtype)).reshape(shape)
+
+
+def _attached(distance: int, length: int) -> bytes:
+    worker = _Worker.current
+    begin = worker.behind + distance
+    return bytes(worker.view[begin : begin + length])
 
 
 def _plain(value: Any) -> Any:
@@ -1391,6 +1403,10 @@ def _dtype_text(dtype: Any) -> str:
     if dtype.names is None:
         return cast(str, dtype.str)
     return repr(_numpy().lib.format.dtype_to_descr(dtype))
+
+
+def _aligned(offset: int) -> int:
+    return (offset + 63) & ~63
 
 
 _CODES = {"i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q", "f4": "f", "f8": "d"}

@@ -65,6 +65,7 @@ func TestArrays(t *testing.T) {
 	}))
 	wantRecords(t, p)
 	wantResults(t, p)
+	wantLargeArray(t, p)
 	wantMisuse(t, p)
 }
 
@@ -107,6 +108,16 @@ func wantResults(t *testing.T, p *Pool) {
 	a := &NDArray{Dtype: "<f4", Shape: []int{2, 2}, Data: make([]byte, 16)}
 	a.Data[3] = 0x40 // 2.0
 	wantEqual(t, "mean", call(t, p, "mean", a), any(pickle.Tuple{0.5, "float32", pickle.Tuple{int64(2), int64(2)}}))
+}
+
+// wantLargeArray passes an array that is attached to the request.
+func wantLargeArray(t *testing.T, p *Pool) {
+	a := &NDArray{Dtype: "u1", Shape: []int{100, 100}, Data: bytes.Repeat([]byte{3}, 10_000)}
+	v := call(t, p, "echo", []byte("short"), a, bytes.Repeat([]byte{5}, 5000)).(pickle.Tuple)
+	back := v[1].(*NDArray)
+	if !bytes.Equal(back.Data, a.Data) || back.Shape[1] != 100 || back.Dtype != "|u1" || len(v[2].([]byte)) != 5000 {
+		t.Errorf("%v came back with %d bytes, and %d bytes", back, len(back.Data), len(v[2].([]byte)))
+	}
 }
 
 // wantMisuse gets errors, and the pool goes on.

@@ -76,7 +76,7 @@ func wantException(t *testing.T, p *Pool, log *logged) {
 	if strings.ContainsAny(err.Error(), "\n") {
 		t.Errorf("an error of several lines: %s", err)
 	}
-	_, err = p.Call(t.Context(), "nothing")
+	_, err = p.Call(t.Context(), "no_function")
 	if !errors.As(err, &raised) || raised.Class != "LookupError" || !strings.Contains(err.Error(), "add, ") {
 		t.Errorf("a function that is not there: %v", err)
 	}

@@ -48,6 +48,7 @@ const (
 	kindByConnection = iota // the reply comes as a frame
 	kindReturn
 	kindRaise
+	kindBytes // the reply is no pickle, but the bytes that are the value
 )
 
 const (
@@ -103,32 +104,83 @@ func (l *lane) close() {
 	l.arena.close()
 }
 
-// write puts a call where the worker finds it. It returns false if the call has to go by the
-// connection.
-func (l *lane) write(request []byte) (fits bool, err error) {
-	if need := requestAt + len(request) + max(l.room, leastReply); need > l.messages.size() {
+// write puts a call where the worker finds it: the request, and behind it the bytes to which
+// the request refers. It returns false if the call has to go by the connection.
+func (l *lane) write(request []byte, attached [][]byte) (fits bool, err error) {
+	end := alignUp(requestAt + len(request))
+	for _, data := range attached {
+		end = alignUp(end + len(data))
+	}
+	if need := end + max(l.room, leastReply); need > l.messages.size() {
 		if err := l.grow(need); err != nil {
 			return false, err
 		}
 	}
 	l.worker.id.Add(1)
-	at := alignUp(requestAt + len(request))
-	if at+leastReply > l.messages.size() {
-		return false, l.put(lengthByConnection, requestAt, nil)
+	if end+leastReply > l.messages.size() {
+		return false, l.put(lengthByConnection, requestAt, nil, nil)
 	}
-	return true, l.put(uint64(len(request)), at, request)
+	return true, l.put(uint64(len(request)), end, request, attached)
 }
 
-// put writes the words of a call, and the request.
-func (l *lane) put(length uint64, reply int, request []byte) error {
+// put writes the words of a call, the request, and what is attached to it.
+func (l *lane) put(length uint64, reply int, request []byte, attached [][]byte) error {
 	l.replyAt = reply
 	return l.messages.m.WithBytes(func(b []byte) error {
 		binary.NativeEndian.PutUint64(b[wordNumber:], uint64(l.worker.id.Load()))
 		binary.NativeEndian.PutUint64(b[wordLength:], length)
 		binary.NativeEndian.PutUint64(b[wordReply:], uint64(reply))
 		copy(b[requestAt:], request)
+		at := alignUp(requestAt + len(request))
+		for _, data := range attached {
+			copy(b[at:], data)
+			at = alignUp(at + len(data))
+		}
 		return nil
 	})
+}
+
+// attachedFrom is the length from which on bytes are attached to a request instead of being
+// a part of its pickle, which saves two copies.
+const attachedFrom = 4 << 10
+
+// attach takes the long bytes out of the arguments. In their place it puts calls of the
+// helper, with the distance of the bytes from the end of the request.
+func (l *lane) attach(args []any) (rest []any, attached [][]byte) {
+	rest, distance := args, 0
+	for i, arg := range args {
+		data, array := longBytes(arg)
+		if data == nil {
+			continue
+		}
+		if attached == nil {
+			rest = append([]any{}, args...)
+		}
+		rest[i] = l.worker.object(attachedBytes, distance, len(data))
+		if array != nil {
+			rest[i] = l.worker.object(copied, array.Args[0], array.Args[1], rest[i])
+		}
+		attached = append(attached, data)
+		distance += alignUp(len(data))
+	}
+	return rest, attached
+}
+
+// longBytes returns the long bytes that an argument is, or that the array has which it is.
+func longBytes(arg any) (data []byte, array *pickle.Object) {
+	switch arg := arg.(type) {
+	case []byte:
+		data = arg
+	case *pickle.Object:
+		if arg.Class.Name == copied && len(arg.Args) == 3 {
+			data, _ = arg.Args[2].([]byte)
+			array = arg
+		}
+	}
+	if len(data) < attachedFrom {
+		return nil, nil
+	}
+	return data, array
 }
 
 // grow replaces the segment of messages by one of at least so many bytes, if the arena has
@@ -164,7 +216,7 @@ func (l *lane) control(function string, args ...any) error {
 	}
 	w := l.worker
 	w.id.Add(1)
-	if err := l.put(uint64(len(request)), alignUp(requestAt+len(request)), request); err != nil {
+	if err := l.put(uint64(len(request)), alignUp(requestAt+len(request)), request, nil); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), controlTimeout)
@@ -207,11 +259,15 @@ func (l *lane) read(ctx context.Context) (r reply, here bool, err error) {
 			return protocolf("a reply of %d bytes at %d, in %d", length, at, size)
 		}
 		// A copy: the worker could change the bytes while they are read.
-		b = append(b, memory[at:at+length]...)
+		b = append([]byte{}, memory[at:at+length]...)
 		return nil
 	})
 	if err != nil || kind == kindByConnection {
 		return r, false, err
+	}
+	if kind == kindBytes {
+		r.value = b
+		return r, true, nil
 	}
 	v, err := pickle.Unmarshal(b, nil)
 	if err == nil {

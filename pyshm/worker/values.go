@@ -180,9 +180,10 @@ var errNoArena = &unsupported{"the worker shares no memory: it has no serve of p
 
 // The functions of the helper that stand for values.
 const (
-	inArena = "_in_arena" // (segment, offset, shape, dtype): an array
-	copied  = "_copied"   // (dtype, shape, data): an array
-	plain   = "_plain"    // (value,): a scalar of numpy
+	inArena       = "_in_arena" // (segment, offset, shape, dtype, strides): an array
+	copied        = "_copied"   // (dtype, shape, data): an array
+	plain         = "_plain"    // (value,): a scalar of numpy
+	attachedBytes = "_attached" // (distance, length): bytes behind the request
 )
 
 // sendable returns the arguments with arrays in the form in which they are sent.

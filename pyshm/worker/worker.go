@@ -189,11 +189,12 @@ func (w *worker) send(ctx context.Context, function string, args []any) error {
 		return wrap(opCall, function, err)
 	}
 	if w.lane != nil {
-		request, err := w.marshal(function, pickle.Tuple(args))
+		rest, attached := w.lane.attach(args)
+		request, err := w.marshal(function, pickle.Tuple(rest))
 		if err != nil {
 			return wrap(opCall, function, err)
 		}
-		fits, err := w.lane.write(request)
+		fits, err := w.lane.write(request, attached)
 		if err == nil {
 			err = w.post()
 		}

@@ -48,8 +48,8 @@ def mean(array):
 
 
 @serve
-def echo(value):
-    return value
+def echo(*values):
+    return values
 
 
 serve()

@@ -16,6 +16,21 @@ def echo(*args):
 
 
 @serve
+def nothing():
+    pass
+
+
+@serve
+def same(value):
+    return value
+
+
+@serve
+def touch(array):
+    array[0] += 1
+
+
+@serve
 def negate(array):
     array[1] = -array[1]
     return array
