@@ -1139,7 +1139,6 @@ _served: dict[str, Any] = {}
 # Go's package worker documents them.
 _CALL = struct.Struct("=3Q")  # number, length, where the reply may begin
 _BEGUN, _REPLY, _REQUEST = 64, 72, 128  # offsets
-_END = 2**64 - 1  # a length
 _BY_CONNECTION, _RETURN, _RAISE, _BYTES = range(4)  # kinds of replies
 _LONG = 4096  # bytes of this length are a reply of their own
 
@@ -1217,9 +1216,10 @@ class _Worker:
 
     def serve_request(self) -> None:
         memory, done = self.memory, self.done  # a call of attach_messages replaces them
-        self.number, length, offset = _CALL.unpack_from(memory, 0)
-        if length == _END:
+        number, length, offset = _CALL.unpack_from(memory, 0)
+        if number == self.number:  # a token without a call
             raise EOFError
+        self.number = number
         memory[_BEGUN : _BEGUN + 8] = memory[:8]
         view, pickler = self.view, self.pickler
         try:

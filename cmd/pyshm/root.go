@@ -49,7 +49,7 @@ have the exit status of the program that they run.`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(newCreate(), newGet(), newSet(), newShow(), newLs(), newRm(),
-		newHelper(), newRun(), newLock(), newHold(), newManager(), newSend(), newListen(), newDemo())
+		newHelper(), newRun(), newLock(), newHold(), newManager(), newSend(), newListen(), newCall(), newDemo())
 
 	root.InitDefaultHelpCmd()
 	help, _, _ := root.Find([]string{"help"})

@@ -97,7 +97,8 @@
 // by the number of the segment, offset, shape and dtype. An array of numpy from elsewhere is
 // copied to the end of the messages, and segment 0 stands for these.
 //
-// A worker that has had nothing to do for 50 ms sends ("idle", n) after n calls by semaphore,
+// A token of the first semaphore without a new number ends the worker, as does the end of the
+// connection. A worker that has had nothing to do for 50 ms sends ("idle", n) after n calls by semaphore,
 // and sleeps until the frame ("wake",) comes or the connection ends. So an idle pool takes no
 // time of any processor.
 //

@@ -37,11 +37,8 @@ const (
 	requestAt = 128
 )
 
-// Values of wordLength that are not lengths.
-const (
-	lengthByConnection = 0         // the call comes as a frame
-	lengthEnd          = 1<<64 - 1 // the worker shall end
-)
+// lengthByConnection in wordLength means that the call comes as a frame.
+const lengthByConnection = 0
 
 // Values of wordKind.
 const (

@@ -181,15 +181,19 @@ func TestDown(t *testing.T) {
 func TestClose(t *testing.T) {
 	t.Parallel()
 	py := testkit.Python(t)
-	p := must(Start(t.Context(), script(py, "worker.py"), Options{Workers: 1, Logger: quiet}))(t)
+	log := new(logged)
+	p := must(Start(t.Context(), script(py, "worker.py"), Options{Workers: 1, Logger: log.logger()}))(t)
 	child := call(t, p, "leave_child").(int64)
 	var calls sync.WaitGroup
 	for range 3 {
 		calls.Go(func() { call(t, p, "nap", 0.3) })
 	}
 	testkit.Eventually(t, "the calls are made", func() bool { return p.Stats().Queued == 2 })
+	calls.Go(func() { call(t, p, "say", "last") })
+	testkit.Eventually(t, "the last call is made", func() bool { return p.Stats().Queued == 3 })
 	closePool(t, p)
 	calls.Wait()
+	wantEqual(t, "what the last call printed", strings.Count(log.text.String(), "line=last"), 2) // on each of two
 	_, err := p.Call(t.Context(), "pid")
 	wantReason(t, "a call of a closed pool", err, fs.ErrClosed)
 	closePool(t, p)

@@ -323,7 +323,7 @@ func (w *worker) settle() {
 func (w *worker) leave() {
 	w.conn.Close()
 	if w.lane != nil {
-		_ = w.lane.request.Release() // or it would notice some time later
+		_ = w.lane.request.Release() // without a new call; or it would notice some time later
 	}
 }
 
