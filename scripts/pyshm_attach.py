@@ -346,27 +346,57 @@ def create_ring(name: str, slots: int, shape: int | tuple[int, ...], dtype: Any)
     return Ring(name)
 
 
-def serve(function: Any = None, name: str | None = None) -> Any:
-    """Serve functions to the process in Go that has started this worker.
+def serve(
+    function: Any = None,
+    name: str | None = None,
+    *,
+    connect: Any = None,
+    listen: Any = None,
+    authkey: bytes | None = None,
+) -> Any:
+    """Serve functions to a process in Go, whose package worker calls them.
 
     serve(function), also as a decorator, lets Go call a function or an async function by
-    its name, or by the given one, and returns the function. serve() without a function
-    serves calls, one after the other, and returns when Go closes the connection.
+    its name, or by the given one, and returns the function.
+
+    serve() without a function serves calls, one after the other, to the pool that has
+    started this process, and returns when the pool closes the connection. RuntimeError
+    if no pool has started this process.
+
+    serve(connect=ADDRESS) does the same for a pool in Go that accepts workers there, and
+    serve(listen=ADDRESS) for one pool after the other that dials to this process, without
+    an end. Addresses and authkey are the same as in multiprocessing.connection.
 
     What a function raises goes to the caller in Go, and the worker goes on. SystemExit and
-    KeyboardInterrupt end the worker. RuntimeError if no process in Go has started this
-    one as a worker.
+    KeyboardInterrupt end the worker.
     """
     if function is not None:
         _served[name or function.__name__] = function
         return function
+    connections = importlib.import_module("multiprocessing.connection")
+    if listen is not None:
+        with connections.Listener(listen, authkey=authkey) as listener:
+            while True:
+                try:
+                    connection = listener.accept()
+                except (EOFError, OSError, connections.AuthenticationError):
+                    continue  # a client that went away, or has another authkey
+                with connection:
+                    _serve(connection)
+    if connect is not None:
+        _serve(connections.Client(connect, authkey=authkey))
+        return None
     number = os.environ.pop("PYSHM_WORKER", None)  # not for children
     if number is None:
         raise RuntimeError("PYSHM_WORKER is not set: no pool of workers has started this process")
     os.set_inheritable(int(number), False)
-    _Worker.current = _Worker(importlib.import_module("multiprocessing.connection").Connection(int(number)))
-    _Worker.current.run()
+    _serve(connections.Connection(int(number)))
     return None
+
+
+def _serve(connection: Any) -> None:
+    _Worker.current = _Worker(connection)
+    _Worker.current.run()
 
 
 def _parts(made: Any) -> dict[str, Any]:

@@ -62,7 +62,7 @@ func Start(ctx context.Context, command func() *exec.Cmd, o Options) (*Pool, err
 	if command == nil {
 		return nil, wrap(opStart, "", invalid("the function that returns a command is nil"))
 	}
-	return start(ctx, o, func(_ context.Context, p *Pool, log *slog.Logger) (*connection.Conn, *process, error) {
+	return start(ctx, o, func(_ context.Context, p *Pool, _ int, log *slog.Logger) (*connection.Conn, *process, error) {
 		proc, conn, err := startProcess(command(), log, p.starter.run)
 		return conn, proc, err
 	})
@@ -80,12 +80,35 @@ func (e *unsupported) Unwrap() error { return errors.ErrUnsupported }
 
 // A connector starts or finds one worker. The process is nil if another program has started
 // it.
-type connector func(context.Context, *Pool, *slog.Logger) (*connection.Conn, *process, error)
+type connector func(ctx context.Context, p *Pool, slot int, log *slog.Logger) (*connection.Conn, *process, error)
 
+// start makes a pool and returns when all its workers are up.
 func start(ctx context.Context, o Options, connect connector) (*Pool, error) {
-	o, err := o.checked()
+	p, first, err := newPool(o, connect)
 	if err != nil {
 		return nil, wrap(opStart, "", err)
+	}
+	for range p.options.Workers {
+		select {
+		case err = <-first:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		if err != nil {
+			p.kill()
+			<-p.closed
+			return nil, startError(err)
+		}
+	}
+	return p, nil
+}
+
+// newPool makes a pool and begins to start its workers. The outcomes of their first starts
+// go to the channel.
+func newPool(o Options, connect connector) (*Pool, <-chan error, error) {
+	o, err := o.checked()
+	if err != nil {
+		return nil, nil, err
 	}
 	sweep()
 	p := &Pool{
@@ -109,19 +132,7 @@ func start(ctx context.Context, o Options, connect connector) (*Pool, error) {
 		p.starter.close()
 		close(p.closed)
 	}()
-	for range o.Workers {
-		select {
-		case err = <-first:
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-		if err != nil {
-			p.kill()
-			<-p.closed
-			return nil, startError(err)
-		}
-	}
-	return p, nil
+	return p, first, nil
 }
 
 func startError(err error) error {
@@ -147,7 +158,7 @@ func (p *Pool) keepUp(slot int, first chan<- error) {
 	log := p.options.Logger.With("worker", slot)
 	pause := firstPause
 	for starts := 0; p.ctx.Err() == nil; starts++ {
-		w, err := p.launch(log)
+		w, err := p.launch(slot, log)
 		if err != nil {
 			if starts == 0 {
 				first <- err
@@ -184,13 +195,13 @@ func (p *Pool) keepUp(slot int, first chan<- error) {
 }
 
 // launch starts a worker and makes sure that it serves calls.
-func (p *Pool) launch(log *slog.Logger) (*worker, error) {
-	ctx, cancel := context.WithTimeout(p.ctx, p.options.StartTimeout)
-	defer cancel()
-	conn, proc, err := p.connect(ctx, p, log)
+func (p *Pool) launch(slot int, log *slog.Logger) (*worker, error) {
+	conn, proc, err := p.connect(p.ctx, p, slot, log)
 	if err != nil {
 		return nil, &StartError{Err: err}
 	}
+	ctx, cancel := context.WithTimeout(p.ctx, p.options.StartTimeout)
+	defer cancel()
 	w := newWorker(conn, proc, log, p.options.Grace)
 	err = w.hello(ctx)
 	if err == nil {
