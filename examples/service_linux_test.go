@@ -1,0 +1,152 @@
+package examples
+
+import (
+	"bufio"
+	"bytes"
+	"image"
+	"image/color"
+	"image/png"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/soak"
+	"github.com/pyshm-go/pyshm/internal/testkit"
+)
+
+// TestService kills the workers of the service again and again while clients send pictures.
+// No request fails, and at the end nothing is left.
+func TestService(t *testing.T) {
+	service, url := startService(t)
+	var requests atomic.Int64
+	var clients sync.WaitGroup
+	stop := make(chan struct{})
+	for range 3 {
+		clients.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					blurOne(t, url+"/blur")
+					requests.Add(1)
+				}
+			}
+		})
+	}
+	kills := soak.Length(2, 300)
+	for n := 0; n < kills; {
+		time.Sleep(20 * time.Millisecond)
+		if workers := children(t, service.Process.Pid); len(workers) == 2 {
+			testkit.Check(t, syscall.Kill(workers[n%2], syscall.SIGKILL))
+			n++
+			last := requests.Load()
+			testkit.Eventually(t, "more requests", func() bool { return requests.Load() > last+10 || t.Failed() })
+		}
+	}
+	close(stop)
+	clients.Wait()
+	metrics := get(t, url+"/metrics")
+	t.Logf("%d requests, %d kills\n%s", requests.Load(), kills, metrics)
+	workers := children(t, service.Process.Pid)
+	testkit.Check(t, service.Process.Signal(os.Interrupt))
+	testkit.Check(t, service.Wait())
+	for _, pid := range workers {
+		testkit.WaitForEnd(t, pid)
+	}
+}
+
+// startService starts the example with an interpreter that has numpy.
+func startService(t *testing.T) (service *exec.Cmd, url string) {
+	t.Helper()
+	dir := t.TempDir()
+	python := ""
+	for _, py := range testkit.Must(compat.Find(t.Context()))(t) {
+		if py.HasNumpy && python == "" {
+			python = py.Path
+		}
+	}
+	if python == "" {
+		t.Skip("no interpreter here has numpy")
+	}
+	script := "#!/bin/sh\nexec '" + python + "' \"$@\"\n"
+	testkit.Check(t, os.WriteFile(filepath.Join(dir, "python3"), []byte(script), 0o755))
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", dir, "./examples/service")
+	build.Dir = ".."
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	service = exec.CommandContext(t.Context(), filepath.Join(dir, "service"), "127.0.0.1:0")
+	service.Dir = ".."
+	service.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+	var log bytes.Buffer
+	service.Stderr = &log
+	out := testkit.Must(service.StdoutPipe())(t)
+	testkit.Check(t, service.Start())
+	t.Cleanup(func() {
+		if service.ProcessState == nil {
+			service.Process.Kill()
+			service.Wait()
+		}
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
+	line, _ := bufio.NewReader(out).ReadString('\n')
+	_, url, found := strings.Cut(strings.TrimSpace(line), "http://")
+	if !found {
+		t.Fatalf("the service printed %q", line)
+	}
+	return service, "http://" + strings.TrimSuffix(url, "/blur")
+}
+
+// blurOne sends a black picture with a white pixel, and looks at the pixel.
+func blurOne(t *testing.T, url string) {
+	picture := image.NewGray(image.Rect(0, 0, 64, 48))
+	picture.SetGray(10, 20, color.Gray{Y: 180})
+	var body bytes.Buffer
+	if err := png.Encode(&body, picture); err != nil {
+		t.Error(err)
+		return
+	}
+	reply, err := http.Post(url, "image/png", &body)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer reply.Body.Close()
+	blurred, err := png.Decode(reply.Body)
+	if err != nil || blurred.At(9, 21) != any(color.Gray{Y: 20}) {
+		t.Errorf("status %v, %v: not the blurred picture", reply.Status, err)
+	}
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	reply := testkit.Must(http.Get(url))(t)
+	defer reply.Body.Close()
+	return string(testkit.Must(io.ReadAll(reply.Body))(t))
+}
+
+// children returns the processes that a process has started.
+func children(t *testing.T, pid int) (pids []int) {
+	t.Helper()
+	tasks := testkit.Must(filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/children"))(t)
+	for _, task := range tasks {
+		text, _ := os.ReadFile(task) // the thread may have ended
+		for _, field := range strings.Fields(string(text)) {
+			pids = append(pids, testkit.Must(strconv.Atoi(field))(t))
+		}
+	}
+	return pids
+}
