@@ -112,6 +112,8 @@ func TestDependencies(t *testing.T) {
 		{"format", []string{module + "/internal/words"}},
 		{"format/npy", nil},
 		{"format/pickle", nil},
+		// It imports format/pickle for queues. A program that uses lists alone is 0.6 MB
+		// larger for that, of 3.5, because the linker drops most of it.
 		{"pyshm", []string{"golang.org/x/sys/unix"}},
 		{"pyshm/connection", []string{"golang.org/x/sys/unix"}},
 		{"pyshm/worker", []string{"golang.org/x/sys/unix"}},

@@ -133,8 +133,7 @@ func wrap(op, name string, err error) error {
 	return &Error{Op: op, Name: strings.TrimPrefix(name, "/"), Err: remedied(op, err)}
 }
 
-// rewrap is wrap for the error of a part, whose own operation and name are not what the
-// caller has called.
+// rewrap makes err, perhaps about a part of an object, an error about the object.
 func rewrap(op, name string, err error) error {
 	var inner *Error
 	if errors.As(err, &inner) {
@@ -187,7 +186,7 @@ func remedied(op string, err error) error {
 // ofSeveralNames reports whether an operation makes objects that have several names.
 func ofSeveralNames(op string) bool {
 	what := op[strings.LastIndex(op, " ")+1:]
-	return slices.Contains([]string{"condition", "event", "value", "barrier"}, what)
+	return slices.Contains([]string{"condition", "event", "value", "barrier", "queue"}, what)
 }
 
 // refused returns the error for a segment that this process may not open, with its

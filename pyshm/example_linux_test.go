@@ -774,3 +774,42 @@ func ExampleBarrier() {
 	// Output:
 	// both parties are there: true
 }
+
+// Each item goes to one of the processes that get from the queue. Python attaches with
+// pyshm_attach.attach_queue(NAME, 10).
+func ExampleCreateQueue() {
+	ctx := context.Background()
+	jobs, err := pyshm.CreateQueue(fmt.Sprintf("pyshm_example_%d_*", os.Getpid()), 10, pyshm.Joinable())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer jobs.Unlink()
+	defer jobs.Close()
+	worker, err := pyshm.AttachQueue(jobs.Name(), 10)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer worker.Close()
+
+	for _, job := range []any{"a text", []float64{1, 2.5}} {
+		if err := jobs.Put(ctx, job); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	for range 2 {
+		job, err := worker.Get(ctx)
+		fmt.Println(job, err)
+		fmt.Println(worker.TaskDone(ctx))
+	}
+	fmt.Println(jobs.Join(ctx))
+
+	// Output:
+	// a text <nil>
+	// <nil>
+	// [1 2.5] <nil>
+	// <nil>
+	// <nil>
+}

@@ -40,11 +40,14 @@ type (
 		toOpen()
 	}
 
+	// A QueueOption changes what [CreateQueue] makes: [Mode] or [Joinable].
+	QueueOption interface{ applyToQueue(*queueOptions) }
 	// A ModeOption is [Mode]. It is the only option of [CreateCondition] and
 	// [CreateEvent], because several names cannot be replaced in one step. It is also
 	// the only option of [OpenLock] and the like, for the case that they create.
 	ModeOption interface {
 		LockOption
+		QueueOption
 		toOpen()
 	}
 )
@@ -54,12 +57,17 @@ type (
 	replaceOption struct{}
 	sparseOption  struct{}
 	layoutOption  struct{ layout format.Layout }
+
+	joinableOption struct{}
 )
 
 func (m modeOption) apply(o *createOptions)   { o.mode = m.mode }
 func (replaceOption) apply(o *createOptions)  { o.replace = true }
 func (sparseOption) apply(o *createOptions)   { o.sparse = true }
 func (l layoutOption) apply(o *createOptions) { o.layout = l.layout }
+
+func (m modeOption) applyToQueue(o *queueOptions)   { m.apply(&o.createOptions) }
+func (joinableOption) applyToQueue(o *queueOptions) { o.joinable = true }
 
 func (modeOption) forBlocks()    {}
 func (modeOption) forLocks()     {}
@@ -95,6 +103,16 @@ func Layout(layout format.Layout) OpenListOption { return layoutOption{layout} }
 // segment. Its unlink does the same. A Python that [WorkerEnv] has prepared leaves the
 // new segment alone, and so does one that has attached with pyshm_attach.py.
 func Replace() LockOption { return replaceOption{} }
+
+// Joinable makes a queue that counts unfinished items, like Python's JoinableQueue: for
+// [Queue.TaskDone] and [Queue.Join]. Every process that gets an item has to call TaskDone.
+// The queue also has the semaphore NAME.unfinished and the condition NAME.cond.
+func Joinable() QueueOption { return joinableOption{} }
+
+type queueOptions struct {
+	createOptions
+	joinable bool
+}
 
 // An AttachOption changes how [Attach] and [AttachList] attach.
 type AttachOption func(*attachOptions)

@@ -7,7 +7,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
-// A member is one of the semaphores that a [Condition] or an [Event] consists of, with
+// A member is one of the semaphores that a [Condition], an [Event] or a [Queue] consists of, with
 // its name, its value and its bound.
 type member struct {
 	s     *Semaphore
@@ -90,7 +90,7 @@ func createMembers(members []member, o createOptions) error {
 	return nil
 }
 
-// unmake removes semaphores that no other process knows.
+// unmake removes semaphores that createMembers has made.
 func unmake(members []member) {
 	for _, made := range members {
 		made.s.Unlink()

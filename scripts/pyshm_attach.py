@@ -39,8 +39,8 @@ multiprocessing has no function that attaches to a lock by name. This module has
     with lock:
         items[0] += 1
 
-and likewise attach_rlock, attach_semaphore, attach_condition, attach_event and
-attach_barrier. Numbers and structures that pyshm's CreateValue has made become what
+and likewise attach_rlock, attach_semaphore, attach_condition, attach_event,
+attach_barrier and attach_queue. Numbers and structures that pyshm's CreateValue has made become what
 multiprocessing.Value returns:
 
     counter = attach_value("counter")
@@ -49,7 +49,7 @@ multiprocessing.Value returns:
 
 The other way round, parts(lock) returns the names of a lock that Python has made, for
 other processes to attach to. parts(value) returns where a Value, an Array or a Barrier
-lies, which has no name.
+lies, which has no name, and parts(queue) also where its pipe is.
 
 Arrays and rings of frames are .npy files, and need numpy:
 
@@ -97,7 +97,7 @@ import sys
 import threading
 import time
 import types
-from multiprocessing import resource_tracker, shared_memory, util
+from multiprocessing import connection, queues, resource_tracker, shared_memory, util
 from typing import TYPE_CHECKING, Any, Callable, TypeVar, cast
 
 try:
@@ -121,6 +121,7 @@ __all__ = [
     "attach_event",
     "attach_list",
     "attach_lock",
+    "attach_queue",
     "attach_ring",
     "attach_rlock",
     "attach_semaphore",
@@ -133,6 +134,7 @@ __all__ = [
 
 __version__ = "0.1.0.dev0"
 
+_SEM_MAX = 2**31 - 1  # of glibc's semaphores
 _PYTHON_3_8 = sys.version_info < (3, 9)
 _T = TypeVar("_T")
 _synchronize: Any = synchronize  # typeshed leaves some constants out
@@ -256,6 +258,19 @@ def attach_value(name: str, kind: Any = None, lock: bool = True) -> Any:
     return sharedctypes.synchronized(made, cast(Any, attach_rlock(_bare(name) + ".lock"))) if lock else made
 
 
+def attach_queue(name: str, maxsize: int = 0) -> queues.Queue[Any]:
+    """Attach to the queue called name, and return a multiprocessing Queue.
+
+    It is a JoinableQueue if pyshm's CreateQueue has made it Joinable. maxsize is the one
+    that CreateQueue got: another is a ValueError where the number of free places reveals
+    it. The queue consists of the FIFO NAME.pipe and the semaphores NAME.rlock, NAME.wlock
+    and NAME.sem, of which forked and spawned processes inherit copies.
+
+    FileNotFoundError if there is no such queue.
+    """
+    return cast("queues.Queue[Any]", _attach_queue(_bare(name), maxsize))
+
+
 def parts(made: object) -> str:
     """Return where an object of multiprocessing is, as JSON.
 
@@ -269,6 +284,10 @@ def parts(made: object) -> str:
     the same and "lock"                                    of a Value or an Array
     "pid" to "size", "parties", and the parts of           of a Barrier
     its Condition
+    {"pid": .., "reader": .., "writer": .., "pipe": ..,    of a SimpleQueue: this process, the
+     "rlock": NAME, "wlock": NAME, "maxsize": 0}           descriptors and inode of the pipe
+    the same, "sem": NAME and "maxsize": N                 of a Queue; N is 0 without a bound
+    the same, "unfinished": NAME and "cond": {..}          of a JoinableQueue
 
     Memory is a file without a name, which this process has open as fd; the bytes of the
     object begin at offset. dtype is the element in numpy's words: c_char is |u1, and
@@ -400,6 +419,8 @@ def _serve(connection: Any) -> None:
 
 
 def _parts(made: Any) -> dict[str, Any]:
+    if isinstance(made, (queues.SimpleQueue, queues.Queue)):
+        return _queue_parts(made)
     if isinstance(made, _synchronize.Event):
         return dict(_parts(made._cond), flag=_name(made._flag))
     if isinstance(made, _synchronize.Condition):
@@ -597,6 +618,51 @@ class _NpyFile:
         wrapper: Any = heap.BufferWrapper.__new__(heap.BufferWrapper)
         wrapper._state = (arena, self.offset, self.offset + size), size
         return wrapper
+
+
+def _queue_parts(made: Any) -> dict[str, Any]:
+    reader, writer = made._reader.fileno(), made._writer.fileno()
+    found = {"pid": os.getpid(), "reader": reader, "writer": writer, "pipe": os.fstat(reader).st_ino}
+    found.update(rlock=_name(made._rlock), wlock=_name(made._wlock), maxsize=0)
+    if isinstance(made, queues.Queue):
+        unbounded = made._maxsize == _synchronize.SEM_VALUE_MAX  # type: ignore[attr-defined]
+        found.update(sem=_name(made._sem), maxsize=0 if unbounded else made._maxsize)  # type: ignore[attr-defined]
+    if isinstance(made, queues.JoinableQueue):
+        found.update(unfinished=_name(made._unfinished_tasks), cond=_parts(made._cond))  # type: ignore[attr-defined]
+    return found
+
+
+def _attach_queue(name: str, maxsize: int) -> Any:
+    if not 0 <= operator.index(maxsize) <= _SEM_MAX // 2:
+        raise ValueError("the maxsize is %d, but it must be between 0 and %d" % (maxsize, _SEM_MAX // 2))
+    bound = maxsize or _SEM_MAX
+    ends = _open_fifo(name)
+    locks = attach_lock(name + ".rlock"), attach_lock(name + ".wlock")
+    sem = attach_semaphore(name + ".sem", bound)
+    free = sem.get_value()
+    if free > bound or (free > _SEM_MAX // 2) != (maxsize == 0):
+        raise ValueError("the queue %r has another maxsize than %d: %d places are free" % (name, maxsize, free))
+    state: tuple[Any, ...] = (False, bound, *ends, *locks, sem, os.getpid())
+    kind: Any = queues.Queue
+    try:
+        state += _condition(attach_rlock, name + ".cond"), attach_semaphore(name + ".unfinished")
+        kind = queues.JoinableQueue
+    except FileNotFoundError:
+        pass
+    made = _unpickle(kind, state)
+    # As after making a queue: a forked child has no thread that writes.
+    util.register_after_fork(cast(Any, made), cast(Any, queues.Queue)._after_fork)
+    return made
+
+
+def _open_fifo(name: str) -> tuple[connection.Connection, connection.Connection]:
+    """Open both ends of a queue's FIFO: as connections, which close them at their end."""
+    path = "/dev/shm/" + name + ".pipe"
+    if not stat.S_ISFIFO(os.lstat(path).st_mode):
+        raise ValueError("%r is not a queue" % name)
+    # With O_RDWR neither waits for the other end.
+    fds = [os.open(path, os.O_RDWR | os.O_NOFOLLOW) for _ in range(2)]
+    return connection.Connection(fds[0], writable=False), connection.Connection(fds[1], readable=False)
 
 
 def _name(semaphore: Any) -> str:

@@ -15,7 +15,7 @@ func NewFIFO(name string, mode fs.FileMode) error {
 	if err != nil {
 		return blame(err, unix.W_OK|unix.X_OK)
 	}
-	defer Unlink(hidden)
+	defer func() { _ = Unlink(hidden) }() // another process may have cleaned it up
 	// The umask would cut a mode given to mkfifo(3).
 	if err := unix.Chmod(pathOf(hidden), uint32(mode.Perm())); err != nil {
 		return err

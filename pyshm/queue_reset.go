@@ -1,0 +1,282 @@
+package pyshm
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
+)
+
+// Check reports whether the queue goes on. It returns [ErrStuck], with the reason, if
+//
+//   - a process holds rlock and reads nothing, although there are bytes in the pipe
+//   - a process holds wlock and writes nothing, although the pipe has room
+//
+// for a second. Then that process has been killed, or is stopped, as by SIGSTOP or a
+// debugger. A killed process that held rlock while it waited for items shows only when an
+// item comes. Check takes a second if the queue is stuck, and usually less than a
+// millisecond if not. It changes nothing.
+func (q *Queue) Check(ctx context.Context) error {
+	return q.call("check", ctx, func(ctx context.Context) error {
+		found, err := q.diagnose(ctx)
+		if err == nil && found.isStuck() {
+			err = found
+		}
+		return err
+	})
+}
+
+// Reset makes a queue go on after a process has been killed that held rlock or wlock, as
+// [Queue.Check] finds. It fails with [fs.ErrInvalid] if Check finds nothing.
+//
+// Items that are whole in the pipe stay. If the process was killed in the middle of an
+// item, the rest of that item is dropped, and the item counts as gotten and done. The place
+// of an item is lost if its process was killed between reading it and giving the place
+// back; so are items that a killed Python had not written yet, and their places.
+//
+// A stopped process must not be continued after Reset. Other processes that use the queue
+// may go on, except that a reader which waits for the rest of a torn item has to be ended
+// first.
+func (q *Queue) Reset(ctx context.Context) error {
+	return q.call("reset", ctx, func(ctx context.Context) error {
+		found, err := q.diagnose(ctx)
+		if err != nil {
+			return err
+		}
+		if !found.isStuck() {
+			return errNotStuck
+		}
+		return q.mend(ctx, found)
+	})
+}
+
+var errNotStuck = invalid("the queue is not stuck: there is nothing to reset")
+
+// A stuckQueue is what Check has found, and an error that wraps ErrStuck if isStuck.
+type stuckQueue struct {
+	reader, writer bool // holds its lock and does nothing
+	pending        int  // bytes in the pipe
+}
+
+func (s stuckQueue) isStuck() bool { return s.reader || s.writer }
+
+func (s stuckQueue) Error() string {
+	var found []string
+	if s.reader {
+		found = append(found, "rlock is held, and no process reads")
+	}
+	if s.writer {
+		found = append(found, "wlock is held, and no process writes")
+	}
+	return fmt.Sprintf("%v: %s; the pipe has %d bytes", ErrStuck, strings.Join(found, ", "), s.pending)
+}
+
+func (s stuckQueue) Unwrap() error { return ErrStuck }
+
+// observation is how long a process that holds a lock must do nothing. Tests shorten it.
+var observation = time.Second
+
+// look is how long one look at a lock takes.
+const look = 20 * time.Millisecond
+
+// diagnose finds processes that hold a lock without doing what they hold it for.
+func (q *Queue) diagnose(ctx context.Context) (stuckQueue, error) {
+	found, err := q.suspect()
+	for end := time.Now().Add(observation); err == nil && found.isStuck() && time.Now().Before(end); {
+		if err := ctx.Err(); err != nil {
+			return found, err
+		}
+		// A process that lives releases the lock sooner or later, if only to take it
+		// again. This process then gets it.
+		for lock, held := range map[*Semaphore]*bool{&q.rlock: &found.reader, &q.wlock: &found.writer} {
+			if *held {
+				if *held = !q.take(ctx, lock); !*held {
+					_ = lock.Release()
+				}
+			}
+		}
+		var next stuckQueue
+		next, err = q.suspect()
+		same := next.pending == found.pending
+		found.reader = found.reader && same && next.reader
+		found.writer = found.writer && same && next.writer
+	}
+	return found, err
+}
+
+// suspect returns which processes could be stuck by what one look shows.
+func (q *Queue) suspect() (s stuckQueue, err error) {
+	readers, err := q.rlock.Value()
+	if err != nil {
+		return s, err
+	}
+	writers, err := q.wlock.Value()
+	if err != nil {
+		return s, err
+	}
+	if s.pending, err = q.pipe.Pending(); err != nil {
+		return s, err
+	}
+	room, err := q.pipe.HasRoom()
+	s.reader = readers == 0 && s.pending > 0
+	s.writer = writers == 0 && room
+	return s, err
+}
+
+// take takes a lock if it can be had within one look.
+func (q *Queue) take(ctx context.Context, lock *Semaphore) bool {
+	ctx, cancel := context.WithTimeout(ctx, look)
+	defer cancel()
+	return lock.Acquire(ctx) == nil
+}
+
+// mend takes over the locks that are held in vain, removes what is torn from the pipe, and
+// releases the locks.
+func (q *Queue) mend(ctx context.Context, found stuckQueue) error {
+	if err := q.reading.take(ctx); err != nil {
+		return err
+	}
+	defer q.reading.release()
+	if !found.reader && found.pending > 0 {
+		// No live reader waits for the rest of an item, or there would be no bytes.
+		if err := q.rlock.Acquire(ctx); err != nil {
+			return err
+		}
+		defer q.rlock.Release()
+	}
+	// A live writer may wait for room in the middle of an item, and keep wlock.
+	isWhole := !found.writer && q.take(ctx, &q.wlock)
+	if isWhole {
+		defer q.wlock.Release()
+	}
+	lost, err := 0, error(nil)
+	if found.pending > 0 {
+		if lost, err = q.removeTorn(isWhole, found.writer); err != nil {
+			return err
+		}
+	}
+	q.begun, q.frames = false, wire.NewReader(&q.source, 0)
+	if found.reader {
+		err = q.rlock.Release()
+	}
+	if found.writer {
+		err = cmp.Or(err, q.wlock.Release())
+	}
+	for range lost {
+		err = cmp.Or(err, q.forget(ctx))
+	}
+	return err
+}
+
+// removeTorn removes parts of items from the pipe: one at the beginning, and if cutTail is
+// set one at the end. It returns how many items these were. The content isWhole if it ends
+// with the end of an item.
+func (q *Queue) removeTorn(isWhole, cutTail bool) (lost int, err error) {
+	content, err := q.pipe.Peek()
+	if err != nil {
+		return 0, err
+	}
+	first, end := wholeItems(content, isWhole)
+	drop := first
+	if cutTail = cutTail && end < len(content); cutTail {
+		drop = len(content)
+		lost++
+	}
+	if first > 0 {
+		lost++
+	}
+	if _, err := io.ReadFull(q.pipe.R, make([]byte, drop)); err != nil || !cutTail {
+		return lost, err
+	}
+	whole := pieces{content[first:end]}
+	return lost, whole.writeTo(q.pipe.W)
+}
+
+// forget counts an item that is gone as gotten and done.
+func (q *Queue) forget(ctx context.Context) error {
+	if q.parts == simpleQueue {
+		return nil
+	}
+	err := q.sem.Release()
+	if q.parts == joinableQueue {
+		err = cmp.Or(err, q.done(ctx))
+	}
+	if errors.Is(err, ErrNotAcquired) {
+		return nil // it was not counted
+	}
+	return err
+}
+
+// wholeItems returns where the first item in the content of a pipe begins, and where the
+// last whole one ends. Bytes before the first are the rest of an item that a killed reader
+// has begun. Unless the content isWhole, a writer may have written a part of the last item.
+//
+// Items have no mark. But a pickle of protocol 2 and later begins with 0x80 and its
+// protocol and ends with a dot, and its length leads to the next item, up to the end.
+func wholeItems(content []byte, isWhole bool) (first, end int) {
+	if isChain(content) {
+		return 0, len(content) // of any protocol
+	}
+	n := len(content)
+	ends := make([]int, n+1) // where the last whole item ends, of a chain from here on; or -1
+	ends[n] = n
+	first, end = n, n
+	for at := n - 1; at >= 0; at-- {
+		ends[at] = -1
+		header, length := itemHeader(content[at:])
+		payload := content[min(at+header, n):]
+		switch {
+		case length < 0 || len(payload) > 0 && payload[0] != 0x80 || len(payload) > 1 && payload[1] > 5:
+			continue
+		case length > len(payload):
+			if !isWhole {
+				ends[at] = at
+			}
+		case payload[length-1] == '.':
+			ends[at] = ends[at+header+length]
+		}
+		if ends[at] >= 0 {
+			first, end = at, ends[at]
+		}
+	}
+	return first, end
+}
+
+// isChain reports whether the content is items, one after the other, to its end.
+func isChain(content []byte) bool {
+	for len(content) > 0 {
+		header, length := itemHeader(content)
+		if length < 0 || length > len(content)-header || content[header+length-1] != '.' {
+			return false
+		}
+		content = content[header+length:]
+	}
+	return true
+}
+
+// itemHeader returns the number of bytes in front of a pickle, and the length of the pickle,
+// or -1 if no item begins so. An incomplete header stands for a pickle that is not there.
+func itemHeader(b []byte) (header, length int) {
+	const short, long = 4, 12
+	if len(b) < short {
+		return short, defaultMaxItem
+	}
+	n := uint64(binary.BigEndian.Uint32(b))
+	header = short
+	if n == 0xffffffff {
+		if len(b) < long {
+			return long, defaultMaxItem
+		}
+		header, n = long, binary.BigEndian.Uint64(b[short:])
+	}
+	if n == 0 || n > defaultMaxItem {
+		return header, -1
+	}
+	return header, int(n)
+}

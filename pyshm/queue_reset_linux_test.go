@@ -1,0 +1,113 @@
+package pyshm_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/pyshm-go/pyshm/pyshm"
+)
+
+// frame returns an item as Python writes it.
+func frame(pickle string) string {
+	return string(binary.BigEndian.AppendUint32(nil, uint32(len(pickle)))) + pickle
+}
+
+const (
+	one = "\x80\x04K\x01."
+	two = "\x80\x04\x95\x04\x00\x00\x00\x00\x00\x00\x00M\x00\x02."
+)
+
+// Processes are killed that hold locks, and have read or written parts of items. Reset
+// keeps the whole items.
+func TestQueueReset(t *testing.T) {
+	for what, tc := range map[string]struct {
+		locks []string // held by the killed process
+		bytes string
+		items []any // afterwards
+		free  int   // places that come back
+	}{
+		"waiting reader":     {[]string{"rlock"}, frame(one) + frame(two), []any{1, 512}, 0},
+		"reader in header":   {[]string{"rlock"}, "\x00\x00\x05" + one + frame(two), []any{512}, 1},
+		"reader in item":     {[]string{"rlock"}, one + frame(two) + frame(one), []any{512, 1}, 1},
+		"reader at the end":  {[]string{"rlock"}, "\x01.", nil, 1},
+		"protocol 0":         {[]string{"rlock"}, frame("I1\n.") + frame(two), []any{1, 512}, 0},
+		"writer before":      {[]string{"wlock"}, frame(two), []any{512}, 0},
+		"idle writer":        {[]string{"wlock"}, "", nil, 0},
+		"writer in item":     {[]string{"wlock"}, frame(two) + frame(one)[:7], []any{512}, 1},
+		"writer in header":   {[]string{"wlock"}, frame(two) + frame(one)[:2], []any{512}, 1},
+		"reader and writer":  {[]string{"rlock", "wlock"}, two[3:] + frame(one) + frame(two)[:9], []any{1}, 2},
+		"reader, old writer": {[]string{"rlock", "wlock"}, frame(one) + frame(two), []any{1, 512}, 0},
+	} {
+		t.Run(what, func(t *testing.T) {
+			q := createQueue(t, 4, pyshm.Joinable())
+			sem, unfinished := rawSemaphore(t, q, "sem"), rawSemaphore(t, q, "unfinished")
+			for range len(tc.items) + tc.free {
+				noError(t, errors.Join(sem.Acquire(t.Context()), unfinished.Release()))
+			}
+			noError(t, q.Check(t.Context()))
+			for _, lock := range tc.locks {
+				noError(t, rawSemaphore(t, q, lock).Acquire(t.Context()))
+			}
+			_, err := rawPipe(t, q).WriteString(tc.bytes)
+			noError(t, err)
+			if err := q.Check(t.Context()); !errors.Is(err, pyshm.ErrStuck) {
+				t.Errorf("check: %v", err)
+			}
+			noError(t, q.Reset(t.Context()))
+			noError(t, q.Check(t.Context()))
+			wantLen(t, q, len(tc.items))
+			for _, want := range tc.items {
+				wantItem(t, q, want)
+				noError(t, q.TaskDone(t.Context()))
+			}
+			noError(t, q.Join(now(t)))
+			noError(t, q.Put(now(t), "later"))
+			wantItem(t, q, "later")
+			for _, lock := range []string{"rlock", "wlock"} {
+				wantState(t, rawSemaphore(t, q, lock), 1, 0)
+			}
+		})
+	}
+}
+
+// A live writer waits for room, in the middle of an item, because a killed reader holds
+// rlock. Reset leaves the writer alone.
+func TestQueueResetLeavesWriter(t *testing.T) {
+	q := createQueue(t, 0)
+	rlock := rawSemaphore(t, q, "rlock")
+	noError(t, rlock.Acquire(t.Context()))
+	large := bytes.Repeat([]byte("z"), 200_000)
+	noError(t, q.Put(t.Context(), "first"))
+	noError(t, q.Put(within(t, 10*time.Millisecond), large)) // the rest in the background
+	noError(t, q.Reset(t.Context()))
+	wantItem(t, q, "first")
+	wantItem(t, q, large)
+}
+
+// A queue that is in use is not stuck, whatever its locks show at a moment.
+func TestBusyQueueIsNotStuck(t *testing.T) {
+	q := createQueue(t, 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			if err := q.Put(ctx, 1); err != nil && ctx.Err() == nil {
+				t.Error(err)
+			}
+		}
+	}()
+	other := attachQueue(t, q.Name(), 0)
+	for range 20 {
+		noError(t, q.Check(t.Context()))
+		for range 20 {
+			wantItem(t, other, 1)
+		}
+	}
+	cancel()
+	<-ended
+}
