@@ -89,6 +89,7 @@ var (
 	errNoSize   = &reason{"the segment has no size yet: its creator is at work, or gave up", format.ErrIncomplete}
 	errRenamed  = &reason{"the name belongs to another segment now", fs.ErrNotExist}
 	errInUse    = &reason{"a process that could not be found has the segment open or mapped", syscall.EBUSY}
+	errPipe     = &reason{"it is a pipe, which processes open and do not map", errors.ErrUnsupported}
 	errUnlisted = &reason{"not a segment that Segments listed", fs.ErrInvalid}
 )
 

@@ -165,7 +165,7 @@ func (q *Queue) attachMembers(name string, parts QueueParts) error {
 	err := openMembers(members)
 	if err == nil && q.parts != simpleQueue {
 		if err = q.checkBound(); err != nil {
-			each(q.semaphores(), (*Semaphore).Close)
+			_ = each(q.semaphores(), (*Semaphore).Close)
 		}
 	}
 	if err != nil {

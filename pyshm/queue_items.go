@@ -51,7 +51,7 @@ func (q *Queue) put(ctx context.Context, b []byte) error {
 	}
 	err := q.write(ctx, b)
 	if err != nil {
-		q.sem.Release()
+		_ = q.sem.Release() // fails only if another process has released too often
 	}
 	return err
 }

@@ -97,7 +97,7 @@ func (q *Queue) diagnose(ctx context.Context) (stuckQueue, error) {
 		for lock, held := range map[*Semaphore]*bool{&q.rlock: &found.reader, &q.wlock: &found.writer} {
 			if *held {
 				if *held = !q.take(ctx, lock); !*held {
-					_ = lock.Release()
+					release(lock)
 				}
 			}
 		}
@@ -136,6 +136,10 @@ func (q *Queue) take(ctx context.Context, lock *Semaphore) bool {
 	return lock.Acquire(ctx) == nil
 }
 
+// release releases a lock that this process has taken. It fails only if another process has
+// released the lock meanwhile.
+func release(lock *Semaphore) { _ = lock.Release() }
+
 // mend takes over the locks that are held in vain, removes what is torn from the pipe, and
 // releases the locks.
 func (q *Queue) mend(ctx context.Context, found stuckQueue) error {
@@ -148,12 +152,12 @@ func (q *Queue) mend(ctx context.Context, found stuckQueue) error {
 		if err := q.rlock.Acquire(ctx); err != nil {
 			return err
 		}
-		defer q.rlock.Release()
+		defer release(&q.rlock)
 	}
 	// A live writer may wait for room in the middle of an item, and keep wlock.
 	isWhole := !found.writer && q.take(ctx, &q.wlock)
 	if isWhole {
-		defer q.wlock.Release()
+		defer release(&q.wlock)
 	}
 	lost, err := 0, error(nil)
 	if found.pending > 0 {

@@ -36,12 +36,13 @@ type Segment struct {
 	Modified time.Time
 
 	id      shmfile.ID
+	isPipe  bool
 	mappers func() (mappers.Snapshot, error)
 }
 
 // Segments lists the shared memory of the machine in the order of the names: the
-// segments of all programs, semaphores included. It leaves out files that are not
-// regular. An error ends the iteration.
+// segments of all programs, semaphores included, and the pipes of queues. It leaves out
+// all other files that are not regular. An error ends the iteration.
 func Segments() iter.Seq2[Segment, error] {
 	return func(yield func(Segment, error) bool) {
 		names, err := shmfile.Names()
@@ -53,7 +54,7 @@ func Segments() iter.Seq2[Segment, error] {
 		snapshot := sync.OnceValues(mappers.Take)
 		for _, name := range names {
 			info, err := shmfile.Lookup(name)
-			if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode.IsRegular() {
+			if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode&fs.ModeIrregular != 0 {
 				continue
 			}
 			if err != nil {
@@ -72,13 +73,14 @@ func newSegment(name string, info shmfile.Info, snapshot func() (mappers.Snapsho
 		Name:      name,
 		Size:      info.Size,
 		Allocated: info.Allocated,
-		Mode:      info.Mode,
+		Mode:      info.Mode.Perm(),
 		UID:       info.UID,
 		GID:       info.GID,
 		Links:     int(info.Links),
 		Changed:   info.Changed,
 		Modified:  info.Modified,
 		id:        info.ID,
+		isPipe:    info.Mode&fs.ModeNamedPipe != 0,
 		mappers:   snapshot,
 	}
 }
@@ -91,7 +93,7 @@ func newSegment(name string, info shmfile.Info, snapshot func() (mappers.Snapsho
 //     other users, and processes outside its PID namespace, which usually is a
 //     container's
 //   - [errors.ErrUnsupported] if there is no /proc, or /dev/shm is not a tmpfs, where
-//     mappings are hard to recognise
+//     mappings are hard to recognise, or for a pipe, which processes open and do not map
 //   - [syscall.EBUSY] if Pids has found no process, but the kernel knows of one that
 //     has the segment open or mapped
 //
@@ -111,8 +113,8 @@ func (s Segment) Pids() ([]int, error) {
 }
 
 func (s Segment) pids() ([]int, error) {
-	if s.mappers == nil {
-		return nil, errUnlisted
+	if err := s.checkMappable(); err != nil {
+		return nil, err
 	}
 	snapshot, err := s.mappers()
 	pids := slices.Clone(snapshot[s.id])
@@ -127,6 +129,18 @@ func (s Segment) pids() ([]int, error) {
 		return nil, cmp.Or[error](err, errInUse)
 	}
 	return nil, err
+}
+
+// checkMappable returns an error if nothing is known about the processes that map the
+// segment.
+func (s Segment) checkMappable() error {
+	switch {
+	case s.mappers == nil:
+		return errUnlisted
+	case s.isPipe:
+		return errPipe
+	}
+	return nil
 }
 
 // A segmentUse is what the kernel reports about the use of a segment.
@@ -193,8 +207,8 @@ func (s Segment) UnlinkUnused() error {
 }
 
 func (s Segment) unlinkUnused(census func() (mappers.Snapshot, error)) error {
-	if s.mappers == nil {
-		return errUnlisted
+	if err := s.checkMappable(); err != nil {
+		return err
 	}
 	if err := checkName(s.Name, s.id); err != nil {
 		return err
@@ -233,6 +247,7 @@ const (
 	KindRing       ContentKind = "ring"       // slots for frames, see [AttachRing]
 	KindBlock      ContentKind = "block"      // any other memory
 	KindSemaphore  ContentKind = "semaphore"  // a semaphore: a multiprocessing.Lock or a part of a Condition, say
+	KindPipe       ContentKind = "pipe"       // a FIFO: NAME.pipe has the items of the queue NAME
 	KindForeign    ContentKind = "foreign"    // a semaphore of another libc, which [AttachSemaphore] refuses
 	KindIncomplete ContentKind = "incomplete" // a segment of size 0: a process is creating it, or has given up
 	KindUnreadable ContentKind = "unreadable" // the segment cannot be read
@@ -259,6 +274,9 @@ func (s Segment) Inspect() (Content, error) {
 }
 
 func (s Segment) inspect() (c Content, err error) {
+	if s.isPipe { // opening it could let a writer go on
+		return Content{Kind: KindPipe}, nil
+	}
 	c.Kind = KindUnreadable
 	f, err := s.open()
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -17,8 +18,9 @@ func newRm() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rm NAME... | rm --orphans",
 		Short: "Remove names",
-		Long: `Removes the names of lists and blocks, and of locks as sem.NAME. A value has NAME and
-sem.NAME.lock, and a barrier has NAME and sem.NAME.lock, .sleeping, .woken and .wait.
+		Long: `Removes the names of lists and blocks, of locks as sem.NAME, and all names of a
+queue as NAME. A value has NAME and sem.NAME.lock, and a barrier has NAME and
+sem.NAME.lock, .sleeping, .woken and .wait.
 Processes that are attached keep the memory; it is freed when the last of them is gone.
 
 With --orphans, removes the segments that no process maps and that were not made,
@@ -52,7 +54,7 @@ the memory, but not the name.`,
 			}
 			var errs []error
 			for _, name := range args {
-				errs = append(errs, pyshm.Unlink(name))
+				errs = append(errs, unlink(name))
 			}
 			return errors.Join(errs...)
 		},
@@ -60,4 +62,16 @@ the memory, but not the name.`,
 	cmd.Flags().BoolVar(&orphans, "orphans", false, "remove segments that no process maps")
 	flags.add(cmd)
 	return cmd
+}
+
+// unlink removes the name of a segment, or if there is none the names of a queue.
+func unlink(name string) error {
+	err := pyshm.Unlink(name)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if errQueue := pyshm.UnlinkQueue(name); !errors.Is(errQueue, fs.ErrNotExist) {
+		return errQueue
+	}
+	return err
 }

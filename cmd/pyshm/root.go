@@ -49,7 +49,7 @@ have the exit status of the program that they run.`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(newCreate(), newGet(), newSet(), newShow(), newLs(), newRm(),
-		newHelper(), newRun(), newLock(), newHold(), newManager(), newSend(), newListen(), newCall(), newDemo())
+		newHelper(), newRun(), newLock(), newDoctor(), newHold(), newManager(), newSend(), newListen(), newCall(), newDemo())
 
 	root.InitDefaultHelpCmd()
 	help, _, _ := root.Find([]string{"help"})
@@ -161,6 +161,10 @@ func explain(err error) string {
 	case errors.Is(err, errors.ErrUnsupported): // also of a lock that exists, but is musl's
 	case errors.Is(err, syscall.ENOENT) && op == "attach lock":
 		return fmt.Sprintf("no lock is named %q: pyshm ls shows all locks as sem.NAME, --create makes one", name)
+	case errors.Is(err, syscall.ENOENT) && op == "attach queue":
+		return fmt.Sprintf("no queue is named %q: pyshm ls shows the pipes of queues as NAME.pipe", name)
+	case errors.Is(err, pyshm.ErrStuck):
+		return text + "; --reset mends the queue"
 	case errors.Is(err, syscall.ENOENT):
 		return fmt.Sprintf("no segment is named %q: pyshm ls shows all segments", name)
 	case errors.Is(err, syscall.EACCES) && strings.Contains(text, "ReadOnly"):

@@ -1,6 +1,7 @@
 package shmfile
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -15,12 +16,12 @@ func NewFIFO(name string, mode fs.FileMode) error {
 	if err != nil {
 		return blame(err, unix.W_OK|unix.X_OK)
 	}
-	defer func() { _ = Unlink(hidden) }() // another process may have cleaned it up
 	// The umask would cut a mode given to mkfifo(3).
-	if err := unix.Chmod(pathOf(hidden), uint32(mode.Perm())); err != nil {
-		return err
+	if err = unix.Chmod(pathOf(hidden), uint32(mode.Perm())); err == nil {
+		err = blame(link(hidden, name), unix.W_OK|unix.X_OK)
 	}
-	return blame(link(hidden, name), unix.W_OK|unix.X_OK)
+	unlinkErr := Unlink(hidden)
+	return cmp.Or(err, unlinkErr)
 }
 
 func newHiddenFIFO() (string, error) {
