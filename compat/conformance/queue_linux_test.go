@@ -50,6 +50,7 @@ func attachParts(t testing.TB, p *compat.Peer, expression string) *pyshm.Queue {
 // Queues of Python, and queues of Go to which Python attaches, with every interpreter.
 func TestQueue(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		t.Parallel()
 		p := start(t, py, testkit.AttachHelper(t))
 		check(t, p.Exec("import fcntl, threading\nfrom pyshm_attach import attach_queue, parts\nspawn = multiprocessing.get_context('spawn')"))
 		for _, kind := range []string{"Queue(5)", "JoinableQueue()", "SimpleQueue()"} {
