@@ -2,5 +2,13 @@ package pyshm
 
 import "time"
 
-// The tests kill no process in the middle of its work, and so need not wait for it long.
-func init() { patience, observation = 200*time.Millisecond, 100*time.Millisecond }
+// Few tests have a process that works when they look whether it does.
+func init() { patience, observation = 500*time.Millisecond, 100*time.Millisecond }
+
+// ObserveForLong has Check and Reset observe a queue as long as they do outside of tests,
+// until the returned function is called.
+func ObserveForLong() (restore func()) {
+	before := observation
+	observation = time.Second
+	return func() { observation = before }
+}

@@ -330,7 +330,7 @@ func TestGetFinishesWhatItBegan(t *testing.T) {
 	noError(t, err)
 	go func() {
 		for _, piece := range []string{"\x00\x02", "N", "."} {
-			time.Sleep(30 * time.Millisecond)
+			time.Sleep(15 * time.Millisecond)
 			raw.WriteString(piece)
 		}
 	}()

@@ -90,6 +90,7 @@ func TestQueueResetLeavesWriter(t *testing.T) {
 
 // A queue that is in use is not stuck, whatever its locks show at a moment.
 func TestBusyQueueIsNotStuck(t *testing.T) {
+	defer pyshm.ObserveForLong()()
 	q := createQueue(t, 0)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})

@@ -35,6 +35,9 @@ func TestUnsupported(t *testing.T) {
 	_, createBarrier := pyshm.CreateBarrier("x", 2)
 	_, attachBarrier := pyshm.AttachBarrier("x")
 	_, attachBarrierParts := pyshm.AttachBarrierParts(pyshm.BarrierParts{Parties: 2})
+	_, createQueue := pyshm.CreateQueue("x", 1)
+	_, attachQueue := pyshm.AttachQueue("x", 1)
+	_, attachQueueParts := pyshm.AttachQueueParts(pyshm.QueueParts{RLock: "x"})
 	var segments error
 	for _, err := range pyshm.Segments() {
 		segments = err
@@ -47,7 +50,9 @@ func TestUnsupported(t *testing.T) {
 		"CreateValue": createValue, "AttachValue": attachValue, "AttachValueParts": attachValueParts,
 		"CreateBarrier": createBarrier, "AttachBarrier": attachBarrier, "AttachBarrierParts": attachBarrierParts,
 		"CreateArray": createArray, "AttachArray": attachArray, "AttachArrayContext": attachArrayContext,
-		"OpenArray": openArray, "CreateFrom": createFrom,
+		"CreateQueue": createQueue, "AttachQueue": attachQueue, "AttachQueueParts": attachQueueParts,
+		"UnlinkQueue": pyshm.UnlinkQueue("x"),
+		"OpenArray":   openArray, "CreateFrom": createFrom,
 		"Create":        create,
 		"Create any":    createAny,
 		"Attach":        attach,

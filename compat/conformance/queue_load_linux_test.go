@@ -253,7 +253,7 @@ func TestQueueSurvivesKills(t *testing.T) {
 			f.workers = slices.Delete(f.workers, victim, victim+1)
 			start()
 		}
-		for end := time.Now().Add(3 * testkit.Patience); f.gotten() < (step+1)*batch-kills; time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(3 * testkit.Patience); len(produced) == 0 || f.gotten() < (step+1)*batch-kills; time.Sleep(5 * time.Millisecond) {
 			if err := f.q.Check(t.Context()); errors.Is(err, pyshm.ErrStuck) {
 				check(t, f.q.Reset(t.Context()))
 				resets++
