@@ -49,12 +49,12 @@ type Queue struct {
 
 	limits atomic.Pointer[itemLimits]
 
-	reading turn // guards the next three
+	reading descriptor.Turn // guards the next three
 	source  patientReader
 	frames  *wire.Reader
 	begun   bool // this handle holds rlock, because it has read a part of an item
 
-	writing turn
+	writing descriptor.Turn
 
 	closing context.Context         // done when Close begins, because of errClosed; nil in the zero value
 	close   context.CancelCauseFunc // closing's
@@ -221,7 +221,7 @@ func (q *Queue) openFIFO(file string) error {
 // open makes q usable, once its pipe and its semaphores are open.
 func (q *Queue) open(name string) {
 	q.name = strings.TrimPrefix(name, "/")
-	q.reading, q.writing = make(turn, 1), make(turn, 1)
+	q.reading, q.writing = make(descriptor.Turn, 1), make(descriptor.Turn, 1)
 	q.source.f = q.pipe.R
 	q.frames = wire.NewReader(&q.source, 0) // each Get sets the limit
 	q.Limit(defaultMaxItem, nil)
@@ -337,7 +337,7 @@ func (q *Queue) Close() error {
 	q.calls.Lock()
 	defer q.calls.Unlock()
 	err := cmp.Or(each(q.readerSemaphores(), (*Semaphore).Close), q.cond.Close(), q.pipe.R.Close())
-	if q.writing.tryTake() {
+	if q.writing.TryTake() {
 		return q.err("close", cmp.Or(err, q.closeWriter()))
 	}
 	go func() {
@@ -375,30 +375,3 @@ func (q *Queue) call(op string, ctx context.Context, f func(ctx context.Context)
 
 // err turns an error, perhaps of a semaphore, into an error of the operation on the queue.
 func (q *Queue) err(op string, err error) error { return rewrap(op, q.name, err) }
-
-// A turn is a mutex. A context can end the wait for it.
-type turn chan struct{}
-
-// take takes the turn at once if it can be had, even if ctx is done.
-func (t turn) take(ctx context.Context) error {
-	if t.tryTake() {
-		return nil
-	}
-	select {
-	case t <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (t turn) tryTake() bool {
-	select {
-	case t <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func (t turn) release() { <-t }

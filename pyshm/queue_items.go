@@ -62,11 +62,11 @@ func (q *Queue) put(ctx context.Context, b []byte) error {
 // the write, which then begins at once, so that nothing has to be taken back when ctx
 // ends. No process waits for wlock while it holds the condition.
 func (q *Queue) write(ctx context.Context, b []byte) error {
-	if err := q.writing.take(ctx); err != nil {
+	if err := q.writing.Take(ctx, nil); err != nil {
 		return err
 	}
 	if err := q.wlock.Acquire(ctx); err != nil {
-		q.writing.release()
+		q.writing.Release()
 		return err
 	}
 	err := q.awaitRoom(ctx)
@@ -97,7 +97,7 @@ func (q *Queue) write(ctx context.Context, b []byte) error {
 // already: the item is written all the same.
 func (q *Queue) endWrite() {
 	_ = q.wlock.Release()
-	q.writing.release()
+	q.writing.Release()
 }
 
 // awaitRoom waits until a write would begin at once.
@@ -183,10 +183,10 @@ func (q *Queue) GetPickle(ctx context.Context) (b []byte, err error) {
 }
 
 func (q *Queue) get(ctx context.Context) ([]byte, *pickle.Limits, error) {
-	if err := q.reading.take(ctx); err != nil {
+	if err := q.reading.Take(ctx, nil); err != nil {
 		return nil, nil, err
 	}
-	defer q.reading.release()
+	defer q.reading.Release()
 	if !q.begun {
 		if err := q.rlock.Acquire(ctx); err != nil {
 			return nil, nil, err

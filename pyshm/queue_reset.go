@@ -143,10 +143,10 @@ func release(lock *Semaphore) { _ = lock.Release() }
 // mend takes over the locks that are held in vain, removes what is torn from the pipe, and
 // releases the locks.
 func (q *Queue) mend(ctx context.Context, found stuckQueue) error {
-	if err := q.reading.take(ctx); err != nil {
+	if err := q.reading.Take(ctx, nil); err != nil {
 		return err
 	}
-	defer q.reading.release()
+	defer q.reading.Release()
 	if !found.reader && found.pending > 0 {
 		// No live reader waits for the rest of an item, or there would be no bytes.
 		if err := q.rlock.Acquire(ctx); err != nil {

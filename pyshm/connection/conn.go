@@ -29,12 +29,12 @@ type Conn struct {
 	address            string // for errors
 	readable, writable bool
 
-	reading turn // guards the next three
+	reading descriptor.Turn // guards the next three
 	frames  *wire.Reader
 	values  *pickle.Limits
 	ended   error // why nothing more can be received
 
-	writing turn
+	writing descriptor.Turn
 
 	closed   chan struct{}
 	once     sync.Once
@@ -51,9 +51,9 @@ func newConn(s descriptor.Stream, address string, readable, writable bool) *Conn
 		address:  address,
 		readable: readable,
 		writable: writable,
-		reading:  make(turn, 1),
+		reading:  make(descriptor.Turn, 1),
 		frames:   wire.NewReader(s, defaultMaxFrame),
-		writing:  make(turn, 1),
+		writing:  make(descriptor.Turn, 1),
 		closed:   make(chan struct{}),
 	}
 }
@@ -96,10 +96,10 @@ func (c *Conn) send(ctx context.Context, b []byte) error {
 	if !c.writable {
 		return invalid("the connection is read-only")
 	}
-	if err := c.writing.take(ctx, c.closed); err != nil {
+	if err := c.writing.Take(ctx, c.closed); err != nil {
 		return err
 	}
-	defer c.writing.release()
+	defer c.writing.Release()
 	w := &counter{w: c.stream}
 	err := descriptor.Interruptibly(ctx, c.stream.SetWriteDeadline, func() error { return wire.WriteFrame(w, b) })
 	switch {
@@ -162,10 +162,10 @@ func (c *Conn) receive(ctx context.Context, op string) ([]byte, error) {
 	if !c.readable {
 		return nil, wrap(op, c.address, invalid("the connection is write-only"))
 	}
-	if err := c.reading.take(ctx, c.closed); err != nil {
+	if err := c.reading.Take(ctx, c.closed); err != nil {
 		return nil, wrap(op, c.address, err)
 	}
-	defer c.reading.release()
+	defer c.reading.Release()
 	var b []byte
 	err := c.read(ctx, func() (err error) {
 		b, err = c.frames.Next()
@@ -211,10 +211,10 @@ func (c *Conn) Poll(ctx context.Context) (bool, error) {
 }
 
 func (c *Conn) poll(ctx context.Context) (bool, error) {
-	if err := c.reading.take(ctx, c.closed); err != nil {
+	if err := c.reading.Take(ctx, c.closed); err != nil {
 		return false, err
 	}
-	defer c.reading.release()
+	defer c.reading.Release()
 	switch {
 	case c.isClosed():
 		return false, fs.ErrClosed
@@ -263,11 +263,11 @@ func (c *Conn) Detach() (*os.File, error) {
 }
 
 func (c *Conn) detach() (*os.File, error) {
-	for _, t := range []turn{c.reading, c.writing} {
-		if !t.tryTake() {
+	for _, t := range []descriptor.Turn{c.reading, c.writing} {
+		if !t.TryTake() {
 			return nil, fmt.Errorf("%w: another goroutine uses the connection", syscall.EBUSY)
 		}
-		defer t.release()
+		defer t.Release()
 	}
 	switch {
 	case c.isClosed():
@@ -281,32 +281,3 @@ func (c *Conn) detach() (*os.File, error) {
 	}
 	return f, err
 }
-
-// A turn is a mutex. A context can end the wait for it.
-type turn chan struct{}
-
-// take takes the turn at once if it can be had, even if ctx is done.
-func (t turn) take(ctx context.Context, closed <-chan struct{}) error {
-	if t.tryTake() {
-		return nil
-	}
-	select {
-	case t <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-closed:
-		return fs.ErrClosed
-	}
-}
-
-func (t turn) tryTake() bool {
-	select {
-	case t <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func (t turn) release() { <-t }
