@@ -56,9 +56,8 @@ type Queue struct {
 
 	writing descriptor.Turn
 
-	closing context.Context         // done when Close begins, because of errClosed; nil in the zero value
-	close   context.CancelCauseFunc // closing's
-	calls   sync.RWMutex            // held for reading by calls, which Close waits for
+	gate gate      // for the calls
+	once sync.Once // for Close
 }
 
 // A queueKind is which of the semaphores a queue has.
@@ -225,7 +224,7 @@ func (q *Queue) open(name string) {
 	q.source.f = q.pipe.R
 	q.frames = wire.NewReader(&q.source, 0) // each Get sets the limit
 	q.Limit(defaultMaxItem, nil)
-	q.closing, q.close = context.WithCancelCause(context.Background())
+	q.gate.open()
 }
 
 // Limit bounds the items that later calls of Get and GetPickle accept. An item whose
@@ -290,7 +289,7 @@ func (q *Queue) Current() (current bool, err error) {
 func (q *Queue) Unlink() error {
 	const op = "unlink"
 	switch {
-	case q.closing == nil:
+	case q.pipe == nil:
 		return q.err(op, errClosed)
 	case q.file == "":
 		return q.err(op, invalid("Python has made the queue, and removes the names of its semaphores"))
@@ -329,22 +328,22 @@ func UnlinkQueue(name string) error {
 // later call. An item that a Get or Put has begun is transferred first: Close waits for a
 // Get, up to two seconds after its writer has stopped, and not for a Put, whose item is
 // written in the background. Calling Close again does nothing.
-func (q *Queue) Close() error {
-	if q.closing == nil || q.closing.Err() != nil {
-		return nil
-	}
-	q.close(errClosed)
-	q.calls.Lock()
-	defer q.calls.Unlock()
+func (q *Queue) Close() (err error) {
+	q.once.Do(func() { err = q.gate.close(q.closeParts) })
+	return q.err("close", err)
+}
+
+// closeParts closes what the queue consists of, when no call uses it any more.
+func (q *Queue) closeParts() error {
 	err := cmp.Or(each(q.readerSemaphores(), (*Semaphore).Close), q.cond.Close(), q.pipe.R.Close())
 	if q.writing.TryTake() {
-		return q.err("close", cmp.Or(err, q.closeWriter()))
+		return cmp.Or(err, q.closeWriter())
 	}
 	go func() {
 		q.writing <- struct{}{}
 		_ = q.closeWriter()
 	}()
-	return q.err("close", err)
+	return err
 }
 
 // closeWriter closes what a Put in the background still needs.
@@ -358,19 +357,7 @@ func (q *Queue) closePipe() {
 // call calls f with a context that also ends when Close begins. Close waits until f has
 // returned. call names op in the error of f.
 func (q *Queue) call(op string, ctx context.Context, f func(ctx context.Context) error) error {
-	q.calls.RLock()
-	defer q.calls.RUnlock()
-	if q.closing == nil || q.closing.Err() != nil {
-		return q.err(op, errClosed)
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(q.closing, func() { cancel(errClosed) })()
-	err := f(ctx)
-	if errors.Is(err, context.Canceled) && context.Cause(ctx) == errClosed {
-		err = errClosed
-	}
-	return q.err(op, err)
+	return q.err(op, q.gate.run(ctx, f))
 }
 
 // err turns an error, perhaps of a semaphore, into an error of the operation on the queue.

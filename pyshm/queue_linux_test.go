@@ -463,13 +463,13 @@ func TestQueueParts(t *testing.T) {
 	var st syscall.Stat_t
 	noError(t, syscall.Fstat(int(r.Fd()), &st))
 	parts := pyshm.QueueParts{
-		Pid: os.Getpid(), Reader: int(r.Fd()), Writer: int(w.Fd()), Pipe: st.Ino,
+		PID: os.Getpid(), Reader: int(r.Fd()), Writer: int(w.Fd()), Pipe: st.Ino,
 		RLock: "/" + c.Name() + ".rlock", WLock: c.Name() + ".wlock", Sem: c.Name() + ".sem", MaxSize: 5,
 	}
 	text, err := json.Marshal(parts)
 	noError(t, err)
 	if want := fmt.Sprintf(`{"pid":%d,"reader":%d,"writer":%d,"pipe":%d,"rlock":"/%[5]s.rlock","wlock":"%[5]s.wlock","sem":"%[5]s.sem","maxsize":5}`,
-		parts.Pid, parts.Reader, parts.Writer, parts.Pipe, c.Name()); string(text) != want {
+		parts.PID, parts.Reader, parts.Writer, parts.Pipe, c.Name()); string(text) != want {
 		t.Errorf("%s, want %s", text, want)
 	}
 	q, err := pyshm.AttachQueueParts(parts)
@@ -485,7 +485,7 @@ func TestQueueParts(t *testing.T) {
 		want   error
 	}{
 		"another pipe":    {func(p *pyshm.QueueParts) { p.Pipe++ }, fs.ErrNotExist},
-		"no process":      {func(p *pyshm.QueueParts) { p.Pid = 1 << 30 }, fs.ErrNotExist},
+		"no process":      {func(p *pyshm.QueueParts) { p.PID = 1 << 30 }, fs.ErrNotExist},
 		"no descriptor":   {func(p *pyshm.QueueParts) { p.Reader = 1 << 20 }, fs.ErrNotExist},
 		"not a pipe":      {func(p *pyshm.QueueParts) { p.Reader, p.Writer = devNull(t), devNull(t) }, pyshm.ErrNotPipe},
 		"not of one pipe": {func(p *pyshm.QueueParts) { p.Writer = 1 }, pyshm.ErrNotPipe},
@@ -499,7 +499,7 @@ func TestQueueParts(t *testing.T) {
 		}
 	}
 	// Inherited descriptors are taken over.
-	parts.Pid = 0
+	parts.PID = 0
 	var errs [2]error
 	parts.Reader, errs[0] = syscall.Dup(parts.Reader)
 	parts.Writer, errs[1] = syscall.Dup(parts.Writer)

@@ -15,9 +15,9 @@ import (
 //
 //	print(parts(multiprocessing.get_context("spawn").Queue()))
 type QueueParts struct {
-	// Pid is the process that has the descriptors Reader and Writer, the ends of the
+	// PID is the process that has the descriptors Reader and Writer, the ends of the
 	// pipe. With 0 it is this process, which has inherited them.
-	Pid    int `json:"pid"`
+	PID    int `json:"pid"`
 	Reader int `json:"reader"`
 	Writer int `json:"writer"`
 	// Pipe is the inode of the pipe, by which a wrong process is recognised; 0 is not
@@ -51,8 +51,8 @@ func queueParts(name string, kind queueKind, maxsize int) QueueParts {
 // AttachQueueParts attaches to a queue of Python, which made it in the context spawn or
 // forkserver. In the context fork the semaphores have no names.
 //
-// With another process's Pid, it opens the pipe through /proc/PID/fd: that process must
-// run, and belong to the same user. With Pid 0, Reader and Writer are descriptors that this
+// With another process's PID, it opens the pipe through /proc/PID/fd: that process must
+// run, and belong to the same user. With PID 0, Reader and Writer are descriptors that this
 // process has inherited, as by subprocess's pass_fds; AttachQueueParts takes them over and
 // closes them, unless it fails. The flags of Python's open files are left as they are.
 //
@@ -80,7 +80,7 @@ func (q *Queue) attachParts(parts QueueParts) (err error) {
 	if err := q.attachMembers(parts.RLock, parts); err != nil {
 		return err
 	}
-	if parts.Pid == 0 {
+	if parts.PID == 0 {
 		return cmp.Or(descriptor.CloseInherited(parts.Reader), descriptor.CloseInherited(parts.Writer))
 	}
 	return nil
@@ -90,7 +90,7 @@ func (q *Queue) attachParts(parts QueueParts) (err error) {
 func (q *Queue) openPipe(parts QueueParts) error {
 	var ends [2]*os.File
 	for i, fd := range []int{parts.Reader, parts.Writer} {
-		f, err := descriptor.Locate(parts.Pid, fd)
+		f, err := descriptor.Locate(parts.PID, fd)
 		if err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (q *Queue) openPipe(parts QueueParts) error {
 	q.pipe = pipe
 	if parts.Pipe != 0 && parts.Pipe != inode {
 		q.closePipe()
-		return &reason{fmt.Sprintf("process %d has another pipe there, %d and not %d", parts.Pid, inode, parts.Pipe), fs.ErrNotExist}
+		return &reason{fmt.Sprintf("process %d has another pipe there, %d and not %d", parts.PID, inode, parts.Pipe), fs.ErrNotExist}
 	}
 	return nil
 }

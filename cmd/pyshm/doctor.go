@@ -71,7 +71,7 @@ func attachQueue(arg string, maxsize int) (*pyshm.Queue, error) {
 	if err := json.Unmarshal([]byte(arg), &parts); err != nil {
 		return nil, usagef("QUEUE: %w", err)
 	}
-	if parts.Pid == 0 { // pyshm has inherited no queue, and would close what has these numbers
+	if parts.PID == 0 { // pyshm has inherited no queue, and would close what has these numbers
 		return nil, usagef("QUEUE: %w", errors.New("the pid is missing"))
 	}
 	return pyshm.AttachQueueParts(parts)
