@@ -328,7 +328,8 @@ func UnlinkQueue(name string) error {
 // later call. An item that a Get or Put has begun is transferred first: Close waits for a
 // Get, up to two seconds after its writer has stopped, and not for a Put, whose item is
 // written in the background. Calling Close again does nothing.
-func (q *Queue) Close() (err error) {
+func (q *Queue) Close() error {
+	var err error
 	q.once.Do(func() { err = q.gate.close(q.closeParts) })
 	return q.err("close", err)
 }

@@ -1,6 +1,7 @@
 package pyshm
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -83,6 +84,9 @@ func (q *Queue) write(ctx context.Context, b []byte) error {
 		err = descriptor.Interruptibly(ctx, q.pipe.W.SetWriteDeadline, func() error { return item.writeTo(q.pipe.W) })
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
+		for i := range item {
+			item[i] = bytes.Clone(item[i]) // the caller may change b from now on
+		}
 		go func() {
 			_ = item.writeTo(q.pipe.W) // fails only if the process that reads is gone
 			q.endWrite()

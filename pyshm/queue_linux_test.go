@@ -310,7 +310,10 @@ func TestCloseQueue(t *testing.T) {
 func TestQueueFinishesWhatItBegan(t *testing.T) {
 	q := createQueue(t, 0)
 	large := bytes.Repeat([]byte("y"), 1<<20)
-	noError(t, q.Put(within(t, 10*time.Millisecond), large))
+	item, err := pickle.Marshal(large)
+	noError(t, err)
+	noError(t, q.PutPickle(within(t, 10*time.Millisecond), item))
+	clear(item) // the queue has its own
 	if err := q.Put(within(t, 10*time.Millisecond), 2); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
