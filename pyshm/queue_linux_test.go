@@ -44,7 +44,7 @@ func now(t testing.TB) context.Context {
 func wantItem(t testing.TB, q *pyshm.Queue, want any) {
 	t.Helper()
 	if got, err := q.Get(within(t, testkit.Patience)); err != nil || !pickle.Equal(got, want) {
-		t.Errorf("%.40v, %v; want %.40v", got, err, want)
+		t.Errorf("%s, %v; want %s", pickle.Repr(got, 40), err, pickle.Repr(want, 40))
 	}
 }
 

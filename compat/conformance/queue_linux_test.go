@@ -32,7 +32,7 @@ func wantEchoOfQueue(t testing.TB, p *compat.Peer, q *pyshm.Queue) {
 		check(t, p.Exec("threading.Thread(target=q.put, args=(q.get(),)).start()"))
 		check(t, <-put)
 		if got, err := q.Get(ctx); err != nil || !pickle.Equal(got, want) {
-			t.Fatalf("%.40v, %v, want %.40v", got, err, want)
+			t.Fatalf("%s, %v, want %s", pickle.Repr(got, 40), err, pickle.Repr(want, 40))
 		}
 	}
 }
