@@ -111,23 +111,6 @@
 // deadline of Python's acquire(timeout=...) does. A process that dies releases
 // nothing: see [Lock.Reset].
 //
-// # Queues
-//
-// A [Queue] hands values from process to process, in Go and Python. It is Python's
-// multiprocessing.Queue, JoinableQueue or SimpleQueue. Values are pickled: package
-// format/pickle lists the types.
-//
-//	jobs, err := pyshm.CreateQueue("jobs", 10)
-//	...
-//	err = jobs.Put(ctx, []float64{1, 2, 3})
-//
-// and in Python
-//
-//	jobs = attach_queue("jobs", 10)
-//	job = jobs.get()
-//
-// [AttachQueueParts] attaches to a queue that Python has made.
-//
 // # Values and barriers
 //
 // A [Value] is a number or a struct with a lock, and a [Barrier] has processes wait for
@@ -146,6 +129,23 @@
 // What Python makes, a Value, Array, RawValue, RawArray or Barrier, has no name.
 // parts(value) returns where it is, as JSON, for [AttachValueParts], [AttachArrayParts] and
 // [AttachBarrierParts].
+//
+// # Queues
+//
+// A [Queue] hands values from process to process, in Go and Python. It is Python's
+// multiprocessing.Queue, JoinableQueue or SimpleQueue. Values are pickled: package
+// format/pickle lists the types.
+//
+//	jobs, err := pyshm.CreateQueue("jobs", 10)
+//	...
+//	err = jobs.Put(ctx, []float64{1, 2, 3})
+//
+// and in Python
+//
+//	jobs = attach_queue("jobs", 10)
+//	job = jobs.get()
+//
+// [AttachQueueParts] attaches to a queue that Python has made.
 //
 // # Names
 //

@@ -134,7 +134,8 @@ func wrap(op, name string, err error) error {
 	return &Error{Op: op, Name: strings.TrimPrefix(name, "/"), Err: remedied(op, err)}
 }
 
-// rewrap makes err, perhaps about a part of an object, an error about the object.
+// rewrap is wrap for the error of a part, whose own operation and name are not what the
+// caller has called.
 func rewrap(op, name string, err error) error {
 	var inner *Error
 	if errors.As(err, &inner) {

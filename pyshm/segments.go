@@ -269,14 +269,14 @@ type Content struct {
 // [syscall.EAGAIN] while another process has a lease on the segment: unlike [Attach],
 // Inspect does not wait for the end of the lease.
 func (s Segment) Inspect() (Content, error) {
+	if s.isPipe { // opening it could let a writer go on
+		return Content{Kind: KindPipe}, nil
+	}
 	c, err := s.inspect()
 	return c, wrap("inspect", s.Name, err)
 }
 
 func (s Segment) inspect() (c Content, err error) {
-	if s.isPipe { // opening it could let a writer go on
-		return Content{Kind: KindPipe}, nil
-	}
 	c.Kind = KindUnreadable
 	f, err := s.open()
 	if err != nil {

@@ -90,7 +90,7 @@ func createMembers(members []member, o createOptions) error {
 	return nil
 }
 
-// unmake removes semaphores that createMembers has made.
+// unmake removes semaphores that no other process knows.
 func unmake(members []member) {
 	for _, made := range members {
 		made.s.Unlink()

@@ -40,8 +40,8 @@ multiprocessing has no function that attaches to a lock by name. This module has
         items[0] += 1
 
 and likewise attach_rlock, attach_semaphore, attach_condition, attach_event,
-attach_barrier and attach_queue. Numbers and structures that pyshm's CreateValue has made become what
-multiprocessing.Value returns:
+attach_queue and attach_barrier. Numbers and structures that pyshm's CreateValue has made
+become what multiprocessing.Value returns:
 
     counter = attach_value("counter")
     with counter.get_lock():
@@ -49,7 +49,7 @@ multiprocessing.Value returns:
 
 The other way round, parts(lock) returns the names of a lock that Python has made, for
 other processes to attach to. parts(value) returns where a Value, an Array or a Barrier
-lies, which has no name, and parts(queue) also where its pipe is.
+lies, which has no name, and parts(queue) where a queue's pipe is.
 
 Arrays and rings of frames are .npy files, and need numpy:
 
@@ -97,7 +97,7 @@ import sys
 import threading
 import time
 import types
-from multiprocessing import connection, queues, resource_tracker, shared_memory, util
+from multiprocessing import resource_tracker, shared_memory, util
 from typing import TYPE_CHECKING, Any, Callable, TypeVar, cast
 
 try:
@@ -109,6 +109,8 @@ if sys.platform != "win32":
     import _posixshmem  # type: ignore[import-not-found]
 
 if TYPE_CHECKING:
+    from multiprocessing import connection, queues
+
     _ListBase = shared_memory.ShareableList[Any]
 else:  # 3.8 cannot subscript the class
     _ListBase = shared_memory.ShareableList
@@ -210,6 +212,19 @@ def attach_event(name: str) -> synchronize.Event:
     return cast(synchronize.Event, event)
 
 
+def attach_queue(name: str, maxsize: int = 0) -> queues.Queue[Any]:
+    """Attach to the queue called name, and return a multiprocessing Queue.
+
+    It is a JoinableQueue if pyshm's CreateQueue has made it Joinable. maxsize is the one
+    that CreateQueue got: another is a ValueError where the number of free places reveals
+    it. The queue consists of the FIFO NAME.pipe and the semaphores NAME.rlock, NAME.wlock
+    and NAME.sem.
+
+    FileNotFoundError if there is no such queue.
+    """
+    return cast("queues.Queue[Any]", _attach_queue(_bare(name), maxsize))
+
+
 def attach_barrier(name: str, timeout: float | None = None) -> synchronize.Barrier:
     """Attach to the barrier called name, and return a multiprocessing Barrier.
 
@@ -258,19 +273,6 @@ def attach_value(name: str, kind: Any = None, lock: bool = True) -> Any:
     return sharedctypes.synchronized(made, cast(Any, attach_rlock(_bare(name) + ".lock"))) if lock else made
 
 
-def attach_queue(name: str, maxsize: int = 0) -> queues.Queue[Any]:
-    """Attach to the queue called name, and return a multiprocessing Queue.
-
-    It is a JoinableQueue if pyshm's CreateQueue has made it Joinable. maxsize is the one
-    that CreateQueue got: another is a ValueError where the number of free places reveals
-    it. The queue consists of the FIFO NAME.pipe and the semaphores NAME.rlock, NAME.wlock
-    and NAME.sem, of which forked and spawned processes inherit copies.
-
-    FileNotFoundError if there is no such queue.
-    """
-    return cast("queues.Queue[Any]", _attach_queue(_bare(name), maxsize))
-
-
 def parts(made: object) -> str:
     """Return where an object of multiprocessing is, as JSON.
 
@@ -279,15 +281,15 @@ def parts(made: object) -> str:
                                                            unless it is a BoundedSemaphore
     {"lock": .., "sleeping": .., "woken": .., "wait": ..}  of a Condition
     the same and "flag"                                    of an Event
+    {"pid": .., "reader": .., "writer": .., "pipe": ..,    of a SimpleQueue: this process, the
+     "rlock": NAME, "wlock": NAME, "maxsize": 0}           descriptors and inode of the pipe
+    the same, "sem": NAME and "maxsize": N                 of a Queue; N is 0 without a bound
+    the same, "unfinished": NAME and "cond": {..}          of a JoinableQueue
     {"pid": .., "fd": .., "device": .., "inode": ..,       of memory: a RawValue or RawArray,
      "offset": .., "size": .., "dtype": .., "shape": ..}   and a ctypes structure in one
     the same and "lock"                                    of a Value or an Array
     "pid" to "size", "parties", and the parts of           of a Barrier
     its Condition
-    {"pid": .., "reader": .., "writer": .., "pipe": ..,    of a SimpleQueue: this process, the
-     "rlock": NAME, "wlock": NAME, "maxsize": 0}           descriptors and inode of the pipe
-    the same, "sem": NAME and "maxsize": N                 of a Queue; N is 0 without a bound
-    the same, "unfinished": NAME and "cond": {..}          of a JoinableQueue
 
     Memory is a file without a name, which this process has open as fd; the bytes of the
     object begin at offset. dtype is the element in numpy's words: c_char is |u1, and
@@ -419,8 +421,6 @@ def _serve(connection: Any) -> None:
 
 
 def _parts(made: Any) -> dict[str, Any]:
-    if isinstance(made, (queues.SimpleQueue, queues.Queue)):
-        return _queue_parts(made)
     if isinstance(made, _synchronize.Event):
         return dict(_parts(made._cond), flag=_name(made._flag))
     if isinstance(made, _synchronize.Condition):
@@ -436,6 +436,8 @@ def _parts(made: Any) -> dict[str, Any]:
         return {"lock": _name(made)}
     if isinstance(made, _synchronize.Barrier):
         return _barrier_parts(made)
+    if hasattr(made, "_rlock") and hasattr(made, "_writer"):  # without an import of queues
+        return _queue_parts(made)
     if hasattr(made, "get_obj"):  # without an import of ctypes for locks alone
         return dict(_ctypes_parts(made.get_obj()), lock=_name(made.get_lock()))
     if hasattr(made, "_wrapper"):
@@ -624,15 +626,17 @@ def _queue_parts(made: Any) -> dict[str, Any]:
     reader, writer = made._reader.fileno(), made._writer.fileno()
     found = {"pid": os.getpid(), "reader": reader, "writer": writer, "pipe": os.fstat(reader).st_ino}
     found.update(rlock=_name(made._rlock), wlock=_name(made._wlock), maxsize=0)
-    if isinstance(made, queues.Queue):
-        unbounded = made._maxsize == _synchronize.SEM_VALUE_MAX  # type: ignore[attr-defined]
-        found.update(sem=_name(made._sem), maxsize=0 if unbounded else made._maxsize)  # type: ignore[attr-defined]
-    if isinstance(made, queues.JoinableQueue):
-        found.update(unfinished=_name(made._unfinished_tasks), cond=_parts(made._cond))  # type: ignore[attr-defined]
+    if hasattr(made, "_sem"):
+        unbounded = made._maxsize == _synchronize.SEM_VALUE_MAX
+        found.update(sem=_name(made._sem), maxsize=0 if unbounded else made._maxsize)
+    if hasattr(made, "_unfinished_tasks"):
+        found.update(unfinished=_name(made._unfinished_tasks), cond=_parts(made._cond))
     return found
 
 
 def _attach_queue(name: str, maxsize: int) -> Any:
+    from multiprocessing import queues
+
     if not 0 <= operator.index(maxsize) <= _SEM_MAX // 2:
         raise ValueError("the maxsize is %d, but it must be between 0 and %d" % (maxsize, _SEM_MAX // 2))
     bound = maxsize or _SEM_MAX
@@ -657,6 +661,8 @@ def _attach_queue(name: str, maxsize: int) -> Any:
 
 def _open_fifo(name: str) -> tuple[connection.Connection, connection.Connection]:
     """Open both ends of a queue's FIFO: as connections, which close them at their end."""
+    from multiprocessing import connection
+
     path = "/dev/shm/" + name + ".pipe"
     if not stat.S_ISFIFO(os.lstat(path).st_mode):
         raise ValueError("%r is not a queue" % name)

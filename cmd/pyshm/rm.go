@@ -18,10 +18,10 @@ func newRm() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rm NAME... | rm --orphans",
 		Short: "Remove names",
-		Long: `Removes the names of lists and blocks, of locks as sem.NAME, and all names of a
-queue as NAME. A value has NAME and sem.NAME.lock, and a barrier has NAME and
-sem.NAME.lock, .sleeping, .woken and .wait.
-Processes that are attached keep the memory; it is freed when the last of them is gone.
+		Long: `Removes the names of lists and blocks, of locks as sem.NAME, and all names of a queue
+as NAME. A value has NAME and sem.NAME.lock, and a barrier has NAME and sem.NAME.lock,
+.sleeping, .woken and .wait. Processes that are attached keep the memory; it is freed when
+the last of them is gone.
 
 With --orphans, removes the segments that no process maps and that were not made,
 linked or resized for a minute (--older-than), after listing them and asking. It
