@@ -133,7 +133,8 @@ func blurOne(t *testing.T, url string) {
 
 func get(t *testing.T, url string) string {
 	t.Helper()
-	reply := testkit.Must(http.Get(url))(t)
+	reply, err := http.Get(url)
+	testkit.Check(t, err)
 	defer reply.Body.Close()
 	return string(testkit.Must(io.ReadAll(reply.Body))(t))
 }

@@ -948,6 +948,14 @@ def _numpy() -> Any:
         ) from error
 
 
+@functools.lru_cache(maxsize=None)  # to look for numpy in vain takes long
+def _numpy_or_none() -> Any:
+    try:
+        return _numpy()
+    except ImportError:
+        return None
+
+
 @functools.lru_cache(maxsize=None)
 def _array_class() -> Any:
     """Return a numpy.ndarray that is pickled by its name, if it has one."""
@@ -1244,6 +1252,7 @@ _BEGUN, _REPLY, _REQUEST = 64, 72, 128  # offsets
 _BY_CONNECTION, _RETURN, _RAISE, _BYTES = range(4)  # kinds of replies
 _LONG = 4096  # bytes of this length are a reply of their own
 
+_WAKE = b"\x80\x04\x8c\x04wake\x85."  # the pickle of ("wake",), as Go writes it
 _BUSY = 0.05  # seconds for which a worker waits at its semaphore before it rests
 
 
@@ -1256,6 +1265,7 @@ class _Worker:
         self.connection = connection
         self.number = 0  # of the last call: Go counts them from 1
         self.taken = 0  # calls that came by the semaphore
+        self.frames: list[bytes] = []  # calls that came while this worker waited to be woken
         self.loop: Any = None  # asyncio's, once a function is async
         self.memory: Any = None  # of the messages
         self.view: Any = None
@@ -1329,7 +1339,8 @@ class _Worker:
                 self.behind = _aligned(_REQUEST + length)
                 function, args = pickle.loads(view[_REQUEST : _REQUEST + length])
             else:
-                _, _, function, args = pickle.loads(self.connection.recv_bytes())
+                frame = self.frames.pop() if self.frames else self.connection.recv_bytes()
+                _, _, function, args = pickle.loads(frame)
             kind, value = _RETURN, self.call(function, args)
         except Exception as error:
             kind, value = _RAISE, _raised(error)
@@ -1366,7 +1377,10 @@ class _Worker:
     def rest(self) -> None:
         """Sleep until Go wakes this worker, or closes the connection."""
         self.connection.send(("idle", self.taken))
-        self.connection.recv()  # ("wake",)
+        frame = self.connection.recv_bytes()
+        while frame != _WAKE:
+            self.frames.append(frame)
+            frame = self.connection.recv_bytes()
 
     def call(self, function: str, args: tuple[Any, ...]) -> Any:
         called = _served.get(function) or self.own.get(function)
@@ -1388,9 +1402,8 @@ class _Worker:
     def array(self, number: int, offset: int, shape: tuple[int, ...], dtype: str, strides: Any) -> Any:
         """Return an array in the arena: of numpy, or a memoryview without numpy."""
         memory = self.segments[number].memory
-        try:
-            numpy = _numpy()
-        except ImportError:
+        numpy = _numpy_or_none()
+        if numpy is None:
             view = _view(memory, offset, shape, dtype, strides)
             self.lent[id(view)] = view, (number, offset, shape, dtype)
             return view
@@ -1475,9 +1488,8 @@ def _in_arena(number: int, offset: int, shape: tuple[int, ...], dtype: str, stri
 
 
 def _copied(dtype: str, shape: tuple[int, ...], data: bytes) -> Any:
-    try:
-        numpy = _numpy()
-    except ImportError:
+    numpy = _numpy_or_none()
+    if numpy is None:
         return _view(bytearray(data), 0, shape, dtype, None)
     return numpy.frombuffer(bytearray(data), _dtype(dtype)).reshape(shape)
 

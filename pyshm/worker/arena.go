@@ -81,6 +81,9 @@ const leastSegment = 1 << 20
 
 // take returns size bytes of zeros: a segment and an offset in it, a multiple of 64.
 func (a *arena) take(l *lane, size int) (*segment, int, error) {
+	if size > a.limit {
+		return nil, 0, fmt.Errorf("%w: %d bytes are needed, and it may have %d: Options.Arena can give it more", errFull, size, a.limit)
+	}
 	for _, s := range a.segments {
 		if size <= s.size()-s.used {
 			return s.take(size)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/pyshm-go/pyshm/format/pickle"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
+	"github.com/pyshm-go/pyshm/scripts"
 )
 
 func init() { namePrefix = testkit.Prefix } // Main looks for names that begin so
@@ -221,6 +223,13 @@ func TestIdle(t *testing.T) {
 			return posts.rests
 		})
 		call(t, p, "pid")
+	}
+}
+
+// TestWakeFrame: the helper knows the frame that wakes it.
+func TestWakeFrame(t *testing.T) {
+	if text := fmt.Sprintf("%q", wakeFrame); !strings.Contains(strings.ReplaceAll(scripts.AttachHelper(), "_WAKE = b", "_WAKE = "), "_WAKE = "+text) {
+		t.Errorf("pyshm_attach.py does not have the frame %s", text)
 	}
 }
 

@@ -122,10 +122,7 @@ const (
 )
 
 // A socketWorker is a Python behind a unix socket.
-type socketWorker struct {
-	net.Conn
-	buf []byte
-}
+type socketWorker struct{ net.Conn }
 
 func startSocket(b *testing.B, python string) *socketWorker {
 	path := filepath.Join(b.TempDir(), "socket")
@@ -134,7 +131,7 @@ func startSocket(b *testing.B, python string) *socketWorker {
 	run(b, python, "socket_echo.py", path)
 	conn := must(l.Accept())(b)
 	b.Cleanup(func() { conn.Close() })
-	return &socketWorker{Conn: conn}
+	return &socketWorker{conn}
 }
 
 // run runs a program of testdata until the end of the benchmark.

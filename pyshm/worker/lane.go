@@ -227,7 +227,7 @@ func (l *lane) control(function string, args ...any) error {
 	}
 	if err != nil && !isDone(w.gone) {
 		w.log.Error("worker does not share memory", "error", err)
-		w.end(0)
+		w.end()
 		return w.crash(function)
 	}
 	return err

@@ -48,8 +48,8 @@ type Pool struct {
 //	}, worker.Options{})
 //
 // The worker has pyshm_attach as with [pyshm.WorkerEnv], its standard output and error go
-// to the log, and it leads a process group of its own. Start adds a file to ExtraFiles and
-// its number to the environment.
+// to the log, and it leads a process group of its own. Start adds a file to ExtraFiles, and
+// to the environment its number and PYTHONUNBUFFERED, so that lines are logged at once.
 //
 // If a worker cannot start, the error is a *[StartError], and nothing is left. If ctx ends
 // before all have started, it is the context's error; later ctx has no effect.

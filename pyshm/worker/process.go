@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -32,6 +33,7 @@ type process struct {
 	started chan struct{} // closed when log is there
 	log     *slog.Logger
 	tail    tail
+	asked   atomic.Bool   // to end, by a SIGTERM
 	ended   chan struct{} // closed when the process has been reaped
 	state   error         // how it ended; valid when ended is closed
 }
@@ -123,11 +125,12 @@ func (p *process) pid() int { return p.cmd.Process.Pid }
 // stop makes sure that the process ends: by itself within the grace, by SIGTERM within
 // another, by SIGKILL then. It returns when the process has been reaped.
 func (p *process) stop(grace time.Duration) {
-	if p.endsWithin(grace) {
-		return
+	if !p.asked.Load() {
+		if p.endsWithin(grace) {
+			return
+		}
+		p.terminate()
 	}
-	p.log.Warn("worker does not end: SIGTERM")
-	p.terminate()
 	if p.endsWithin(grace) {
 		return
 	}
@@ -137,7 +140,11 @@ func (p *process) stop(grace time.Duration) {
 }
 
 // terminate asks the process to end.
-func (p *process) terminate() { _ = p.cmd.Process.Signal(syscall.SIGTERM) } // fails if it has ended
+func (p *process) terminate() {
+	p.log.Warn("worker does not end: SIGTERM")
+	p.asked.Store(true)
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails if it has ended
+}
 
 func (p *process) kill() { _ = p.cmd.Process.Kill() }
 

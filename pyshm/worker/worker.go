@@ -242,7 +242,7 @@ func (w *worker) post() error {
 func (w *worker) broken(function string, err error) error {
 	if !isDone(w.gone) {
 		w.log.Error("worker cannot be reached", "error", err)
-		w.end(0)
+		w.end()
 	}
 	return w.crash(function)
 }
@@ -302,7 +302,7 @@ func (w *worker) accept(r reply, function string) (reply, error) {
 // refuse ends a worker that has sent something else than a reply.
 func (w *worker) refuse(function string, err error) error {
 	w.log.Error("worker sent something else than a reply", "error", err)
-	w.end(0)
+	w.end()
 	return &CrashError{Function: function, Pid: w.pid(), Err: err, Output: w.output(), begun: true}
 }
 
@@ -316,7 +316,7 @@ func (w *worker) settle() {
 	if _, err := w.await(ctx, ""); err == nil {
 		return
 	}
-	w.end(0)
+	w.end()
 }
 
 // leave has the worker end by itself.
@@ -341,9 +341,9 @@ func (w *worker) close() {
 	}
 }
 
-// end ends the worker, and returns when it has ended.
-func (w *worker) end(grace time.Duration) {
-	if w.proc != nil && grace == 0 {
+// end ends the worker by a SIGTERM, and returns when it has ended.
+func (w *worker) end() {
+	if w.proc != nil {
 		w.proc.terminate()
 	}
 	w.conn.Close()

@@ -51,6 +51,12 @@ def nap(seconds):
 
 
 @serve
+def dawdle(seconds, value):
+    time.sleep(seconds)
+    return value
+
+
+@serve
 def pid():
     return os.getpid()
 
