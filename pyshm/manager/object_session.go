@@ -8,6 +8,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/format/pickle"
+	"github.com/pyshm-go/pyshm/pyshm/internal/descriptor"
 	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
@@ -25,13 +26,31 @@ func (s *session) serveObjects() {
 			return
 		}
 		reply, undo := s.answerCall(payload)
+		if undo == nil {
+			undo = func() {}
+		} else if s.isGone() {
+			undo()
+			return
+		}
 		if err := s.reply(reply); err != nil {
-			if undo != nil {
-				undo()
-			}
+			undo()
 			return
 		}
 	}
+}
+
+// isGone reports whether the client has closed the connection already. Over TCP a reply to
+// such a client is sent without an error.
+func (s *session) isGone() bool {
+	stream, ok := s.conn.(descriptor.Stream) // as every socket of package net
+	if !ok {
+		return false
+	}
+	if ready, err := descriptor.IsReady(stream); err != nil || !ready {
+		return false
+	}
+	_ = s.conn.SetReadDeadline(time.Time{})
+	return s.frames.Peek() != nil // the end, or the next request
 }
 
 // reply sends a reply, which the client has to take in soon.

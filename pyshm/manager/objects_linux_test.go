@@ -81,12 +81,9 @@ func TestReferences(t *testing.T) {
 }
 
 // calling opens a session of calls, as a thread of a client.
-func calling(t testing.TB, c *Client) net.Conn {
+func calling(t testing.TB, m *Manager) net.Conn {
 	t.Helper()
-	conn := testkit.Must(net.Dial("unix", c.Address()))(t)
-	t.Cleanup(func() { conn.Close() })
-	testkit.Check(t, conn.SetDeadline(time.Now().Add(testkit.Patience)))
-	testkit.Check(t, wire.AuthenticateClient(conn, key))
+	conn := authenticated(t, m)
 	testkit.Check(t, wire.WriteFrame(conn, encodeRequest("accept_connection", "thread")))
 	if reply := testkit.Must(wire.ReadFrame(conn, maxReply))(t); string(reply) != returned(nil) {
 		t.Fatalf("accept_connection: %q", reply)
@@ -132,7 +129,7 @@ func TestClientGoneInTheMiddle(t *testing.T) {
 		p      *Proxy
 		method string
 	}{{proxy, "get"}, {lock, "acquire"}, {parties, "wait"}} {
-		conn := calling(t, c)
+		conn := calling(t, m)
 		testkit.Check(t, wire.WriteFrame(conn, callOf(t, tc.p.ID(), tc.method)))
 		testkit.Eventually(t, tc.method+" waits", waiting(object(tc.p)))
 		conn.Close()
@@ -145,7 +142,7 @@ func TestClientGoneInTheMiddle(t *testing.T) {
 	wantResult(t, parties, true, "__getattribute__", "broken")
 
 	// The lock of a condition is given back when its session ends.
-	conn := calling(t, c)
+	conn := calling(t, m)
 	testkit.Check(t, wire.WriteFrame(conn, callOf(t, condition.ID(), "acquire")))
 	testkit.Must(wire.ReadFrame(conn, maxReply))(t)
 	conn.Close()
@@ -282,9 +279,9 @@ func TestObjectServerHangs(t *testing.T) {
 
 // Requests that no client of Python makes get a reply, and the session goes on.
 func TestMalformedCalls(t *testing.T) {
-	_, c, _ := startObjects(t)
+	m, c, _ := startObjects(t)
 	d := newProxy(t, c, "dict")
-	conn := calling(t, c)
+	conn := calling(t, m)
 	for _, tc := range []struct{ call, want string }{
 		{"", "UnpicklingError: "},
 		{"\x80\x04N.", "TypeError: cannot unpack"},
@@ -356,4 +353,33 @@ func FuzzCall(f *testing.F) {
 			t.Fatalf("the reply %q: %v", reply, err)
 		}
 	})
+}
+
+// An item that comes right after a waiting client has gone is not sent to it, over TCP
+// either, where sending succeeds.
+func TestItemAfterClientGone(t *testing.T) {
+	for _, address := range []string{"", "127.0.0.1:0"} {
+		m := startManager(t, address)
+		q := NewQueue(0)
+		m.Register("get_queue", func(context.Context, []any) (any, error) { return q, nil })
+		c := NewClient(m.Address(), key)
+		p := newProxy(t, c, "get_queue")
+		for i := range 100 {
+			conn := calling(t, m)
+			testkit.Check(t, wire.WriteFrame(conn, callOf(t, p.ID(), "get")))
+			testkit.Eventually(t, "get waits", func() bool {
+				q.mu.Lock()
+				defer q.mu.Unlock()
+				return len(q.getters.list) > 0
+			})
+			conn.Close()
+			testkit.Check(t, q.Put(t.Context(), i))
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			v, err := q.Get(ctx)
+			cancel()
+			if err != nil || v != any(int64(i)) {
+				t.Fatalf("item %d: %v, %v", i, v, err)
+			}
+		}
+	}
 }
