@@ -114,14 +114,38 @@ func (s *byteSize) String() string { return strconv.Itoa(int(*s)) }
 func (*byteSize) Type() string     { return "SIZE" }
 
 func (s *byteSize) Set(text string) error {
+	n, ok := parseBytes(text)
+	if !ok || n == 0 {
+		return errors.New("a size is a positive number of bytes, such as 4096, 64K, 1M or 2G")
+	}
+	*s = byteSize(n)
+	return nil
+}
+
+// A byteCount is the value of a flag: a number of bytes, written as a byteSize, or 0.
+type byteCount int
+
+func (c *byteCount) String() string { return strconv.Itoa(int(*c)) }
+func (*byteCount) Type() string     { return "N" }
+
+func (c *byteCount) Set(text string) error {
+	n, ok := parseBytes(text)
+	if !ok {
+		return errors.New("write a number such as 0, 4096, 64K, 1M or 2G")
+	}
+	*c = byteCount(n)
+	return nil
+}
+
+// parseBytes reads a number with a unit, a power of 1024.
+func parseBytes(text string) (int, bool) {
 	digits := strings.TrimRight(text, "KMG")
 	unit := map[string]int{"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}[text[len(digits):]]
 	n, err := strconv.ParseUint(digits, 10, 63)
-	if err != nil || n == 0 || unit == 0 || n > uint64(math.MaxInt/unit) {
-		return errors.New("a size is a positive number of bytes, such as 4096, 64K, 1M or 2G")
+	if err != nil || unit == 0 || n > uint64(math.MaxInt/unit) {
+		return 0, false
 	}
-	*s = byteSize(int(n) * unit)
-	return nil
+	return int(n) * unit, true
 }
 
 // A layoutFlag is the value of a flag: the version of CPython that a list is for.
