@@ -183,3 +183,38 @@ func BenchmarkAttach(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkSearch(b *testing.B) {
+	ints, _ := hundredThousand()
+	strs := make([]any, len(ints))
+	for i := range strs {
+		strs[i] = fmt.Sprint("item number ", i)
+	}
+	for _, bench := range []struct {
+		name    string
+		items   []any
+		missing any
+	}{
+		{"int", ints, 5},
+		{"str", strs, "item number -5"},
+		{"int among str", strs, 5},
+	} {
+		l := newList(b, bench.items...)
+		b.Run("Index "+bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if i, err := l.Index(bench.items[len(bench.items)-1]); err != nil || i != len(bench.items)-1 {
+					b.Fatal(i, err)
+				}
+			}
+		})
+		b.Run("Count "+bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if n, err := l.Count(bench.missing); err != nil || n != 0 {
+					b.Fatal(n, err)
+				}
+			}
+		})
+	}
+}

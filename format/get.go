@@ -2,8 +2,10 @@ package format
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 	"unicode/utf8"
 
@@ -21,15 +23,49 @@ func (l *List) Get(i int) (any, error) {
 	return v, itemErr("get", i, err)
 }
 
-func (l *List) get(i int, at span, pause *backoff) (v any, err error) {
-	err = l.rereadSlot(i, at, pause, func(h header) (err error) {
-		v, err = l.value(h)
-		return err
-	})
+func (l *List) get(i int, at span, pause *backoff) (any, error) {
+	if v, ok := l.peekValue(i, at); ok {
+		return v, nil
+	}
+	var v any
+	var err error
+	r := reading{header: header{span: at}, list: l, i: i}
+	for r.again(pause) {
+		v, err = l.value(r.header)
+	}
+	if r.err != nil {
+		err = r.err
+	}
 	if err != nil {
 		return nil, err
 	}
 	return v, nil
+}
+
+// peekValue reads item i if at the first look it is an int, a float, or text in a small
+// slot. When it fails, a reading finds out why.
+func (l *List) peekValue(i int, at span) (any, bool) {
+	code, word := l.codes[i], words.Load64(&l.formats[i])
+	switch {
+	case code == codeNumber && (word == formatInt || word == formatFloat):
+		bits := words.Load64(l.slotWord(at))
+		if words.Load64(&l.formats[i]) != word || l.codes[i] != codeNumber {
+			return nil, false
+		}
+		if word == formatInt {
+			return int64(bits), true
+		}
+		return math.Float64frombits(bits), true
+	case code == codeStr && at.size <= smallSlot*wordSize && word == smallFormats[at.size/wordSize]:
+		words.OrderLoads()
+		s := string(withoutNULs(l.slotBytes(at)))
+		return s, l.isStill(i, word, code) && utf8.ValidString(s)
+	case code == codeBytes && at.size <= smallSlot*wordSize && word == smallFormats[at.size/wordSize]:
+		words.OrderLoads()
+		b := bytes.Clone(withoutNULs(l.slotBytes(at)))
+		return b, l.isStill(i, word, code)
+	}
+	return nil, false
 }
 
 // value reads the slot as the kind in its header.
@@ -55,9 +91,20 @@ func (l *List) value(h header) (any, error) {
 }
 
 // text returns the bytes of a str or bytes item, in place and without the NULs
-// at their end. It is never nil.
+// at their end. It is never nil. For another kind it is empty.
 func (l *List) text(h header) []byte {
-	b := l.slotBytes(h.span)[:h.text]
+	return withoutNULs(l.slotBytes(h.span)[:h.text])
+}
+
+// withoutNULs cuts off the NULs at the end of b.
+func withoutNULs(b []byte) []byte {
+	for len(b) >= wordSize {
+		last := binary.LittleEndian.Uint64(b[len(b)-wordSize:])
+		if last != 0 {
+			return b[:len(b)-bits.LeadingZeros64(last)/8]
+		}
+		b = b[:len(b)-wordSize]
+	}
 	for len(b) > 0 && b[len(b)-1] == 0 {
 		b = b[:len(b)-1]
 	}
@@ -103,6 +150,32 @@ func (l *List) peek(i int, format uint64) (bits uint64, ok bool) {
 	return bits, words.Load64(&l.formats[i]) == format && l.codes[i] == codeNumber
 }
 
+// peekText returns the text of item i in place, without the NULs at its end, and the
+// item's format word, if at the first look the item has the code, of a str or bytes, and
+// a small slot, all of it text. It is like peek, but the caller has to copy the text and
+// then look whether it isStill the item's. When it fails, the format word is 0.
+func (l *List) peekText(i int, code int8) (text []byte, word uint64) {
+	if uint(i) >= uint(len(l.formats)) {
+		return nil, 0
+	}
+	start, end := words.Load64(&l.offsets[i]), words.Load64(&l.offsets[i+1])
+	if !l.isSlot(start, end) || end-start > smallSlot*wordSize {
+		return nil, 0
+	}
+	word = smallFormats[(end-start)/wordSize]
+	if words.Load64(&l.formats[i]) != word || l.codes[i] != code {
+		return nil, 0
+	}
+	words.OrderLoads()
+	return withoutNULs(l.slotBytes(span{int(start), int(end - start)})), word
+}
+
+// isStill reports whether item i has the format word and the code at the second look.
+func (l *List) isStill(i int, word uint64, code int8) bool {
+	words.OrderLoads()
+	return words.Load64(&l.formats[i]) == word && l.codes[i] == code
+}
+
 // number reads the word of item i, which must be of kind k.
 func (l *List) number(i int, k Kind, pause *backoff) (uint64, error) {
 	for {
@@ -127,13 +200,23 @@ func kindErr(is, want Kind) error {
 
 // Str returns item i, which must be a str.
 func (l *List) Str(i int) (string, error) {
-	var s string
-	err := l.readText(i, Str, func(b []byte) { s = string(b) })
-	if err == nil && !utf8.ValidString(s) {
-		err = ErrUTF8
+	if text, word := l.peekText(i, codeStr); word != 0 {
+		s := string(text)
+		if l.isStill(i, word, codeStr) && utf8.ValidString(s) {
+			return s, nil
+		}
 	}
-	if err != nil {
-		return "", itemErr("get", i, err)
+	var s string
+	var pause backoff
+	r := l.reading(i, Str)
+	for r.again(&pause) {
+		s = string(l.text(r.header))
+	}
+	if r.err == nil && !utf8.ValidString(s) { // check the copy: memory may change
+		r.err = ErrUTF8
+	}
+	if r.err != nil {
+		return "", itemErr("get", i, r.err)
 	}
 	return s, nil
 }
@@ -141,8 +224,13 @@ func (l *List) Str(i int) (string, error) {
 // Bytes returns a copy of item i, which must be a bytes.
 func (l *List) Bytes(i int) ([]byte, error) {
 	var c []byte
-	if err := l.readText(i, Bytes, func(b []byte) { c = bytes.Clone(b) }); err != nil {
-		return nil, itemErr("get", i, err)
+	var pause backoff
+	r := l.reading(i, Bytes)
+	for r.again(&pause) {
+		c = bytes.Clone(l.text(r.header))
+	}
+	if r.err != nil {
+		return nil, itemErr("get", i, r.err)
 	}
 	return c, nil
 }
@@ -150,28 +238,25 @@ func (l *List) Bytes(i int) ([]byte, error) {
 // AppendStr appends item i, which must be a str, to dst. Unlike [List.Str] it
 // allocates nothing if dst has room. On error it returns dst unchanged.
 func (l *List) AppendStr(dst []byte, i int) ([]byte, error) {
-	out := dst
-	err := l.readText(i, Str, func(b []byte) { out = append(dst, b...) })
-	if err == nil && !utf8.Valid(out[len(dst):]) {
-		err = ErrUTF8
+	if text, word := l.peekText(i, codeStr); word != 0 {
+		out := append(dst, text...)
+		if l.isStill(i, word, codeStr) && utf8.Valid(out[len(dst):]) {
+			return out, nil
+		}
 	}
-	if err != nil {
-		return dst, itemErr("get", i, err)
+	out := dst
+	var pause backoff
+	r := l.reading(i, Str)
+	for r.again(&pause) {
+		out = append(dst, l.text(r.header)...)
+	}
+	if r.err == nil && !utf8.Valid(out[len(dst):]) {
+		r.err = ErrUTF8
+	}
+	if r.err != nil {
+		return dst, itemErr("get", i, r.err)
 	}
 	return out, nil
-}
-
-// readText calls use with the text of item i, which must be of kind k, once or
-// several times. The last call counts.
-func (l *List) readText(i int, k Kind, use func(b []byte)) error {
-	var pause backoff
-	return l.reread(i, &pause, func(h header) error {
-		if h.kind != k {
-			return kindErr(h.kind, k)
-		}
-		use(l.text(h))
-		return nil
-	})
 }
 
 // RawBytes returns a copy of the whole slot of item i, of any kind. It includes the
@@ -205,27 +290,33 @@ func (l *List) values(op string) ([]any, error) {
 // the list ends, and returns how many it copied. It stops with an error at the
 // first item of another kind than int. from may be the list's length.
 func (l *List) CopyInts(dst []int64, from int) (int, error) {
-	return copyNumbers(l, dst, from, Int, func(bits uint64) int64 { return int64(bits) })
+	return l.copyNumbers(numbersOf(dst), from, Int)
 }
 
 // CopyFloats is [List.CopyInts] for items that are floats.
 func (l *List) CopyFloats(dst []float64, from int) (int, error) {
-	return copyNumbers(l, dst, from, Float, math.Float64frombits)
+	return l.copyNumbers(numbersOf(dst), from, Float)
 }
 
-func copyNumbers[T int64 | float64](l *List, dst []T, from int, k Kind, convert func(uint64) T) (int, error) {
+func (l *List) copyNumbers(dst []uint64, from int, k Kind) (int, error) {
 	if from < 0 || from > l.n {
 		return 0, itemErr("get", from, l.indexErr(from))
 	}
-	n := min(len(dst), l.n-from)
+	dst = dst[:min(len(dst), l.n-from)]
 	var pause backoff
-	for i := range n {
-		pause.next()
-		bits, err := l.number(from+i, k, &pause)
-		if err != nil {
-			return i, err
+	for i := 0; i < len(dst); {
+		if n := l.copyRun(dst[i:], from+i, k); n > 0 {
+			i += n
+			continue
 		}
-		dst[i] = convert(bits)
+		for end := min(i+toRunEnd(from+i), len(dst)); i < end; i++ {
+			pause.next()
+			bits, err := l.number(from+i, k, &pause)
+			if err != nil {
+				return i, err
+			}
+			dst[i] = bits
+		}
 	}
-	return n, nil
+	return len(dst), nil
 }

@@ -61,17 +61,16 @@ func (l *List) unchanged(i int, h header) bool {
 	return words.Load64(&l.formats[i]) == h.word && l.codes[i] == h.code
 }
 
-// reread calls read with the settled header of item i, and repeats this until the
-// header is the same after the call.
-func (l *List) reread(i int, pause *backoff, read func(h header) error) error {
-	at, err := l.span(i)
-	if err != nil {
-		return err
-	}
-	return l.rereadSlot(i, at, pause, read)
-}
-
-// rereadSlot is reread for a slot that has been looked up.
+// A reading reads item i until its header is the same after the look as before:
+//
+//	r := l.reading(i, kind)
+//	for r.again() {
+//		… read the slot as r.header says …
+//	}
+//	if r.err != nil { … }
+//
+// The last look counts. A function that is called with each header would cost as much
+// as the look itself.
 //
 // A Set and a read without a lock go like this:
 //
@@ -92,22 +91,44 @@ func (l *List) reread(i int, pause *backoff, read func(h header) error) error {
 // The text is copied by plain loads and stores. On arm64 these can move past atomic
 // ones, hence the barriers. A number is loaded and stored atomically, so peek needs no
 // barrier.
-func (l *List) rereadSlot(i int, at span, pause *backoff, read func(h header) error) error {
-	for {
-		h, err := l.headerOf(i, at, pause)
-		if err != nil {
-			return err
-		}
+type reading struct {
+	header // at the last look
+	list   *List
+	i      int
+	want   Kind // the only kind that is right, or 0 for any kind
+	looked bool
+	err    error
+}
+
+func (l *List) reading(i int, want Kind) reading {
+	r := reading{list: l, i: i, want: want}
+	r.span, r.err = l.span(i)
+	return r
+}
+
+// again reports whether the slot has to be read, once more or for the first time.
+func (r *reading) again(pause *backoff) bool {
+	l := r.list
+	if r.looked {
 		words.OrderLoads()
-		err = read(h)
-		words.OrderLoads()
-		if l.unchanged(i, h) {
-			return err
+		if l.unchanged(r.i, r.header) {
+			if r.want != 0 && r.kind != r.want {
+				r.err = kindErr(r.kind, r.want)
+			}
+			return false
 		}
 		if !pause.again(l.patience) {
-			return errChanging
+			r.err = errChanging
+			return false
 		}
 	}
+	if r.err != nil { // there is no such slot
+		return false
+	}
+	r.header, r.err = l.headerOf(r.i, r.span, pause)
+	r.looked = true
+	words.OrderLoads()
+	return r.err == nil
 }
 
 var errChanging = fmt.Errorf("%w: its header keeps changing", ErrBusy)

@@ -56,24 +56,24 @@ func TestReread(t *testing.T) {
 	for changes := range 100 {
 		for _, change := range []func(){changeCode, changeFormat} {
 			reads := 0
-			err := patient.reread(0, &backoff{}, func(header) error {
+			r, pause := patient.reading(0, 0), backoff{}
+			for r.again(&pause) {
 				if reads++; reads <= changes {
 					change()
 				}
-				return nil
-			})
-			if err != nil || reads != changes+1 {
-				t.Errorf("%d changes: %d reads, %v", changes, reads, err)
+			}
+			if r.err != nil || reads != changes+1 {
+				t.Errorf("%d changes: %d reads, %v", changes, reads, r.err)
 			}
 		}
 	}
 	start := time.Now()
-	err = l.reread(0, &backoff{}, func(header) error {
+	r, pause := l.reading(0, 0), backoff{}
+	for r.again(&pause) {
 		changeCode()
-		return nil
-	})
-	if took := time.Since(start); err != errChanging || took > time.Second {
-		t.Errorf("a header that keeps changing: %v after %v", err, took)
+	}
+	if took := time.Since(start); r.err != errChanging || took > time.Second {
+		t.Errorf("a header that keeps changing: %v after %v", r.err, took)
 	}
 
 	go func() {

@@ -88,11 +88,33 @@ func formatFor(k Kind, capacity int) uint64 {
 	case None:
 		return formatNone
 	default:
-		var b [8]byte
-		copy(b[:], append(strconv.AppendInt(b[:0], int64(capacity), 10), 's'))
-		return binary.NativeEndian.Uint64(b[:])
+		return formatOfText(capacity)
 	}
 }
+
+func formatOfText(capacity int) uint64 {
+	if n := capacity / wordSize; capacity%wordSize == 0 && n < len(smallFormats) {
+		return smallFormats[n]
+	}
+	return newFormatOfText(capacity)
+}
+
+func newFormatOfText(capacity int) uint64 {
+	var b [8]byte
+	copy(b[:], append(strconv.AppendInt(b[:0], int64(capacity), 10), 's'))
+	return binary.NativeEndian.Uint64(b[:])
+}
+
+// smallSlot is the size in words of the largest slot whose format is kept in a table.
+const smallSlot = 32
+
+// smallFormats has the format of text in a slot of as many words as the index says.
+var smallFormats = func() (formats [smallSlot + 1]uint64) {
+	for n := range formats {
+		formats[n] = newFormatOfText(n * wordSize)
+	}
+	return formats
+}()
 
 // formatText returns the format word as text, without its NULs. A byte that is not
 // printable ASCII becomes '?'.
@@ -158,11 +180,14 @@ func classify(word uint64, code int8, capacity int) (k Kind, size int, v verdict
 	case 0, formatBusy:
 		return 0, 0, unsettled
 	default:
-		n, ok := textFormat(word)
-		if !ok || n > capacity {
-			return 0, 0, badFormat
+		k, size = Str, capacity
+		if word != formatOfText(capacity) {
+			n, ok := textFormat(word)
+			if !ok || n > capacity {
+				return 0, 0, badFormat
+			}
+			size = n
 		}
-		k, size = Str, n
 		if code == codeBytes {
 			k = Bytes
 		}

@@ -3,6 +3,7 @@ package format
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"unicode/utf8"
 
 	"github.com/pyshm-go/pyshm/internal/words"
@@ -81,8 +82,8 @@ func (x operand) equalFloat(f float64) bool {
 // with its error.
 func (l *List) Index(v any) (int, error) {
 	found := -1
-	err := l.search("index", v, func(i int) bool {
-		found = i
+	err := l.search("index", v, func(i int, equal uint64) bool {
+		found = i + bits.TrailingZeros64(equal)
 		return false
 	})
 	if err != nil {
@@ -98,8 +99,8 @@ func (l *List) Index(v any) (int, error) {
 // read ends the search with its error.
 func (l *List) Count(v any) (int, error) {
 	n := 0
-	err := l.search("count", v, func(int) bool {
-		n++
+	err := l.search("count", v, func(_ int, equal uint64) bool {
+		n += bits.OnesCount64(equal)
 		return true
 	})
 	if err != nil {
@@ -108,29 +109,57 @@ func (l *List) Count(v any) (int, error) {
 	return n, nil
 }
 
-// search calls found with the index of every item equal to v, until found returns
-// false. It compares in place.
-func (l *List) search(op string, v any, found func(i int) bool) error {
+// search looks for items equal to v, and compares in place. When it has found some, it
+// calls found until found returns false: bit k of equal stands for item i+k.
+func (l *List) search(op string, v any, found func(i int, equal uint64) bool) error {
 	want, err := operandOf(v)
 	if err != nil {
 		return listErr(op, err)
 	}
-	var pause backoff
-	for i := range l.n {
-		pause.next()
-		var equal bool
-		err := l.reread(i, &pause, func(h header) (err error) {
-			equal, err = l.equal(h, want)
-			return err
-		})
-		if err != nil {
-			return itemErr(op, i, err)
+	s := search{list: l, want: want, numbers: want.asNumbers(), padded: want.padded()}
+	for i := 0; i < l.n; {
+		n := min(searchRun, l.n-i)
+		if n > wordSize {
+			n &^= wordSize - 1 // a run, and then the rest
 		}
-		if equal && !found(i) {
+		equal, ok := s.run(i, n)
+		for j := 0; j < n && !ok; j++ {
+			s.pause.next()
+			is, err := s.item(i + j)
+			if err != nil {
+				return itemErr(op, i+j, err)
+			}
+			if is && !found(i+j, 1) {
+				return nil
+			}
+		}
+		if equal != 0 && !found(i, equal) {
 			return nil
 		}
+		i += n
 	}
 	return nil
+}
+
+// A search is a value that is looked for in a list.
+type search struct {
+	list    *List
+	want    operand
+	numbers wantedNumbers
+	padded  wantedText
+	pause   backoff
+}
+
+// item reports whether item i equals the value.
+func (s *search) item(i int) (equal bool, err error) {
+	r := s.list.reading(i, 0)
+	for r.again(&s.pause) {
+		equal, err = s.list.equal(r.header, s.want)
+	}
+	if r.err != nil {
+		err = r.err
+	}
+	return equal, err
 }
 
 // equal reports whether an item equals want.

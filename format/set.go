@@ -86,7 +86,7 @@ func (l *List) put(i int, it item) error {
 // set a str any more (IndexError), and a list of one item would look as if it had
 // never been completed.
 //
-// rereadSlot explains the order of the stores.
+// The comment on reading explains the order of the stores.
 func (l *List) begin(i int) {
 	words.Store64(&l.formats[i], formatBusy)
 	words.OrderStores()

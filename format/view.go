@@ -19,9 +19,19 @@ func viewCodes(buf []byte, off, n int) []int8 {
 	return unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(b))), n)
 }
 
+// numbersOf returns the caller's numbers as the words that they are in a slot.
+func numbersOf[T int64 | float64](numbers []T) []uint64 {
+	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(numbers))), len(numbers))
+}
+
 // isAligned reports whether buf begins at a multiple of 8.
 func isAligned(buf []byte) bool {
 	return uintptr(unsafe.Pointer(unsafe.SliceData(buf)))%wordSize == 0
+}
+
+// copyToWords copies text to the start of the words.
+func copyToWords(words []uint64, text []byte) {
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), len(words)*wordSize), text)
 }
 
 // alignedBytes returns n zero bytes that begin at a multiple of 8.

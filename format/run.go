@@ -1,0 +1,102 @@
+package format
+
+import (
+	"github.com/pyshm-go/pyshm/internal/words"
+)
+
+// Most lists have long runs of items of one kind. The methods that read many items read
+// such a run in three passes: all headers, all values, all headers again. So each item
+// gets the two looks that reading describes, and every word is checked as for a single
+// item, but a pass does the same for each word. A run in which anything differs is read
+// item by item, which also finds the error.
+
+// runLength is how many items are read in this way at a time. Runs begin at its
+// multiples, so that eight codes make an aligned word. What is read of a run fits the
+// processor's first cache.
+const runLength = 256
+
+// toRunEnd returns how many items there are from item i to the next run.
+func toRunEnd(i int) int { return runLength - i%runLength }
+
+// numbersAt returns the slots of the n items from i on, if at this look all are numbers
+// with the format, and their slots are words that follow each other.
+func (l *List) numbersAt(i, n int, format uint64) (slots []uint64, ok bool) {
+	if n == 0 || !l.isRun(i, n, format, codeNumber) {
+		return nil, false
+	}
+	offsets := l.offsets[i : i+n+1]
+	start := words.Load64(&offsets[0])
+	size := uint64(n) * wordSize
+	if start%wordSize != 0 || start > uint64(l.dataSize()) || uint64(l.dataSize())-start < size {
+		return nil, false
+	}
+	first := start / wordSize
+	differ := uint64(0)
+	for ; len(offsets) > 8; offsets = offsets[8:] {
+		o := (*[9]uint64)(offsets)
+		differ |= words.Load64(&o[1]) ^ (start + 8) | words.Load64(&o[2]) ^ (start + 16) |
+			words.Load64(&o[3]) ^ (start + 24) | words.Load64(&o[4]) ^ (start + 32) |
+			words.Load64(&o[5]) ^ (start + 40) | words.Load64(&o[6]) ^ (start + 48) |
+			words.Load64(&o[7]) ^ (start + 56) | words.Load64(&o[8]) ^ (start + 64)
+		start += 64
+	}
+	return l.data[first : first+uint64(n)], differ == 0
+}
+
+// isRun reports whether the n items from i on all have the format and the code, and
+// their codes can be read as words.
+func (l *List) isRun(i, n int, format uint64, code int8) bool {
+	if (i|n)%wordSize != 0 {
+		return false
+	}
+	formats := l.formats[i : i+n]
+	if words.Load64(&formats[0]) != format || words.Load64(&formats[n-1]) != format {
+		return false // the usual end of a run
+	}
+	return allEqual(formats, format) && l.hasCodes(i, n, code)
+}
+
+// hasCodes reports whether the n items from i on all have the code.
+func (l *List) hasCodes(i, n int, code int8) bool {
+	codes := viewWords(l.buf, l.areas.codes+i, n/wordSize)
+	return allEqual(codes, uint64(uint8(code))*0x0101010101010101)
+}
+
+// allEqual reports whether all words, as many as it may be, have a value.
+func allEqual(ws []uint64, value uint64) bool {
+	differ := uint64(0)
+	for ; len(ws) >= 8; ws = ws[8:] {
+		w := (*[8]uint64)(ws)
+		differ |= words.Load64(&w[0]) ^ value | words.Load64(&w[1]) ^ value |
+			words.Load64(&w[2]) ^ value | words.Load64(&w[3]) ^ value |
+			words.Load64(&w[4]) ^ value | words.Load64(&w[5]) ^ value |
+			words.Load64(&w[6]) ^ value | words.Load64(&w[7]) ^ value
+	}
+	for j := range ws {
+		differ |= words.Load64(&ws[j]) ^ value
+	}
+	return differ == 0
+}
+
+// copyRun copies the numbers from item i on into dst, up to the end of the run, and
+// returns how many it copied: 0 if they are not a run of kind k.
+func (l *List) copyRun(dst []uint64, i int, k Kind) int {
+	n := min(len(dst), toRunEnd(i)) &^ (wordSize - 1)
+	format := formatFor(k, wordSize)
+	slots, ok := l.numbersAt(i, n, format)
+	if !ok {
+		return 0
+	}
+	words.OrderLoads()
+	for to := dst; len(slots) >= 8; slots, to = slots[8:], to[8:] {
+		s, d := (*[8]uint64)(slots), (*[8]uint64)(to)
+		for j := range s {
+			d[j] = words.Load64(&s[j])
+		}
+	}
+	words.OrderLoads()
+	if !l.isRun(i, n, format, codeNumber) {
+		return 0
+	}
+	return n
+}
