@@ -130,6 +130,7 @@ func readEverything(t *testing.T, buf []byte, method, item int) {
 		checkAllocation(t, "Attach", 8*len(buf), func() { _, _ = format.AttachPatiently(buf, 0) })
 		return
 	}
+	compareAttachMapped(t, buf)
 
 	for _, r := range listReaders {
 		r.call(l, 0)

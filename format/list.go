@@ -115,7 +115,7 @@ func readShape(buf []byte) (*List, error) {
 	if count == 0 {
 		return l, l.attachEmpty()
 	}
-	if limit := uint64(len(buf)-wordSize) / minItem; count > limit {
+	if count > maxItems(buf) {
 		return nil, &CorruptError{Field: "count", Index: -1,
 			Reason: fmt.Sprintf("%d items do not fit %d bytes", int64(count), len(buf))}
 	}
@@ -126,6 +126,9 @@ func readShape(buf []byte) (*List, error) {
 	}
 	return l, l.attachOffsets()
 }
+
+// maxItems returns how many items fit a buffer of at least a word.
+func maxItems(buf []byte) uint64 { return uint64(len(buf)-wordSize) / minItem }
 
 var errTableUnwritten = fmt.Errorf("%w: its table is not written", ErrIncomplete)
 
@@ -152,7 +155,12 @@ func (l *List) attachOffsets() error {
 	if entry+wordSize > len(l.buf) {
 		return l.tooShort(uint64(entry + wordSize))
 	}
-	dataSize := words.Load64(l.word(entry))
+	return l.placeOffsets(entry, words.Load64(l.word(entry)))
+}
+
+// placeOffsets sets the areas. The last entry of the table says that the data area has
+// dataSize bytes.
+func (l *List) placeOffsets(entry int, dataSize uint64) error {
 	switch {
 	case dataSize == 0: // the creator has written the count, but not all of the table
 		return errTableUnwritten

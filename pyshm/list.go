@@ -120,14 +120,10 @@ func AttachListContext(ctx context.Context, name string, opts ...AttachOption) (
 }
 
 // open makes l the handle to the list in m.
-func (l *ShareableList) open(m *SharedMemory, _ *shmfile.File) error {
-	attach := format.Attach
-	if m.readOnly {
-		attach = format.AttachReadOnly
-	}
+func (l *ShareableList) open(m *SharedMemory, f *shmfile.File) error {
 	return m.touch(func() (err error) {
 		l.m = m
-		l.list, err = attach(m.mem.Bytes())
+		l.list, err = format.AttachMapped(m.mem.Bytes(), f, m.readOnly)
 		return err
 	})
 }
