@@ -49,7 +49,11 @@ func Encode(values []any, opts *Options) ([]byte, error) {
 // is done.
 type Encoder struct {
 	at     func(i int) (item, error)
-	slots  []plannedSlot
+	values []any // of which at returns one, or nil if the values have a type
+	n      int
+	slots  []plannedSlot // nil if all items are numbers of one kind
+	kind   Kind          // the kind of all items if slots is nil
+	words  []uint64      // the numbers as they lie in their slots, or nil
 	layout Layout
 	exact  bool // Options.CPythonSlots
 	size   int
@@ -64,7 +68,8 @@ type plannedSlot struct {
 // NewEncoder returns an Encoder of the values. It checks all of them, so that writing
 // cannot fail because of a value.
 func NewEncoder(values []any, opts *Options) (*Encoder, error) {
-	return newEncoder(len(values), func(i int) (item, error) { return sizedItemOf(values[i]) }, opts)
+	at := func(i int) (item, error) { return sizedItemOf(values[i]) }
+	return newEncoder(Encoder{n: len(values), values: values, at: at}, opts)
 }
 
 // NewEncoderOf is NewEncoder for values of one type. It saves putting each value into
@@ -73,30 +78,34 @@ func NewEncoderOf[T int64 | float64 | bool | string | []byte](values []T, opts *
 	var at func(i int) (item, error)
 	switch vs := any(values).(type) {
 	case []int64:
-		at = func(i int) (item, error) { return intItem(vs[i]), nil }
+		return newNumberEncoder(Encoder{n: len(vs), kind: Int, words: numbersOf(vs)}, opts)
 	case []float64:
-		at = func(i int) (item, error) { return floatItem(vs[i]), nil }
+		return newNumberEncoder(Encoder{n: len(vs), kind: Float, words: numbersOf(vs)}, opts)
 	case []bool:
 		at = func(i int) (item, error) { return boolItem(vs[i]), nil }
+		return newNumberEncoder(Encoder{n: len(vs), kind: Bool, at: at}, opts)
 	case []string:
 		at = func(i int) (item, error) { return strItem(vs[i]), nil }
 	case [][]byte:
 		at = func(i int) (item, error) { return bytesItem(vs[i]), nil }
 	}
-	return newEncoder(len(values), at, opts)
+	return newEncoder(Encoder{n: len(values), at: at}, opts)
 }
 
-func newEncoder(n int, at func(i int) (item, error), opts *Options) (*Encoder, error) {
-	if opts == nil {
-		opts = &Options{}
+// newEncoder completes an Encoder of any values.
+func newEncoder(e Encoder, opts *Options) (*Encoder, error) {
+	if err := e.apply(opts); err != nil {
+		return nil, err
 	}
-	if opts.Layout > Sizes {
-		return nil, listErr("encode", fmt.Errorf("%w: %v", ErrType, opts.Layout))
-	}
-	e := &Encoder{at: at, slots: make([]plannedSlot, n), layout: opts.Layout, exact: opts.CPythonSlots}
+	e.slots = make([]plannedSlot, e.n)
 	dataSize := uint64(0)
-	for i := range n {
-		it, err := at(i)
+	for i := range e.n {
+		if kind, _ := e.number(i); kind != 0 {
+			e.slots[i] = plannedSlot{wordSize, kind}
+			dataSize += wordSize
+			continue
+		}
+		it, err := e.at(i)
 		if err == nil {
 			err = e.check(it)
 		}
@@ -107,11 +116,51 @@ func newEncoder(n int, at func(i int) (item, error), opts *Options) (*Encoder, e
 		e.slots[i] = plannedSlot{uint32(size), it.kind}
 		dataSize += uint64(size)
 	}
-	if total := 2*wordSize + uint64(n)*(2*wordSize+1) + dataSize; total > math.MaxInt {
-		return nil, listErr("encode", fmt.Errorf("%w: a list of %d bytes", ErrTooLarge, total))
+	return &e, e.setSize(dataSize)
+}
+
+// number returns the kind and the slot of value i if it is a number of the usual types.
+// For them it is the short way, and for others the kind is 0.
+func (e *Encoder) number(i int) (Kind, uint64) {
+	if e.values == nil {
+		return 0, 0
 	}
-	e.size = e.layout.areas(n, int(dataSize)).end
-	return e, nil
+	switch v := e.values[i].(type) {
+	case int:
+		return Int, uint64(int64(v))
+	case int64:
+		return Int, uint64(v)
+	case float64:
+		return Float, math.Float64bits(v)
+	}
+	return 0, 0
+}
+
+// newNumberEncoder completes an Encoder of numbers, or bools, all of one kind.
+func newNumberEncoder(e Encoder, opts *Options) (*Encoder, error) {
+	if err := e.apply(opts); err != nil {
+		return nil, err
+	}
+	return &e, e.setSize(uint64(e.n) * wordSize)
+}
+
+func (e *Encoder) apply(opts *Options) error {
+	if opts == nil {
+		return nil
+	}
+	if opts.Layout > Sizes {
+		return listErr("encode", fmt.Errorf("%w: %v", ErrType, opts.Layout))
+	}
+	e.layout, e.exact = opts.Layout, opts.CPythonSlots
+	return nil
+}
+
+func (e *Encoder) setSize(dataSize uint64) error {
+	if total := 2*wordSize + uint64(e.n)*(2*wordSize+1) + dataSize; total > math.MaxInt {
+		return listErr("encode", fmt.Errorf("%w: a list of %d bytes", ErrTooLarge, total))
+	}
+	e.size = e.layout.areas(e.n, int(dataSize)).end
+	return nil
 }
 
 // sizedItemOf is itemOf for values that may be Sized.
@@ -189,9 +238,17 @@ func (e *Encoder) WriteTo(w io.Writer) (int64, error) {
 
 // encode writes the four areas one after the other.
 func (e *Encoder) encode(s *sink) {
-	s.word(uint64(len(e.slots)))
+	s.word(uint64(e.n))
+	if e.slots == nil {
+		e.encodeNumbers(s)
+		return
+	}
 	e.encodeTable(s)
 	for i, slot := range e.slots {
+		if kind, bits := e.number(i); kind != 0 {
+			s.word(bits)
+			continue
+		}
 		it, _ := e.at(i) // newEncoder has checked the error
 		if !slot.kind.isText() {
 			s.word(it.bits)
@@ -207,6 +264,26 @@ func (e *Encoder) encode(s *sink) {
 	for _, slot := range e.slots {
 		s.byte(byte(slot.kind.code()))
 	}
+}
+
+// encodeNumbers is encode for numbers of one kind: its table, formats and codes need no
+// look at the items.
+func (e *Encoder) encodeNumbers(s *sink) {
+	if e.layout == Sizes {
+		s.series(e.n, wordSize, 0)
+	} else {
+		s.series(e.n+1, 0, wordSize)
+	}
+	if e.words != nil {
+		s.bytes(bytesOf(e.words))
+	} else {
+		for i := range e.n {
+			it, _ := e.at(i)
+			s.word(it.bits)
+		}
+	}
+	s.series(e.n, formatFor(e.kind, wordSize), 0)
+	s.zeros(e.n) // codeNumber
 }
 
 func (e *Encoder) encodeTable(s *sink) {
@@ -234,12 +311,16 @@ type sink struct {
 }
 
 func (s *sink) flush() {
-	if s.err == nil && len(s.buf) > 0 {
-		n, err := s.w.Write(s.buf)
+	s.write(s.buf)
+	s.buf = s.buf[:0]
+}
+
+func (s *sink) write(b []byte) {
+	if s.err == nil && len(b) > 0 {
+		n, err := s.w.Write(b)
 		s.written += int64(n)
 		s.err = err
 	}
-	s.buf = s.buf[:0]
 }
 
 // room makes sure that n more bytes fit, unless n exceeds the whole buffer.
@@ -259,7 +340,27 @@ func (s *sink) word(v uint64) {
 	s.buf = binary.NativeEndian.AppendUint64(s.buf, v)
 }
 
+// series puts n words, each step more than the one before it.
+func (s *sink) series(n int, first, step uint64) {
+	for n > 0 {
+		s.room(wordSize)
+		k := min(n, (cap(s.buf)-len(s.buf))/wordSize)
+		part := s.buf[len(s.buf) : len(s.buf)+k*wordSize]
+		for ; len(part) >= wordSize; part = part[wordSize:] {
+			binary.NativeEndian.PutUint64(part, first)
+			first += step
+		}
+		s.buf = s.buf[:len(s.buf)+k*wordSize]
+		n -= k
+	}
+}
+
 func (s *sink) bytes(b []byte) {
+	if s.w != nil && len(b) >= cap(s.buf) { // saves a copy
+		s.flush()
+		s.write(b)
+		return
+	}
 	for len(b) > 0 {
 		s.room(1)
 		n := min(len(b), cap(s.buf)-len(s.buf))
@@ -272,7 +373,8 @@ func (s *sink) zeros(n int) {
 	for n > 0 {
 		s.room(1)
 		k := min(n, cap(s.buf)-len(s.buf))
-		s.buf = append(s.buf, make([]byte, k)...)
+		clear(s.buf[len(s.buf) : len(s.buf)+k])
+		s.buf = s.buf[:len(s.buf)+k]
 		n -= k
 	}
 }

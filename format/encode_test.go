@@ -276,6 +276,15 @@ func TestNewEncoderOf(t *testing.T) {
 	encoderBytes(t, []string{"a", "", "ééééé"}, "a", "", "ééééé")
 	encoderBytes(t, [][]byte{{1}, nil}, []byte{1}, []byte{})
 
+	const many = 20_000 // in several pieces
+	ints, bools, boxedInts, boxedBools := make([]int64, many), make([]bool, many), make([]any, many), make([]any, many)
+	for i := range ints {
+		ints[i], bools[i] = int64(i)*math.MaxInt32, i%3 == 0
+		boxedInts[i], boxedBools[i] = ints[i], bools[i]
+	}
+	encoderBytes(t, ints, boxedInts...)
+	encoderBytes(t, bools, boxedBools...)
+
 	_, err := format.NewEncoderOf([]string{"ok", "bad\x00"}, nil)
 	if !errors.Is(err, format.ErrTrailingNUL) {
 		t.Error(err)
@@ -285,15 +294,17 @@ func TestNewEncoderOf(t *testing.T) {
 // encoderBytes checks that typed values are written as the boxed ones are.
 func encoderBytes[T int64 | float64 | bool | string | []byte](t *testing.T, typed []T, boxed ...any) {
 	t.Helper()
-	e, err := format.NewEncoderOf(typed, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got bytes.Buffer
-	if _, err := e.WriteTo(&got); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(encode(t, format.Offsets, boxed...), got.Bytes()); diff != "" {
-		t.Errorf("%T (-want +got):\n%s", typed, diff)
+	for _, layout := range []format.Layout{format.Offsets, format.Sizes} {
+		e, err := format.NewEncoderOf(typed, &format.Options{Layout: layout})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got bytes.Buffer
+		if _, err := e.WriteTo(&got); err != nil {
+			t.Fatal(err)
+		}
+		if want := encode(t, layout, boxed...); !bytes.Equal(want, got.Bytes()) {
+			t.Errorf("%T (-want +got):\n%s", typed, cmp.Diff(want, got.Bytes()))
+		}
 	}
 }

@@ -29,9 +29,14 @@ func isAligned(buf []byte) bool {
 	return uintptr(unsafe.Pointer(unsafe.SliceData(buf)))%wordSize == 0
 }
 
+// bytesOf returns the caller's words as bytes.
+func bytesOf(ws []uint64) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(ws))), len(ws)*wordSize)
+}
+
 // copyToWords copies text to the start of the words.
 func copyToWords(words []uint64, text []byte) {
-	copy(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), len(words)*wordSize), text)
+	copy(bytesOf(words), text)
 }
 
 // alignedBytes returns n zero bytes that begin at a multiple of 8.

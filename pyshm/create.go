@@ -32,9 +32,29 @@ func newCreateOptions[O ListOption](opts []O) createOptions {
 // A content is the content of a new segment. Both functions are called before another
 // process can see the segment, so if one fails no name is left.
 type content struct {
-	size int
-	fill func(io.WriterAt) error // writes the content into zeros; may be nil
-	open opener                  // may be nil
+	size  int
+	fill  func(io.WriterAt) error // writes the content into zeros; may be nil
+	whole bool                    // fill writes every byte, in order
+	open  opener                  // may be nil
+}
+
+// writeTo gives a new file the size, its memory unless it is sparse, and the content.
+func (c content) writeTo(f *shmfile.File, sparse bool) error {
+	if c.whole && !sparse {
+		w, err := f.Filler(int64(c.size))
+		if err != nil {
+			return err
+		}
+		return c.fill(w)
+	}
+	setSize := f.Reserve
+	if sparse {
+		setSize = f.Truncate
+	}
+	if err := setSize(int64(c.size)); err != nil || c.fill == nil {
+		return err
+	}
+	return c.fill(f)
 }
 
 // An opener makes the handle to the content of m. The file is the segment's.
@@ -66,15 +86,7 @@ func (n newName) create(c content, o createOptions) (*SharedMemory, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if o.sparse {
-		err = f.Truncate(int64(c.size))
-	} else {
-		err = f.Reserve(int64(c.size))
-	}
-	if err == nil && c.fill != nil {
-		err = c.fill(f)
-	}
-	if err != nil {
+	if err := c.writeTo(f, o.sparse); err != nil {
 		return nil, err
 	}
 	m, err := mapFile(f, false)

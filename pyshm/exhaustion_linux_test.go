@@ -34,6 +34,9 @@ func TestFullMemory(t *testing.T) {
 			t.Errorf("Create of %d bytes: %v", size, err)
 		}
 	}
+	if _, err := pyshm.CreateListOf(prefix+"big", make([]int64, 80_000)); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("CreateListOf of 2 MB: %v", err)
+	}
 	testkit.WantNames(t)
 
 	// The failed segment leaves all memory to one that fits.

@@ -72,7 +72,8 @@ func (l *ShareableList) content(e *format.Encoder) content {
 			_, err := e.WriteTo(io.NewOffsetWriter(w, 0))
 			return err
 		},
-		open: l.open,
+		whole: true,
+		open:  l.open,
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // Dir is the folder where glibc and musl keep segments.
 const Dir = "/dev/shm"
 
-// reserveStep is how many bytes Reserve asks for at a time.
+// reserveStep is how many bytes Reserve asks for, and Fill writes, at a time.
 const reserveStep = 16 << 20
 
 // A File is an open segment.
@@ -156,21 +156,14 @@ func (f *File) Reserve(size int64) error {
 }
 
 func (f *File) reserve(size int64, fallocate func(fd int, mode uint32, off, n int64) error) error {
-	// Refuse a size that cannot fit before it has filled the memory of all processes.
-	var st unix.Statfs_t
-	if err := unix.Fstatfs(f.fd, &st); err != nil {
+	room, err := f.room(size)
+	if err != nil {
 		return err
-	}
-	unlimited := st.Blocks == 0
-	if !unlimited && uint64(size-1)/uint64(st.Bsize) >= st.Bavail {
-		return unix.ENOSPC
 	}
 	step := int64(reserveStep)
 	for off := int64(0); off < size; {
-		// Without a limit the kernel would go on until it kills processes. Other
-		// processes take memory too, so each step checks again.
-		if unlimited && uint64(size-off) > spareMemory() {
-			return unix.ENOSPC
+		if err := room.check(size - off); err != nil {
+			return err
 		}
 		n := min(step, size-off)
 		err := fallocate(f.fd, 0, off, n)
@@ -190,6 +183,66 @@ func (f *File) reserve(size int64, fallocate func(fd int, mode uint32, off, n in
 		}
 	}
 	return nil
+}
+
+// room is where a new segment takes its memory from.
+type room struct {
+	unlimited bool
+}
+
+// room refuses a size that cannot fit before it has filled the memory of all processes.
+func (f *File) room(size int64) (room, error) {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(f.fd, &st); err != nil {
+		return room{}, err
+	}
+	r := room{unlimited: st.Blocks == 0}
+	if !r.unlimited && uint64(size-1)/uint64(st.Bsize) >= st.Bavail {
+		return r, unix.ENOSPC
+	}
+	return r, nil
+}
+
+// check refuses to take that many more bytes if /dev/shm has no limit: without one the
+// kernel would go on until it kills processes. Other processes take memory too, so this
+// is checked again before each step.
+func (r room) check(left int64) error {
+	if r.unlimited && uint64(left) > spareMemory() {
+		return unix.ENOSPC
+	}
+	return nil
+}
+
+// Filler returns a writer for the content of an empty segment of size bytes. The caller
+// has to write all of them, in order. Bytes that were written have their memory, so this
+// takes the place of Reserve, and a full /dev/shm is an error of a write. Reserve would
+// have the kernel clear all the memory first.
+func (f *File) Filler(size int64) (io.WriterAt, error) {
+	r, err := f.room(size)
+	return &filler{f: f, room: r, size: size}, err
+}
+
+type filler struct {
+	f       *File
+	room    room
+	size    int64
+	checked int64 // the room has been checked for the bytes up to here
+}
+
+func (w *filler) WriteAt(p []byte, off int64) (done int, err error) {
+	for done < len(p) && err == nil {
+		at := off + int64(done)
+		if at >= w.checked {
+			if err := w.room.check(w.size - at); err != nil {
+				return done, err
+			}
+			w.checked = at + reserveStep
+		}
+		var n int
+		n, err = w.f.WriteAt(p[done:min(len(p), done+int(w.checked-at))], at)
+		done += n
+	}
+	return done, err
 }
 
 func (f *File) writeZeros(off, end int64) error {

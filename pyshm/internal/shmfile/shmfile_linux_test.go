@@ -222,6 +222,49 @@ func TestReserveWithoutFallocate(t *testing.T) {
 	}
 }
 
+// What a Filler has written has its memory. It is an error if the memory is gone.
+func TestFiller(t *testing.T) {
+	if !testkit.InPrivateShm(t, 1<<20) {
+		return
+	}
+	const size, first = 700 << 10, 100<<10 + 1
+	f := built(t, newUnnamed, "")
+	w, err := f.Filler(size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Filler(2 << 20); err != unix.ENOSPC {
+		t.Errorf("Filler for more than there is: %v", err)
+	}
+	if n, err := w.WriteAt(make([]byte, first), 0); n != first || err != nil {
+		t.Fatal(n, err)
+	}
+	wantSpace(t, f, first)
+	other := built(t, newUnnamed, "")
+	if err := other.Reserve(500 << 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.WriteAt(make([]byte, size-first), first); err != unix.ENOSPC {
+		t.Errorf("WriteAt when another segment has the memory: %v", err)
+	}
+	other.Close()
+	if n, err := w.WriteAt(make([]byte, size-first), first); n != size-first || err != nil {
+		t.Errorf("WriteAt when the memory is free: %d, %v", n, err)
+	}
+	wantSpace(t, f, size)
+	f.Close()
+}
+
+// Without a limit, the memory is checked before each step.
+func TestFillerChecks(t *testing.T) {
+	f := built(t, newUnnamed, "")
+	defer f.Close()
+	w := filler{f: f, room: room{unlimited: true}, size: 1 << 60}
+	if n, err := w.WriteAt([]byte("x"), 0); n != 0 || err != unix.ENOSPC {
+		t.Errorf("WriteAt = %d, %v", n, err)
+	}
+}
+
 func wantSpace(t *testing.T, f *File, size int64) {
 	t.Helper()
 	info, err := f.Stat()

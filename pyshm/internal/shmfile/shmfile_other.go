@@ -4,6 +4,7 @@ package shmfile
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 )
@@ -59,6 +60,7 @@ func (*File) Fd() int                            { return -1 }
 func (*File) Stat() (Info, error)                { return Info{}, errors.ErrUnsupported }
 func (*File) Truncate(int64) error               { return errors.ErrUnsupported }
 func (*File) Reserve(int64) error                { return errors.ErrUnsupported }
+func (*File) Filler(int64) (io.WriterAt, error)  { return nil, errors.ErrUnsupported }
 func (*File) ReadAt([]byte, int64) (int, error)  { return 0, errors.ErrUnsupported }
 func (*File) WriteAt([]byte, int64) (int, error) { return 0, errors.ErrUnsupported }
 func (*File) Lease() error                       { return errors.ErrUnsupported }
