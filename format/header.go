@@ -69,7 +69,7 @@ func (l *List) unchanged(i int, h header) bool {
 //	}
 //	if r.err != nil { … }
 //
-// The last look counts. A function that is called with each header would cost as much
+// The last look counts. A function called with each header would cost as much
 // as the look itself.
 //
 // A Set and a read without a lock go like this:

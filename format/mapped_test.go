@@ -34,7 +34,7 @@ func TestAttachMapped(t *testing.T) {
 	})
 }
 
-// A large list is not touched, whether or not its file is what is mapped.
+// A large list is not touched, whatever is mapped.
 func TestAttachMappedTouchesNothing(t *testing.T) {
 	for _, n := range []int{3, 1000} {
 		buf := encode(t, format.Offsets, make([]any, n)...)

@@ -11,7 +11,7 @@ import (
 // item by item, which also finds the error.
 
 // runLength is how many items are read in this way at a time. Runs begin at its
-// multiples, so that eight codes make an aligned word. What is read of a run fits the
+// multiples, so that eight codes make an aligned word. The words of a run fit the
 // processor's first cache.
 const runLength = 256
 

@@ -141,7 +141,7 @@ func (l *List) search(op string, v any, found func(i int, equal uint64) bool) er
 	return nil
 }
 
-// A search is a value that is looked for in a list.
+// A search looks for a value in a list.
 type search struct {
 	list    *List
 	want    operand

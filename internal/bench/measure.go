@@ -1,0 +1,178 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/format"
+)
+
+// An operation is what Go, Python and perhaps C do with the same segment.
+type operation struct {
+	name string
+	goal float64 // how many times longer Python should take; 0 if that is not said
+
+	// start makes what the operation works on. Names of segments begin with the prefix.
+	// It returns the operation in Go, n times, and what to do at the end.
+	start func(prefix string) (op func(n int) error, end func(), err error)
+
+	setup  string // in Python, once: NAME is the prefix as a literal
+	python string // the statement to measure
+	after  string // in Python, after each round, unmeasured
+	c      string // the operation of the C program with its arguments: NAME is the prefix
+
+	items int // each counts as an operation in the result; 0 means 1
+	most  int // how many times the operation may be done in a round; 0 means any number
+}
+
+// A clock measures time, or the CPU time of a process.
+type clock struct{ cpu bool }
+
+func (c clock) now() time.Duration {
+	if !c.cpu {
+		return time.Duration(time.Now().UnixNano())
+	}
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+func (c clock) python() string {
+	if c.cpu {
+		return "time.process_time_ns"
+	}
+	return "time.perf_counter_ns"
+}
+
+// A bench has the processes that take part.
+type bench struct {
+	peer   *compat.Peer
+	c      *cProgram
+	clock  clock
+	budget time.Duration
+	rounds int
+}
+
+func newBench(py compat.Interpreter, clock clock, budget time.Duration, rounds int) (*bench, error) {
+	peer, err := py.Start(context.Background(), compat.Timeout(10*time.Minute))
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{peer: peer, c: startC(clock), clock: clock, budget: budget, rounds: max(rounds, 1)}
+	err = peer.Exec(fmt.Sprintf(`
+import time
+from multiprocessing import Lock
+from multiprocessing.shared_memory import ShareableList, SharedMemory
+def _measure(source, n):
+    scope = {}
+    exec("def f(_n):\n    for _ in range(_n):\n        " + source.replace("\n", "\n        "), globals(), scope)
+    f, now = scope["f"], %s
+    begin = now()
+    f(n)
+    return now() - begin
+`, clock.python()))
+	return b, err
+}
+
+func (b *bench) close() {
+	b.c.close()
+	b.peer.Close()
+}
+
+// A side measures an operation n times in one language.
+type side func(n int) (time.Duration, error)
+
+func (b *bench) measure(o operation) (result, error) {
+	prefix := "pyshm_bench_" + strings.ToLower(rand.Text()[:12])
+	op, end, err := o.start(prefix)
+	if err != nil {
+		return result{}, err
+	}
+	defer end()
+	literal := strings.NewReplacer("NAME", format.Repr(prefix))
+	if err := b.peer.Exec(literal.Replace(o.setup)); err != nil {
+		return result{}, err
+	}
+	inGo := func(n int) (time.Duration, error) {
+		runtime.GC() // what other rounds have left
+		begin := b.clock.now()
+		err := op(n)
+		return b.clock.now() - begin, err
+	}
+	inPython := func(n int) (time.Duration, error) {
+		v, err := b.peer.Eval(fmt.Sprintf("_measure(%s, %d)", format.Repr(literal.Replace(o.python)), n))
+		if err != nil {
+			return 0, err
+		}
+		return time.Duration(v.(int64)), b.peer.Exec(literal.Replace(o.after))
+	}
+	sides := []side{inGo, inPython}
+	if o.c != "" && b.c.running() {
+		words := strings.ReplaceAll(o.c, "NAME", prefix)
+		sides = append(sides, func(n int) (time.Duration, error) { return b.c.measure(words, n) })
+	}
+	times, err := b.alternate(sides, o.most)
+	if err != nil {
+		return result{}, err
+	}
+	return newResult(o, times), nil
+}
+
+// alternate measures all sides in each round, and returns the nanoseconds of one
+// operation for each side and round. The round that finds out how many operations fill
+// the budget does not count.
+func (b *bench) alternate(sides []side, most int) ([][]float64, error) {
+	counts := make([]int, len(sides))
+	for i, s := range sides {
+		n := 1
+		for {
+			took, err := s(n)
+			if err != nil {
+				return nil, err
+			}
+			if took >= b.budget || n == most {
+				break
+			}
+			n *= 2
+			if most > 0 {
+				n = min(n, most)
+			}
+		}
+		counts[i] = n
+	}
+	times := make([][]float64, len(sides))
+	for range b.rounds {
+		for i, s := range sides {
+			took, err := s(counts[i])
+			if err != nil {
+				return nil, err
+			}
+			times[i] = append(times[i], float64(took)/float64(counts[i]))
+		}
+	}
+	return times, nil
+}
+
+// A spread describes the figures of all rounds.
+type spread struct {
+	Median float64 `json:"median"`
+	Low    float64 `json:"lowerQuartile"`
+	High   float64 `json:"upperQuartile"`
+}
+
+func spreadOf(figures []float64) spread {
+	f := slices.Sorted(slices.Values(figures))
+	at := func(quarter int) float64 { return f[(len(f)-1)*quarter/4] }
+	return spread{Median: at(2), Low: at(1), High: at(3)}
+}
