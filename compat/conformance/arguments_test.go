@@ -155,6 +155,7 @@ func testLongestItem(t *testing.T, p *compat.Peer) {
 // Without assertions Python makes a list with a format cut to "10000000", which neither
 // Python nor Go can read.
 func TestTooLongItemWithoutAssertions(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := startPython(t, py, compat.Command(func(cmd *exec.Cmd) { cmd.Args = slices.Insert(cmd.Args, 1, "-O") }))

@@ -25,6 +25,7 @@ func forEachArrayPython(t *testing.T, f func(t *testing.T, p *compat.Peer)) {
 
 // TestCreateArray makes arrays in Python of many dtypes and shapes, which Go reads.
 func TestCreateArray(t *testing.T) {
+	t.Parallel()
 	forEachArrayPython(t, func(t *testing.T, p *compat.Peer) {
 		for _, a := range []struct{ shape, dtype, descr, wantShape string }{
 			{"(3, 4)", "'f8'", "<f8", "[3 4]"},
@@ -73,6 +74,7 @@ func TestCreateArray(t *testing.T) {
 // TestAttachArrayKeepsMemory closes, deletes and collects in any order what attach_array
 // returns, and views of it, and pickles them.
 func TestAttachArrayKeepsMemory(t *testing.T) {
+	t.Parallel()
 	forEachArrayPython(t, func(t *testing.T, p *compat.Peer) {
 		ring := must(pyshm.CreateRing[float64](newName(t), 4, []int{100, 1000}))(t)
 		defer ring.Close()
@@ -137,6 +139,7 @@ assert array["end"].max() == 0`))
 // TestAttachArrayRefuses attaches to what is no array, or not all of one. The segment stays
 // as it was, unlike with numpy.load and "r+".
 func TestAttachArrayRefuses(t *testing.T) {
+	t.Parallel()
 	forEachArrayPython(t, func(t *testing.T, p *compat.Peer) {
 		header := func(text string) string {
 			return "\x93NUMPY\x01\x00" + string([]byte{byte(len(text)), byte(len(text) >> 8)}) + text
@@ -169,6 +172,7 @@ func TestAttachArrayRefuses(t *testing.T) {
 
 // TestAttachArrayWithoutNumpy says what is missing, and the module works without.
 func TestAttachArrayWithoutNumpy(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		if py.HasNumpy {
 			t.Skip("this interpreter has numpy")

@@ -22,6 +22,7 @@ import (
 // TestAttachIsHarmless expects that Go attaches to a segment without a trace,
 // whether it succeeds, fails or is killed. Python leaves some.
 func TestAttachIsHarmless(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py)

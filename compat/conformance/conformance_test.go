@@ -21,6 +21,7 @@ import (
 // Each part has a table with a row for each fact, and shares real segments with a real
 // Python.
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := startPython(t, py)

@@ -85,6 +85,7 @@ func wantEcho(t testing.TB, c *connection.Conn) {
 var authkey = []byte("the key of the tests")
 
 func TestPythonConnectsToGo(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := startConnecter(t, py)
@@ -112,6 +113,7 @@ func TestPythonConnectsToGo(t *testing.T) {
 }
 
 func TestGoConnectsToPython(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := startConnecter(t, py)
@@ -144,6 +146,7 @@ func TestGoConnectsToPython(t *testing.T) {
 
 // What Python sends and receives as bytes, empty ones and the end.
 func TestBytesOverConnection(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := startConnecter(t, py)
@@ -180,6 +183,7 @@ func TestBytesOverConnection(t *testing.T) {
 
 // Python's Listener has a backlog of 1. Go's clients wait for it, as Python's do.
 func TestBacklogOfPython(t *testing.T) {
+	t.Parallel()
 	const clients = 20
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -211,6 +215,7 @@ func TestBacklogOfPython(t *testing.T) {
 
 // Go starts Python, which inherits one end as descriptor 3.
 func TestPythonInheritsPipe(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		c, f, err := connection.Pipe()
@@ -265,6 +270,7 @@ func init() {
 // Python starts Go, which inherits an end of a Pipe, or of two. They are Python's open
 // files, too, and must stay blocking while Go waits for them.
 func TestGoInheritsPipe(t *testing.T) {
+	t.Parallel()
 	exe := must(os.Executable())(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -305,6 +311,7 @@ def start_go(*fds):
 // A Connection goes through a connection, from Python to Go and from Go to Python, inside
 // of another value. The sender of 3.14 and later waits for a byte that confirms it.
 func TestConnectionThroughConnection(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := startConnecter(t, py)

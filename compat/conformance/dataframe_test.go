@@ -22,6 +22,7 @@ var frames = []dataframe{
 // TestDataframesShareMemory: what other libraries make of an array that Go has created
 // is the same memory, which Go changes under them and they change under Go.
 func TestDataframesShareMemory(t *testing.T) {
+	t.Parallel()
 	var tested sync.Map
 	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
 		check(t, p.Exec("import numpy, importlib.util"))

@@ -23,6 +23,7 @@ const differentialBatch = 100
 // A failure shows a seed: with PYSHM_SEED=seed every interpreter gets the same lists
 // again.
 func TestDifferential(t *testing.T) {
+	t.Parallel()
 	found := must(compat.Find(t.Context()))(t)
 	lists, seed := soak.Length(2000/len(found), 20_000), soak.Seed(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {

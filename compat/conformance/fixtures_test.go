@@ -10,6 +10,7 @@ import (
 
 // Every interpreter writes the bytes of testdata, and reads the values of testdata.
 func TestFixtures(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		cmd := exec.CommandContext(t.Context(), py.Path, "../../scripts/py_fixtures.py", "--check", "../../testdata")

@@ -41,6 +41,7 @@ var makers = []maker{{"Go", ""}, {"Python spawn", "spawn"}, {"Python forkserver"
 // TestShareLocks shares every kind of lock between Go and every interpreter, made
 // by either.
 func TestShareLocks(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		kind string
 		test func(t *testing.T, p *compat.Peer, by maker)
@@ -427,6 +428,7 @@ func testShareEvent(t *testing.T, p *compat.Peer, by maker) {
 // TestAttachedLocksOutlivePython: in whatever way Python ends, the locks to which it has
 // attached are still there, and it has not complained.
 func TestAttachedLocksOutlivePython(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		for _, how := range []compat.Exit{compat.ExitNormal, compat.ExitSIGKILL} {
@@ -459,6 +461,7 @@ event.set()
 // TestSendAttachedLock passes locks to which pyshm_attach has attached on to children, as
 // Python does with locks of its own.
 func TestSendAttachedLock(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		dir := t.TempDir()
@@ -492,6 +495,7 @@ assert child.exitcode == 0
 
 // TestAttachLockHelperRefuses files that would crash Python or have it sleep forever.
 func TestAttachLockHelperRefuses(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py, testkit.AttachHelper(t))
@@ -553,6 +557,7 @@ func TestAttachLockHelperRefuses(t *testing.T) {
 // returns the same as under musl, so that the helper looks at that file. Opening it needs
 // a Python of musl.
 func TestAttachLockHelperOnMusl(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py, testkit.AttachHelper(t))

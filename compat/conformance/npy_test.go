@@ -93,6 +93,7 @@ func numpyVersion(t *testing.T, p *compat.Peer) int {
 // TestNpyHeadersOfNumpy has numpy write headers of random dtypes and shapes. Go reads
 // them, prints the same as numpy, and writes the same headers.
 func TestNpyHeadersOfNumpy(t *testing.T) {
+	t.Parallel()
 	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
 		seed := int(soak.Seed(t) >> 1)
 		version := numpyVersion(t, p)
@@ -157,6 +158,7 @@ func withoutSpaces(header []byte) string { return strings.TrimRight(string(heade
 
 // TestNpyHeadersOfGo writes arrays to files that numpy loads as its users do.
 func TestNpyHeadersOfGo(t *testing.T) {
+	t.Parallel()
 	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
 		dir := t.TempDir()
 		headers := numpyHeaders(t, p, int(soak.Seed(t)>>1), 100)
@@ -201,6 +203,7 @@ func manyHeaders(t *testing.T, made []numpyHeader) []npy.Header {
 // TestNpyMutatedHeaders changes headers at random. A header that Go still reads must mean
 // the same to numpy.
 func TestNpyMutatedHeaders(t *testing.T) {
+	t.Parallel()
 	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
 		seed := int(soak.Seed(t) >> 1)
 		rng := rand.New(rand.NewPCG(uint64(seed), 1))
@@ -306,6 +309,7 @@ func replaceToken(text string, at int, token string) string {
 
 // TestNpySwap turns elements of other machines as numpy does.
 func TestNpySwap(t *testing.T) {
+	t.Parallel()
 	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
 		seed := int(soak.Seed(t) >> 1)
 		rng := rand.New(rand.NewPCG(uint64(seed), 2))
@@ -336,6 +340,7 @@ func TestNpySwap(t *testing.T) {
 
 // TestNpyFloat16 converts every float16, and float32s of every kind, as numpy does.
 func TestNpyFloat16(t *testing.T) {
+	t.Parallel()
 	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
 		var halves, singles, want, got []byte
 		for i := range 1 << 16 {
@@ -365,6 +370,7 @@ func TestNpyFloat16(t *testing.T) {
 
 // TestNpyFixtures: every numpy writes the same files as in testdata.
 func TestNpyFixtures(t *testing.T) {
+	t.Parallel()
 	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
 		check(t, p.Exec("import importlib.util, pathlib; sys.dont_write_bytecode = True\n"+
 			"spec = importlib.util.spec_from_file_location('npy_fixtures', '../../scripts/npy_fixtures.py')\n"+
@@ -397,6 +403,7 @@ type npyRecord struct {
 // TestNpyAlignedRecords: numpy's aligned dtype has the layout that Go's compiler gives the
 // struct. The packed dtype is refused: the error names the field and the remedy.
 func TestNpyAlignedRecords(t *testing.T) {
+	t.Parallel()
 	const fields = "[('t', 'M8[ns]'), ('flag', '?'), ('price', 'f8'), ('qty', 'i4'), ('side', 'S3'), ('half', 'f2'), ('c', 'c8'), " +
 		"('points', numpy.dtype([('x', 'f4'), ('y', 'f4'), ('n', 'u1')], align=align), (2, 3)), ('name', 'U4'), ('last', 'u1')]"
 	g := must(npy.DtypeOf[npyRecord]())(t)

@@ -101,6 +101,7 @@ func (c calls) raises(class string, method string, args ...any) *manager.RemoteE
 
 // One Python of each version is a server of Go's clients, and a client of Go's server.
 func TestObjects(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		m, tcp := startObjectServer(t, ""), startObjectServer(t, "127.0.0.1:0")

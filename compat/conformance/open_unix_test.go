@@ -43,6 +43,7 @@ func wantLeads(t testing.TB, h named, want bool) {
 // everything that they make. The same is true of names with a star, which Python takes
 // literally, and of names by a pattern.
 func TestOpen(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py, testkit.AttachHelper(t))

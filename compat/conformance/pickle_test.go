@@ -59,6 +59,7 @@ func literal(v any) string {
 // classes, in every protocol. Go reads the pickles and writes them again. The values that
 // Python then reads are the same in every bit.
 func TestPicklesOfPython(t *testing.T) {
+	t.Parallel()
 	seed := soak.Seed(t) >> 1
 	count := soak.Length(150, 10_000)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
@@ -103,6 +104,7 @@ func rewritePickles(t *testing.T, p *compat.Peer, pickles []any, protocol int) {
 // the pickles and pickles the values in every protocol. The values that Go then reads are
 // the same.
 func TestPicklesOfGo(t *testing.T) {
+	t.Parallel()
 	seed := soak.Seed(t)
 	batches := soak.Length(3, 300)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
@@ -213,6 +215,7 @@ func (g generator) container(depth int) any {
 
 // TestPickleEquality compares Python's == and dicts with Equal and Dict, on the same keys.
 func TestPickleEquality(t *testing.T) {
+	t.Parallel()
 	seed := soak.Seed(t) >> 1
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -264,6 +267,7 @@ func rewrite(t *testing.T, p *compat.Peer, expression string, protocol int) (val
 }
 
 func TestPicklesOfNumpy(t *testing.T) {
+	t.Parallel()
 	tested := false
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		if !py.HasNumpy {
@@ -301,6 +305,7 @@ func TestPicklesOfNumpy(t *testing.T) {
 // A proxy that has been through Go still leads to its object, also a proxy inside of a
 // list. Go sees which object the proxy is for.
 func TestPicklesOfProxies(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py, compat.Timeout(time.Minute))

@@ -49,6 +49,7 @@ func attachParts(t testing.TB, p *compat.Peer, expression string) *pyshm.Queue {
 
 // Queues of Python, and queues of Go to which Python attaches, with every interpreter.
 func TestQueue(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py, testkit.AttachHelper(t))

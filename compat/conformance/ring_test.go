@@ -53,6 +53,7 @@ func wantWholeFrame(t *testing.T, r *pyshm.Ring[uint64], dst []uint64) uint64 {
 
 // TestRingOfPython has Python make rings and write frames, which Go reads.
 func TestRingOfPython(t *testing.T) {
+	t.Parallel()
 	forEachRingPython(t, func(t *testing.T, p *compat.Peer, api string) {
 		name := newName(t)
 		must(p.Eval(fmt.Sprintf("ring_numpy.create(%q, %q, 3, %d)", api, name, ringWords)))(t)
@@ -94,6 +95,7 @@ func TestRingOfPython(t *testing.T) {
 
 // TestRingOfGo has Go make rings and write frames with short pauses, which Python reads.
 func TestRingOfGo(t *testing.T) {
+	t.Parallel()
 	forEachRingPython(t, func(t *testing.T, p *compat.Peer, api string) {
 		r := must(pyshm.CreateRing[uint64](newName(t), 4, []int{ringWords}))(t)
 		defer r.Close()
@@ -147,6 +149,7 @@ func publishNumbers(r *pyshm.Ring[uint64], done <-chan struct{}) error {
 // TestRingPythonKilled kills Pythons that write. The newest frame is whole, to Go and to
 // Python, and the next writer, of either, goes on counting.
 func TestRingPythonKilled(t *testing.T) {
+	t.Parallel()
 	forEachRingPython(t, func(t *testing.T, p *compat.Peer, api string) {
 		r := must(pyshm.CreateRing[uint64](newName(t), 3, []int{ringWords}))(t)
 		defer r.Close()
@@ -180,6 +183,7 @@ func TestRingPythonKilled(t *testing.T) {
 
 // TestRingSignals has each side wake the other by a semaphore, and without one.
 func TestRingSignals(t *testing.T) {
+	t.Parallel()
 	forEachRingPython(t, func(t *testing.T, p *compat.Peer, api string) {
 		if api == "numpy" {
 			t.Skip("numpy alone does not wait")

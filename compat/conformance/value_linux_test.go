@@ -62,6 +62,7 @@ type cPoint struct {
 }
 
 func TestValues(t *testing.T) {
+	t.Parallel()
 	forEachValuePython(t, func(t *testing.T, py compat.Interpreter, p *compat.Peer) {
 		t.Run("made by Python", func(t *testing.T) { testValuesOfPython(t, p) })
 		t.Run("made by Go", func(t *testing.T) { testValuesOfGo(t, p) })
