@@ -49,7 +49,7 @@ have the exit status of the program that they run.`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(newCreate(), newGet(), newSet(), newShow(), newLs(), newRm(),
-		newRead(), newWrite(), newDump(), newLoad(),
+		newRead(), newWrite(), newDump(), newLoad(), newLayout(), newCheck(),
 		newHelper(), newRun(), newLock(), newDoctor(), newHold(), newManager(), newSend(), newListen(), newCall(), newDemo())
 
 	root.InitDefaultHelpCmd()
