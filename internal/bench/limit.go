@@ -86,5 +86,5 @@ func (p *cProgram) close() {
 		p.input.Close()
 		p.cmd.Wait()
 	}
-	os.RemoveAll(p.dir)
+	_ = os.RemoveAll(p.dir)
 }

@@ -106,17 +106,13 @@ func singleItems() []operation {
 func getStr(i int) func(l *pyshm.ShareableList, n int) error {
 	return func(l *pyshm.ShareableList, n int) error {
 		for range n {
-			s, err := l.Str(i)
-			if err != nil {
+			if _, err := l.Str(i); err != nil {
 				return err
 			}
-			kept = s
 		}
 		return nil
 	}
 }
-
-var kept string // keeps a result alive, so that it is a new string
 
 func manyItems() []operation {
 	const million, tenth = 1_000_000, 100_000
