@@ -61,23 +61,20 @@ func (s *search) numberRun(i, n int, format uint64) (equal uint64, ok bool) {
 	case format == formatInt && s.numbers.isInt:
 		want := uint64(s.numbers.int)
 		for j := range slots {
-			equal |= bit(words.Load64(&slots[j]) == want) << (j % searchRun)
+			if words.Load64(&slots[j]) == want {
+				equal |= 1 << (j % searchRun)
+			}
 		}
 	case format == formatFloat && s.numbers.isFloat:
 		want := s.numbers.float
 		for j := range slots {
-			equal |= bit(math.Float64frombits(words.Load64(&slots[j])) == want) << (j % searchRun)
+			if math.Float64frombits(words.Load64(&slots[j])) == want {
+				equal |= 1 << (j % searchRun)
+			}
 		}
 	}
 	words.OrderLoads()
 	return equal, s.list.isRun(i, n, format, codeNumber)
-}
-
-func bit(b bool) uint64 {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // wantedText is a str or bytes as it lies in a small slot, with NULs behind it.
@@ -132,7 +129,9 @@ func (s *search) textRun(i, n int) (equal uint64, ok bool) {
 		for k := len(slot); differ == 0 && k < smallSlot; k++ {
 			differ = s.padded.words[k]
 		}
-		equal |= bit(differ == 0) << j
+		if differ == 0 {
+			equal |= 1 << j
+		}
 	}
 	words.OrderLoads()
 	if code == codeStr && seen&nonASCII != 0 || !l.hasCodes(i, n, code) {
