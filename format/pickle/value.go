@@ -58,7 +58,7 @@ type Class struct {
 func (c Class) String() string {
 	p := printer{left: math.MaxInt}
 	p.characters(c.Module+"."+c.Name, "")
-	return p.Builder.String()
+	return p.String()
 }
 
 // A Form is the way in which Python makes an [Object] when it reads the pickle.

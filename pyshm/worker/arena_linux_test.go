@@ -40,6 +40,7 @@ func numpyPool(t testing.TB, o Options) *Pool {
 // TestArrays passes arrays by reference, and takes them back in place.
 func TestArrays(t *testing.T) {
 	t.Parallel()
+	needArena(t)
 	p := numpyPool(t, Options{Workers: 1})
 	check(t, p.Do(t.Context(), func(j *Job) error {
 		image := must(NewArray[float32](j, 48, 64))(t)
@@ -173,6 +174,7 @@ func TestSpill(t *testing.T) {
 // TestViews: without numpy, an array is a memoryview.
 func TestViews(t *testing.T) {
 	t.Parallel()
+	needArena(t)
 	py := testkit.Python(t)
 	p := startScript(t, func() *exec.Cmd {
 		cmd := exec.Command(py.Path, "-c", `
@@ -202,6 +204,7 @@ serve()`)
 // the place of the job's.
 func TestClosedArray(t *testing.T) {
 	t.Parallel()
+	needArena(t)
 	p := startPool(t, testkit.Python(t), Options{Workers: 1})
 	first := call(t, p, "pid")
 	check(t, p.Do(t.Context(), func(j *Job) error { return must(NewArray[uint8](j, 10))(t).Close() }))
@@ -212,6 +215,7 @@ func TestClosedArray(t *testing.T) {
 // notices when the pool ends.
 func TestIdle(t *testing.T) {
 	t.Parallel()
+	needArena(t)
 	p := startPool(t, testkit.Python(t), Options{Workers: 1})
 	for range 3 {
 		testkit.Eventually(t, "the worker rests", func() bool {
@@ -266,6 +270,7 @@ func TestSweep(t *testing.T) {
 // an error.
 func TestHostileMemory(t *testing.T) {
 	t.Parallel()
+	needArena(t)
 	p := startPool(t, testkit.Python(t), Options{Workers: 1, Grace: time.Millisecond})
 	for _, words := range [][]uint64{
 		{1 << 40, kindReturn, 8}, // another number

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os/exec"
+	"strconv"
 	"testing"
 	"time"
 
@@ -29,6 +30,17 @@ var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 // script returns commands of an interpreter that runs a file of testdata.
 func script(py compat.Interpreter, file string, args ...string) func() *exec.Cmd {
 	return func() *exec.Cmd { return exec.Command(py.Path, append([]string{"testdata/" + file}, args...)...) }
+}
+
+// sharesMemory reports whether this program and the Pythons have semaphores of one layout.
+// Without, a pool uses its workers' connections alone.
+const sharesMemory = strconv.IntSize == 64
+
+func needArena(t testing.TB) {
+	t.Helper()
+	if !sharesMemory {
+		t.Skip("a 64-bit Python has semaphores of another layout than this program")
+	}
 }
 
 // startPool starts a pool of testdata/worker.py that lasts until the end of the test.

@@ -50,6 +50,7 @@ func wantShared(t *testing.T, p *Pool) {
 // TestAccept: workers that another program has started come, crash, and come again.
 func TestAccept(t *testing.T) {
 	t.Parallel()
+	needArena(t)
 	testkit.NeedLinux(t)
 	l := must(connection.Listen(filepath.Join(t.TempDir(), "pool"), &connection.Options{Authkey: authkey}))(t)
 	defer l.Close()
@@ -67,6 +68,7 @@ func TestAccept(t *testing.T) {
 // TestDial: a pool dials to a worker, and the next pool to the same one.
 func TestDial(t *testing.T) {
 	t.Parallel()
+	needArena(t)
 	testkit.NeedLinux(t)
 	path := filepath.Join(t.TempDir(), "worker")
 	_, err := Dial(t.Context(), []string{path}, nil, Options{Logger: quiet})
