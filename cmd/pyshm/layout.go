@@ -27,7 +27,7 @@ func newLayout() *cobra.Command {
 		Long: `Prints the bytes of a segment, or of a file such as a dump, with what they are for: a
 list's count, table, slots, format words and codes, or an array's header and elements.
 Marks the bytes of a slot behind the value: padding, or leftovers of an earlier value.
-Reads any bytes, also damaged ones, and prints what is wrong and where.
+Reads any bytes, also damaged ones, and prints each fault and its place.
 
 An argument with a slash is a FILE. Any other is the NAME of a segment, or a FILE if no
 segment has the name. layout changes nothing in what it reads. Without --all it
@@ -53,8 +53,8 @@ func newCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check NAME|FILE",
 		Short: "Check that a list or an array is not damaged",
-		Long: `Checks every item of a list, or the header of an array, and prints what is wrong and
-where. Fails if anything is. An item that another process is writing in this moment is
+		Long: `Checks every item of a list, or the header of an array, and prints each fault and
+its place. Fails if there is one. An item that another process is writing in this moment is
 looked at again for some milliseconds. Memory that is neither a list nor an array has
 nothing to check; --as list says why it is no list.`,
 		Example: `  pyshm check prices
@@ -151,7 +151,7 @@ type region struct {
 	note       string
 }
 
-// A plan is what is known about bytes.
+// A plan describes bytes.
 type plan struct {
 	title  string
 	each   func(limit int, yield func(region)) // the regions, of at most limit items, in order
@@ -240,7 +240,7 @@ func layout(cmd *cobra.Command, name string, b []byte, as, svg string, all bool)
 	return out.Flush()
 }
 
-// plainText returns bytes as ASCII, with dots for all that is not printable.
+// plainText returns bytes as ASCII, with dots for the other bytes.
 func plainText(b []byte) string {
 	text := bytes.Clone(b)
 	for i, c := range text {

@@ -26,10 +26,10 @@ type listPlan struct {
 // maxFaults is how many faults are listed. A sparse segment can have any number.
 const maxFaults = 20
 
-// wordAt returns the word at an offset that is within b.
+// wordAt returns the word at an offset within b.
 func wordAt(b []byte, at int) uint64 { return binary.NativeEndian.Uint64(b[at:]) }
 
-// looksLikeList reports whether the first words could be those of a list with items, or
+// looksLikeList reports whether the first words could begin a list with items, or
 // the bytes are an empty list. The rest may be damaged.
 func looksLikeList(b []byte) bool {
 	if len(b) < 33 || wordAt(b, 0) == 0 || wordAt(b, 0) > uint64(len(b)-8)/25 {
@@ -218,7 +218,7 @@ func (l *listPlan) slots(some int, yield func(region)) {
 	}
 }
 
-// slot yields the parts of a slot: the value, and what is behind it.
+// slot yields the parts of a slot: the value, and the bytes behind it.
 func (l *listPlan) slot(i, start, end int, yield func(region)) {
 	used, note := l.value(i, end-start)
 	role := roleValue

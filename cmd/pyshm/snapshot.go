@@ -100,7 +100,7 @@ func newLoad() *cobra.Command {
 		Use:   "load FILE NAME",
 		Short: "Make a segment with the bytes of a file",
 		Long: `Makes a segment with the bytes of FILE, and prints its name. The name appears when all
-bytes are there. Names and --replace are those of pyshm create. FILE is a dump of any
+bytes are there. Names and --replace are as for pyshm create. FILE is a dump of any
 segment, a .npy file, or any other file.`,
 		Example: `  pyshm load prices.bin prices
   pyshm load image.npy image`,
