@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/format/npy"
@@ -205,6 +207,35 @@ func TestBarrierHostile(t *testing.T) {
 	testkit.Check(t, err)
 	if _, err := pyshm.AttachBarrier(b.Name()); !errors.Is(err, format.ErrCorrupt) {
 		t.Errorf("no parties: %v", err)
+	}
+}
+
+// A count full of notifications does not keep a party beyond its context, in a barrier that
+// fills or one that drains.
+func TestBarrierNotifiedWithoutEnd(t *testing.T) {
+	for _, state := range []byte{0, 1} {
+		b := createBarrier(t, 3)
+		m := attach(t, b.Name())
+		_, err := m.WriteAt([]byte{state, 0, 0, 0, 1, 0, 0, 0}, int64(m.Size()-12))
+		testkit.Check(t, err)
+		wait, err := os.OpenFile(pathOf("sem."+b.Name()+".wait"), os.O_WRONLY, 0)
+		testkit.Check(t, err)
+		defer wait.Close()
+		_, err = wait.WriteAt([]byte{0xff, 0xff, 0xff, 0x7f}, 0)
+		testkit.Check(t, err)
+		failed := make(chan error, 1)
+		go func() {
+			_, err := b.Wait(within(t, 10*time.Millisecond))
+			failed <- err
+		}()
+		select {
+		case err := <-failed:
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("state %d: %v", state, err)
+			}
+		case <-time.After(testkit.Patience):
+			t.Fatalf("state %d: Wait goes on without an end", state)
+		}
 	}
 }
 

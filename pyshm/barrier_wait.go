@@ -129,7 +129,7 @@ func (v *visit) pass() (index int, err error) {
 
 // enter waits until the parties of the last round have left, and counts this one.
 func (v *visit) enter() (last bool, index int, err error) {
-	for {
+	for slept := false; ; {
 		w, err := v.load()
 		switch {
 		case err != nil:
@@ -137,9 +137,13 @@ func (v *visit) enter() (last bool, index int, err error) {
 		case w.state == barrierBroken:
 			return false, 0, ErrBroken
 		case w.state != barrierFilling:
+			if late := v.ctx.Err(); slept && late != nil {
+				return false, 0, late
+			}
 			if err := v.sleep(); err != nil {
 				return false, 0, err
 			}
+			slept = true
 		case w.count == v.parties: // a full barrier drains
 			return false, 0, v.corrupt(w)
 		default:
@@ -184,7 +188,7 @@ func (v *visit) await() error {
 		case !v.held:
 			return v.gaveUp("the lock is not released, so that this party stays counted until Repair")
 		}
-		over = err != nil
+		over = v.ctx.Err() != nil // also after a notification: other processes may add any number
 	}
 }
 
