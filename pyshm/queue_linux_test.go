@@ -362,8 +362,19 @@ func TestGetKeepsTornItem(t *testing.T) {
 			wantState(t, rlock, 1, 0)
 		}
 	}
+	// Its writer was killed, and no other process has put an item since.
+	wlock := rawSemaphore(t, q, "wlock")
+	noError(t, wlock.Acquire(t.Context()))
+	noError(t, q.Reset(t.Context()))
+	wantState(t, rlock, 1, 0)
+	wantState(t, wlock, 1, 0)
+	_, err := raw.WriteString("\x00\x00\x00\x02N")
+	noError(t, err)
+	if _, err := q.Get(now(t)); !errors.Is(err, pyshm.ErrStuck) {
+		t.Error(err)
+	}
 	// The rest would be here now, if a process had put another item.
-	_, err := raw.WriteString("\x00\x00\x00\x04\x80\x04N.")
+	_, err = raw.WriteString("\x00\x00\x00\x04\x80\x04N.")
 	noError(t, err)
 	noError(t, q.Reset(t.Context()))
 	wantState(t, rlock, 1, 0)
@@ -492,6 +503,7 @@ func TestQueueParts(t *testing.T) {
 		"no descriptor":   {func(p *pyshm.QueueParts) { p.Reader = 1 << 20 }, fs.ErrNotExist},
 		"not a pipe":      {func(p *pyshm.QueueParts) { p.Reader, p.Writer = devNull(t), devNull(t) }, pyshm.ErrNotPipe},
 		"not of one pipe": {func(p *pyshm.QueueParts) { p.Writer = 1 }, pyshm.ErrNotPipe},
+		"one end only":    {func(p *pyshm.QueueParts) { p.Writer = p.Reader }, pyshm.ErrNotPipe},
 		"no lock":         {func(p *pyshm.QueueParts) { p.WLock += "x" }, fs.ErrNotExist},
 		"no maxsize":      {func(p *pyshm.QueueParts) { p.MaxSize = -1 }, fs.ErrInvalid},
 	} {

@@ -88,6 +88,9 @@ func (q *Queue) attachParts(parts QueueParts) (err error) {
 
 // openPipe opens the pipe of a queue that Python has made.
 func (q *Queue) openPipe(parts QueueParts) error {
+	if parts.Reader == parts.Writer {
+		return descriptor.ErrNotPipe // and attachParts could not close it twice
+	}
 	var ends [2]*os.File
 	for i, fd := range []int{parts.Reader, parts.Writer} {
 		f, err := descriptor.Locate(parts.PID, fd)

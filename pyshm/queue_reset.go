@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
+	"github.com/pyshm-go/pyshm/pyshm/internal/descriptor"
 	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
@@ -147,7 +149,8 @@ func (q *Queue) mend(ctx context.Context, found stuckQueue) error {
 		return err
 	}
 	defer q.reading.Release()
-	if !found.reader && found.pending > 0 {
+	begun := q.begun // then this handle holds rlock, and has the first part of a torn item
+	if !found.reader && !begun && found.pending > 0 {
 		// No live reader waits for the rest of an item, or there would be no bytes.
 		if err := q.rlock.Acquire(ctx); err != nil {
 			return err
@@ -161,12 +164,14 @@ func (q *Queue) mend(ctx context.Context, found stuckQueue) error {
 	}
 	lost, err := 0, error(nil)
 	if found.pending > 0 {
-		if lost, err = q.removeTorn(isWhole, found.writer); err != nil {
+		if lost, err = q.removeTorn(ctx, isWhole, found.writer, begun); err != nil {
 			return err
 		}
+	} else if begun {
+		lost = 1
 	}
 	q.begun, q.frames = false, wire.NewReader(&q.source, 0)
-	if found.reader {
+	if found.reader || begun {
 		err = q.rlock.Release()
 	}
 	if found.writer {
@@ -180,8 +185,8 @@ func (q *Queue) mend(ctx context.Context, found stuckQueue) error {
 
 // removeTorn removes parts of items from the pipe: one at the beginning, and if cutTail is
 // set one at the end. It returns how many items these were. The content isWhole if it ends
-// with the end of an item.
-func (q *Queue) removeTorn(isWhole, cutTail bool) (lost int, err error) {
+// with the end of an item. If an item is begun, its first part is in this handle.
+func (q *Queue) removeTorn(ctx context.Context, isWhole, cutTail, begun bool) (lost int, err error) {
 	content, err := q.pipe.Peek()
 	if err != nil {
 		return 0, err
@@ -192,10 +197,18 @@ func (q *Queue) removeTorn(isWhole, cutTail bool) (lost int, err error) {
 		drop = len(content)
 		lost++
 	}
-	if first > 0 {
+	if first > 0 || begun {
 		lost++
 	}
-	if _, err := io.ReadFull(q.pipe.R, make([]byte, drop)); err != nil || !cutTail {
+	// A process that reads without rlock may have taken the bytes.
+	err = descriptor.Interruptibly(ctx, q.pipe.R.SetReadDeadline, func() error {
+		_, err := io.ReadFull(q.pipe.R, make([]byte, drop))
+		return err
+	})
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = ctx.Err()
+	}
+	if err != nil || !cutTail {
 		return lost, err
 	}
 	whole := pieces{content[first:end]}
