@@ -52,6 +52,21 @@ have the exit status of the program that they run.`,
 		newRead(), newWrite(), newDump(), newLoad(), newLayout(), newCheck(),
 		newHelper(), newRun(), newLock(), newDoctor(), newHold(), newManager(), newSend(), newListen(), newCall(), newDemo())
 
+	root.AddCommand(&cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "pyshm version %s\n", version())
+			return err
+		},
+	})
+	for _, cmd := range root.Commands() {
+		if argument := strings.Fields(cmd.Use); len(argument) > 1 && strings.HasPrefix(argument[1], "NAME") {
+			cmd.ValidArgsFunction = completeSegment
+		}
+	}
+
 	root.InitDefaultHelpCmd()
 	help, _, _ := root.Find([]string{"help"})
 	help.Args = func(_ *cobra.Command, topic []string) error {
@@ -59,6 +74,33 @@ have the exit status of the program that they run.`,
 		return err
 	}
 	return root
+}
+
+// completeSegment completes a NAME, the first argument, with the names of segments. If none
+// fits, and for other arguments, the shell completes files.
+func completeSegment(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	for s, err := range pyshm.Segments() {
+		if err == nil && shown(s.Name) == s.Name { // a shell would take others for something else
+			names = append(names, s.Name)
+		}
+	}
+	return names, cobra.ShellCompDirectiveDefault
+}
+
+// suggestion returns the beginning of a question if the unknown command resembles one.
+func suggestion(cmd *cobra.Command, args []string, err error) string {
+	if cmd.HasParent() || len(args) == 0 || !strings.HasPrefix(err.Error(), "unknown command ") {
+		return ""
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+		return fmt.Sprintf("; did you mean %q?", similar[0])
+	}
+	return ""
 }
 
 // version returns the module's version, as the go command recorded it.
@@ -81,7 +123,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	var usage usageError
 	if !understood || errors.As(err, &usage) {
-		complain(stderr, fmt.Sprintf("%v (see %s --help)", err, cmd.CommandPath()))
+		complain(stderr, fmt.Sprintf("%v%s (see %s --help)", err, suggestion(cmd, args, err), cmd.CommandPath()))
 		return exitUsage
 	}
 	var status exitStatus
