@@ -71,7 +71,7 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// findAreas finds the areas as far as the count and the table let it. What cannot be
+// findAreas finds the areas as far as the count and the table let it. An area that cannot be
 // found ends where the bytes end.
 func (l *listPlan) findAreas() {
 	size := len(l.b)
@@ -218,7 +218,7 @@ func (l *listPlan) slots(some int, yield func(region)) {
 	}
 }
 
-// slot yields the parts of a slot: the value, and the bytes behind it.
+// slot yields the parts of a slot: the value and the bytes behind it.
 func (l *listPlan) slot(i, start, end int, yield func(region)) {
 	used, note := l.value(i, end-start)
 	role := roleValue
