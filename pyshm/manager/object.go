@@ -20,8 +20,8 @@ type Object interface {
 	// a client gets a proxy.
 	Methods() []string
 
-	// Call executes a method for a client. The context ends when the client goes away,
-	// and when Call returns. Arguments are of the types that format/pickle reads, and
+	// Call executes a method for a client. The context ends when the client goes away or
+	// sends another request over the same connection, and when Call returns. Arguments are of the types that format/pickle reads, and
 	// must not be changed; results are of the types that it writes, or made by
 	// [WithType]. [Manager.Register] says which exception the client raises for an error.
 	Call(ctx context.Context, method string, args []any, keywords *pickle.Dict) (any, error)

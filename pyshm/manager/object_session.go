@@ -171,8 +171,10 @@ func (h *held) String() string {
 }
 
 // A callContext is the context of one call. It ends when the client closes the connection,
-// so that a call that waits takes no item for a client that is gone. It watches the
-// connection from the moment at which the call asks for its end, since most calls do not.
+// so that a call that waits takes no item for a client that is gone. It also ends when the
+// client sends the next request before it has the reply: an end behind these bytes could
+// not be seen, and a client in Python does so only if it has given up the call. It watches
+// the connection from the moment at which the call asks for its end, since most calls do not.
 type callContext struct {
 	context.Context
 	session *session
@@ -201,12 +203,11 @@ func (c *callContext) Done() <-chan struct{} {
 	return c.done
 }
 
-// watch waits for the end of the connection, or for the next request.
+// watch waits for the end of the connection, or for the next request, and ends the context.
 func (c *callContext) watch() {
 	defer close(c.stopped)
-	if err := c.session.frames.Peek(); err != nil {
-		c.cancel()
-	}
+	_ = c.session.frames.Peek() // the session finds the error again
+	c.cancel()
 }
 
 func (c *callContext) cancel() {
@@ -232,6 +233,7 @@ func (c *callContext) end() {
 
 // Err implements context.Context.
 func (c *callContext) Err() error {
+	c.Done() // a call that only looks at Err asks for the end, too
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.isDone {
