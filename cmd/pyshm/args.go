@@ -40,8 +40,18 @@ func addJSON(cmd *cobra.Command, asJSON *bool) {
 	cmd.Flags().BoolVar(asJSON, "json", false, "print JSON")
 }
 
-// parseLiteral reads a LITERAL argument: - means the whole standard input.
+// parseLiteral reads a LITERAL argument that is an item of a list, or a list of items: -
+// means the whole standard input.
 func parseLiteral(cmd *cobra.Command, arg string) (any, error) {
+	return literalBy(format.ParseRepr, cmd, arg)
+}
+
+// parseAnyLiteral reads a LITERAL argument that is any plain data.
+func parseAnyLiteral(cmd *cobra.Command, arg string) (any, error) {
+	return literalBy(parseValue, cmd, arg)
+}
+
+func literalBy(parse func(string) (any, error), cmd *cobra.Command, arg string) (any, error) {
 	if arg == "-" {
 		text, err := io.ReadAll(cmd.InOrStdin())
 		if err != nil {
@@ -49,7 +59,7 @@ func parseLiteral(cmd *cobra.Command, arg string) (any, error) {
 		}
 		arg = string(text)
 	}
-	v, err := format.ParseRepr(arg)
+	v, err := parse(arg)
 	if errors.Is(err, format.ErrSyntax) {
 		return nil, usagef(`LITERAL: %w; to the shell, a str is "'text'"`, reason(err))
 	}

@@ -45,7 +45,7 @@ At most 1 MiB of the result is printed.`,
 			var literal any = []any{}
 			if len(args) == 2 {
 				var err error
-				if literal, err = parseLiteral(cmd, args[1]); err != nil {
+				if literal, err = parseAnyLiteral(cmd, args[1]); err != nil {
 					return err
 				}
 			}

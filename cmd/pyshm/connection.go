@@ -23,20 +23,21 @@ func newSend() *cobra.Command {
 		Short: "Send a value to a Listener of multiprocessing.connection",
 		Long: `Connects to ADDRESS, where Python has a multiprocessing.connection.Listener or
 pyshm listen runs, and sends LITERAL: conn.recv() returns it there. LITERAL is
-written as Python's repr prints it; if it is -, it is read from standard input. It
-may be a list. Write -- before a negative number. Gives up after 30 seconds.
+plain data as Python's repr prints it: numbers, text, bytes, lists, tuples, dicts and
+sets. If it is -, it is read from standard input. Write -- before a negative number.
+Gives up after 30 seconds.
 
 ADDRESS is /a/path of a unix socket; or host:port; or @name, an abstract unix
 socket; or one of these as Python writes it. For a Listener without an authkey,
 leave out --authkey-file: then there is no handshake.`,
-		Example: `  pyshm send /run/app/socket '["job", 7]' --authkey-file key`,
+		Example: `  pyshm send /run/app/socket '{"job": 7, "size": (480, 640)}' --authkey-file key`,
 		Args:    exactly("ADDRESS", "LITERAL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			address, o, err := connectionArgs(args[0], keyFile)
 			if err != nil {
 				return err
 			}
-			v, err := parseLiteral(cmd, args[1])
+			v, err := parseAnyLiteral(cmd, args[1])
 			if err != nil {
 				return err
 			}
