@@ -27,6 +27,7 @@ const leakPatience = 3 * time.Second
 //
 // On systems other than Linux it finds nothing.
 func Run(m interface{ Run() int }) int {
+	heedSignals()
 	before := takeCensus()
 	if status := m.Run(); status != 0 {
 		return status
