@@ -25,7 +25,7 @@ type Pool struct {
 	cancel context.CancelFunc
 	slots  sync.WaitGroup
 
-	settling sync.WaitGroup // calls that were given up
+	settling tally // calls that were given up
 
 	closed chan struct{} // closed when Close has done all
 
