@@ -222,7 +222,7 @@ func (m many) stop(end <-chan string) error {
 		}
 	}
 	fmt.Println("all have stopped after", took, "with", threadCount(), "threads")
-	if took > cancelBound {
+	if took > testkit.Patience { // five hundred handles are closed as well, on a busy machine
 		return errors.New("that is late")
 	}
 	return nil
