@@ -15,8 +15,8 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// testBarrier has two parties in Go and two in Python, for whom the barrier is the variable
-// barrier: the barrier is whole at first and in the end.
+// testBarrier has two parties in Go and two in Python, where the variable barrier has
+// it: the barrier is whole at first and in the end.
 func testBarrier(t *testing.T, p *compat.Peer, b *pyshm.Barrier) {
 	testRounds(t, p, b)
 	testBreaks(t, p, b)

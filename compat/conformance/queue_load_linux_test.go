@@ -184,7 +184,7 @@ func (f *queueField) end() {
 }
 
 // TestQueueOfAll has three Go processes and every Python put into one queue and get from
-// it. No item is lost, none comes twice, and those of each producer come in order.
+// it. No item is lost, none comes twice, and the items of each producer come in order.
 func TestQueueOfAll(t *testing.T) {
 	t.Parallel()
 	const goProcesses = 3

@@ -62,8 +62,7 @@ type objects struct {
 	ids       map[Object]string // of the objects that can be a key
 }
 
-// A held object is one of which there are references. References are those of clients'
-// proxies.
+// A held object has references, which the proxies of clients hold.
 type held struct {
 	object     Object
 	methods    []string
