@@ -6,8 +6,8 @@
 #   numpy         its wheel, for that CPython; and the oldest, a middle and the
 #                 newest one for the CPythons 3.8, 3.12 and 3.13 that are found
 #   dataframes    pandas, polars and pyarrow (430 MB), for CPython 3.13 and its numpy
-#   CPython 3.15  Debian unstable's package, unpacked together with the C library
-#                 that it needs (only on Debian)
+#   CPython 3.15  the one on PATH, or else Debian unstable's package, unpacked together
+#                 with the C library that it needs (only on Debian)
 #   PyPy          Debian's package pypy3: installed when run as root, otherwise
 #                 unpacked (only where apt-get exists); and a numpy for PyPy 3.9 or 3.11
 #
@@ -69,7 +69,7 @@ main() {
 	provide_numpy
 	provide_numpys
 	provide_dataframes
-	provide "CPython 3.15" "$cpython_unstable/usr/bin/python3.15" unpack_cpython_unstable
+	provide "CPython 3.15" "$(find_cpython 3.15 || echo "$cpython_unstable/usr/bin/python3.15")" unpack_cpython_unstable
 	provide PyPy "$(command -v pypy3 || echo "$pypy/usr/bin/pypy3")" bring_pypy
 
 	provide_pypy_numpy "$(command -v pypy3 || echo "$pypy/usr/bin/pypy3")"
