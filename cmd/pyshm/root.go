@@ -50,7 +50,7 @@ have the exit status of the program that they run.`,
 	root.SetErr(stderr)
 	root.AddCommand(newCreate(), newGet(), newSet(), newShow(), newLs(), newRm(),
 		newRead(), newWrite(), newDump(), newLoad(), newLayout(), newCheck(),
-		newHelper(), newRun(), newLock(), newDoctor(), newHold(), newManager(), newSend(), newListen(), newCall(), newDemo())
+		newHelper(), newRun(), newLock(), newDoctor(), newHold(), newManager(), newSend(), newListen(), newCall(), newDemo(), newMan())
 
 	root.AddCommand(&cobra.Command{
 		Use:   "version",
