@@ -158,7 +158,7 @@ func (l *Listener) Close() error {
 		close(l.closed)
 		l.door.Close()
 		l.closeErr = wrap("close", l.Address(), l.l.Close())
-		l.door.Dismiss(nil)
+		l.door.DismissStrangers() // Accept may have returned a welcome guest just now
 		l.door.Wait()
 	})
 	return l.closeErr

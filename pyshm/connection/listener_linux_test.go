@@ -208,6 +208,19 @@ func TestAccept(t *testing.T) {
 	wantReason(t, "closed", err, fs.ErrClosed)
 }
 
+// A listener that is closed right after Accept leaves the connection alone.
+func TestAcceptedStays(t *testing.T) {
+	for range 300 {
+		l := must(Listen("", nil))(t)
+		client := rawDial(t, l)
+		server := must(l.Accept(within(t, testkit.Patience)))(t)
+		check(t, l.Close())
+		check(t, server.SendBytes(t.Context(), []byte("still there")))
+		must(wire.ReadFrame(client, 1000))(t)
+		server.Close()
+	}
+}
+
 func TestCloseEndsAccept(t *testing.T) {
 	l := listenAt(t, "", nil)
 	accepted := make(chan error, 1)

@@ -218,6 +218,17 @@ func (d *Door) Dismiss(except *Guest) {
 	}
 }
 
+// DismissStrangers closes the connections of the guests that are not welcome yet.
+func (d *Door) DismissStrangers() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for g := range d.guests {
+		if !g.welcome {
+			g.Conn.Close()
+		}
+	}
+}
+
 // IsClosed reports whether Close has been called.
 func (d *Door) IsClosed() bool {
 	select {
