@@ -7,13 +7,13 @@ import (
 	"crypto/rand"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/bench/rounds"
 )
 
 // An operation is what Go, Python and perhaps C do with the same segment.
@@ -64,12 +64,12 @@ type bench struct {
 	rounds int
 }
 
-func newBench(py compat.Interpreter, clock clock, budget time.Duration, rounds int) (*bench, error) {
+func newBench(py compat.Interpreter, clock clock, budget time.Duration, count int) (*bench, error) {
 	peer, err := py.Start(context.Background(), compat.Timeout(10*time.Minute))
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{peer: peer, c: startC(clock), clock: clock, budget: budget, rounds: max(rounds, 1)}
+	b := &bench{peer: peer, c: startC(clock), clock: clock, budget: budget, rounds: count}
 	err = peer.Exec(fmt.Sprintf(`
 import time
 from multiprocessing import Lock
@@ -89,9 +89,6 @@ func (b *bench) close() {
 	b.c.close()
 	b.peer.Close()
 }
-
-// A side measures an operation n times in one language.
-type side func(n int) (time.Duration, error)
 
 func (b *bench) measure(o operation) (result, error) {
 	prefix := "pyshm_bench_" + strings.ToLower(rand.Text()[:12])
@@ -117,62 +114,14 @@ func (b *bench) measure(o operation) (result, error) {
 		}
 		return time.Duration(v.(int64)), b.peer.Exec(literal.Replace(o.after))
 	}
-	sides := []side{inGo, inPython}
+	sides := []rounds.Side{inGo, inPython}
 	if o.c != "" && b.c.running() {
 		words := strings.ReplaceAll(o.c, "NAME", prefix)
 		sides = append(sides, func(n int) (time.Duration, error) { return b.c.measure(words, n) })
 	}
-	times, err := b.alternate(sides, o.most)
+	times, err := rounds.Alternate(sides, b.rounds, o.most, b.budget)
 	if err != nil {
 		return result{}, err
 	}
 	return newResult(o, times), nil
-}
-
-// alternate measures all sides in each round, and returns the nanoseconds of one
-// operation for each side and round. The round that finds out how many operations fill
-// the budget does not count.
-func (b *bench) alternate(sides []side, most int) ([][]float64, error) {
-	counts := make([]int, len(sides))
-	for i, s := range sides {
-		n := 1
-		for {
-			took, err := s(n)
-			if err != nil {
-				return nil, err
-			}
-			if took >= b.budget || n == most {
-				break
-			}
-			n *= 2
-			if most > 0 {
-				n = min(n, most)
-			}
-		}
-		counts[i] = n
-	}
-	times := make([][]float64, len(sides))
-	for range b.rounds {
-		for i, s := range sides {
-			took, err := s(counts[i])
-			if err != nil {
-				return nil, err
-			}
-			times[i] = append(times[i], float64(took)/float64(counts[i]))
-		}
-	}
-	return times, nil
-}
-
-// A spread describes the figures of all rounds.
-type spread struct {
-	Median float64 `json:"median"`
-	Low    float64 `json:"lowerQuartile"`
-	High   float64 `json:"upperQuartile"`
-}
-
-func spreadOf(figures []float64) spread {
-	f := slices.Sorted(slices.Values(figures))
-	at := func(quarter int) float64 { return f[(len(f)-1)*quarter/4] }
-	return spread{Median: at(2), Low: at(1), High: at(3)}
 }
