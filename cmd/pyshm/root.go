@@ -61,11 +61,7 @@ have the exit status of the program that they run.`,
 			return err
 		},
 	})
-	for _, cmd := range root.Commands() {
-		if argument := strings.Fields(cmd.Use); len(argument) > 1 && strings.HasPrefix(argument[1], "NAME") {
-			cmd.ValidArgsFunction = completeSegment
-		}
-	}
+	addCompletion(root)
 
 	root.InitDefaultHelpCmd()
 	help, _, _ := root.Find([]string{"help"})
@@ -74,21 +70,6 @@ have the exit status of the program that they run.`,
 		return err
 	}
 	return root
-}
-
-// completeSegment completes a NAME, the first argument, with the names of segments. If none
-// fits, and for other arguments, the shell completes files.
-func completeSegment(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	var names []string
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveDefault
-	}
-	for s, err := range pyshm.Segments() {
-		if err == nil && shown(s.Name) == s.Name { // a shell would take others for something else
-			names = append(names, s.Name)
-		}
-	}
-	return names, cobra.ShellCompDirectiveDefault
 }
 
 // suggestion returns the beginning of a question if the unknown command resembles one.
@@ -213,7 +194,7 @@ func explain(err error) string {
 	case errors.Is(err, syscall.EACCES) && strings.Contains(text, "ReadOnly"):
 		return fmt.Sprintf("%q can be read by this user, but not written: pyshm ls shows its owner and mode", name)
 	case errors.Is(err, fs.ErrExist):
-		return fmt.Sprintf("%q exists already: create --replace takes its place (see create --help on Python), pyshm rm removes it", name)
+		return fmt.Sprintf("%q exists already: --replace takes its place (pyshm create --help has what Python does then), pyshm rm removes it", name)
 	case errors.Is(err, manager.ErrNotTracked):
 		return fmt.Sprintf("%q is not tracked by the manager: pyshm manager ls shows the tracked names", name)
 	case errors.Is(err, manager.ErrOwned):
