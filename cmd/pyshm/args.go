@@ -117,6 +117,46 @@ func (x index) of(l *pyshm.ShareableList) (int, error) {
 	}
 }
 
+// A span is a FIRST:END argument: a part of a sequence, as a slice in Python.
+type span struct{ first, end *int }
+
+func parseSpan(arg string) (span, error) {
+	first, end, ok := strings.Cut(arg, ":")
+	var s span
+	for _, part := range []struct {
+		text string
+		n    **int
+	}{{first, &s.first}, {end, &s.end}} {
+		if part.text == "" {
+			continue
+		}
+		n, err := strconv.Atoi(part.text)
+		if err != nil && !errors.Is(err, strconv.ErrRange) {
+			ok = false
+		}
+		*part.n = &n
+	}
+	if !ok {
+		return span{}, usagef("FIRST:END %q: write numbers as in a slice of Python, such as 0:100, -5: or :3", arg)
+	}
+	return s, nil
+}
+
+// of returns where the part of a sequence of n items begins and ends.
+func (s span) of(n int) (first, end int) {
+	place := func(p *int, missing int) int {
+		switch {
+		case p == nil:
+			return missing
+		case *p < 0:
+			return max(0, *p+n)
+		}
+		return min(*p, n)
+	}
+	first, end = place(s.first, 0), place(s.end, n)
+	return first, max(first, end)
+}
+
 // A byteSize is the value of a flag: a number of bytes such as 4096, 64K, 1M, 2G.
 type byteSize int
 

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -173,43 +175,103 @@ func setElement(cmd *cobra.Command, a *array, arg, value string) error {
 	return err
 }
 
-// shownElements is how many elements show prints.
-const shownElements = 20
+// shownRows and shownColumns are how many rows of an array show prints, unless it is asked
+// for a part of the array.
+const shownRows, shownColumns = 20, 20
 
-func showArray(out *bufio.Writer, a *array, asJSON bool) error {
-	if asJSON {
-		return printJSON(out, segmentHead{
-			Name: fileName(a.m.Name()), Kind: string(pyshm.KindArray), Size: a.m.Size(), arrayHead: newArrayHead(&a.header), Offset: a.offset,
-		})
+func showArray(out *bufio.Writer, a *array, as showOptions) error {
+	g, err := newGrid(a)
+	if err != nil {
+		return err
+	}
+	first, end, each := 0, 1, 1 // places of the first axis, and the rows of each
+	if shape := a.header.Shape; len(shape) > 0 {
+		first, end = as.span(shape[0])
+		if each = 0; shape[0] > 0 {
+			each = g.rows / shape[0]
+		}
+	}
+	if as.python {
+		return arrayLiteral(out, a, first, end)
+	}
+	sum, sparse, err := sumUp(a, first*each*g.cols, end*each*g.cols)
+	if err != nil {
+		return err
+	}
+	if as.json {
+		return showArrayJSON(out, g, as.part != nil, sum, first*each*g.cols, end*each*g.cols)
 	}
 	order := "C"
 	if a.header.Fortran {
 		order = "Fortran"
 	}
-	n, err := a.header.Len()
+	fmt.Fprintf(out, "%s: array of shape %s in %s order, %d bytes, data from %d on\ndtype: %s\n",
+		shown(a.m.Name()), shapeText(a.header.Shape), order, a.m.Size(), a.offset, visible(a.header.Dtype.String()))
+	if text := cmp.Or(sparse, sum.text()); text != "" {
+		fmt.Fprintln(out, text)
+	}
+	last, columns := end*each, math.MaxInt
+	if as.part == nil {
+		last, columns = min(last, shownRows), shownColumns
+	}
+	unreadable, err := g.print(out, first*each, last, columns, as.width)
+	if more := end*each - last; more > 0 {
+		fmt.Fprintf(out, "... %d more rows\n", more)
+	}
+	return errors.Join(append(unreadable, err)...)
+}
+
+// showArrayJSON prints the array's object, with elements if a part was asked for.
+func showArrayJSON(out *bufio.Writer, g grid, elements bool, sum summary, first, end int) error {
+	head, err := toJSON(segmentHead{
+		Name: fileName(g.m.Name()), Kind: string(pyshm.KindArray), Size: g.m.Size(), arrayHead: newArrayHead(&g.header), Offset: g.offset, summary: sum,
+	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s: array of shape %s in %s order, %d bytes, data from %d on\ndtype: %s\n",
-		shown(a.m.Name()), shapeText(a.header.Shape), order, a.m.Size(), a.offset, visible(a.header.Dtype.String()))
-	rows := min(n, shownElements)
+	out.Write(bytes.TrimSuffix(head, []byte("}")))
 	var errs []error
-	for i := range rows {
-		b, _, err := a.element(i)
-		if err != nil { // the segment is gone
-			return err
+	if elements {
+		out.WriteString(`,"elements":`)
+		all := beginArray(out)
+		for n := first; n < end; n++ {
+			text, unreadable, err := g.cell(n/g.cols, n%g.cols)
+			if err != nil {
+				return err
+			}
+			e := element{Index: g.index(n), Dtype: g.header.Dtype.String(), Repr: text}
+			if unreadable != nil {
+				errs = append(errs, fmt.Errorf("show %q: element %d: %w", g.m.Name(), n, unreadable))
+				e.Repr = ""
+			}
+			if err := all.add(e); err != nil {
+				return err
+			}
 		}
-		text, err := elementText(a.header.Dtype.Native(), b)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("show %q: element %d: %w", a.m.Name(), i, err))
-			text = "<" + visible(err.Error()) + ">"
-		}
-		fmt.Fprintln(out, text)
+		all.end()
 	}
-	if n > rows {
-		fmt.Fprintf(out, "... %d more elements\n", n-rows)
+	_, err = out.WriteString("}\n")
+	return errors.Join(append(errs, err)...)
+}
+
+// index returns the index of the element whose number in C order is n.
+func (a *array) index(n int) []int {
+	index := make([]int, len(a.header.Shape))
+	for axis := len(index) - 1; axis >= 0; axis-- {
+		index[axis] = n % a.header.Shape[axis]
+		n /= a.header.Shape[axis]
 	}
-	return errors.Join(errs...)
+	return index
+}
+
+// sumUp summarises elements, unless the array has holes: reading them would fill them with
+// zeros, which take memory.
+func sumUp(a *array, first, end int) (sum summary, sparse string, err error) {
+	if s, ok := findSegment(a.m.Name()); ok && s.Allocated < s.Size {
+		return summary{}, "no min, max and mean: the array has holes, which reading would fill", nil
+	}
+	sum, err = summarise(a, first, end)
+	return sum, "", err
 }
 
 // An arrayHead describes an array in JSON.

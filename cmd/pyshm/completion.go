@@ -105,7 +105,7 @@ func completeFlags(root *cobra.Command) {
 			if flag := cmd.Flags().Lookup(name); flag == nil || flag.Value.Type() == "bool" {
 				continue
 			}
-			// It fails only for a flag that is missing.
+			// It fails only for a missing flag.
 			_ = cmd.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 				return of(), cobra.ShellCompDirectiveDefault
 			})

@@ -18,46 +18,60 @@ import (
 // as a tuple, a sub-array as a list. A datetime64 or timedelta64 is a count in the unit
 // of the dtype. The element is in this machine's byte order.
 func elementText(d npy.Dtype, b []byte) (string, error) {
+	return asRepr.element(d, b)
+}
+
+// A spelling of elements chooses the texts of floats and of complex numbers, by their
+// bytes.
+type spelling struct {
+	float, complex func(b []byte) string
+}
+
+var (
+	asRepr    = spelling{floatText, complexText}
+	asLiteral = spelling{floatLiteral, complexLiteral} // what Python reads
+)
+
+func (s spelling) element(d npy.Dtype, b []byte) (string, error) {
 	switch d.Kind() {
 	case npy.KindRecord:
-		return recordText(d, b)
+		return s.record(d, b)
 	case npy.KindSubarray:
-		text, _, err := subarrayText(d.Elem(), d.Shape(), b)
+		text, _, err := s.subarray(d.Elem(), d.Shape(), b)
 		return text, err
 	case npy.KindText:
 		runes := make([]rune, len(b)/4)
 		for i := range runes {
 			runes[i] = rune(binary.NativeEndian.Uint32(b[4*i:]))
 		}
-		s, err := npy.GetText(runes)
-		return format.Repr(s), err
+		text, err := npy.GetText(runes)
+		return format.Repr(text), err
 	case npy.KindBytes:
 		return format.Repr(bytes.TrimRight(b, "\x00")), nil
 	case npy.KindBool:
 		return format.Repr(b[0] != 0), nil
 	case npy.KindInt, npy.KindDatetime, npy.KindTimedelta:
-		shift := 64 - 8*len(b)
-		return strconv.FormatInt(int64(word(b)<<shift)>>shift, 10), nil
+		return strconv.FormatInt(signed(b), 10), nil
 	case npy.KindUint:
 		return strconv.FormatUint(word(b), 10), nil
 	case npy.KindFloat:
 		if len(b) <= 8 {
-			return floatText(b), nil
+			return s.float(b), nil
 		}
 	case npy.KindComplex:
 		if len(b) <= 16 {
-			return complexText(b), nil
+			return s.complex(b), nil
 		}
 	}
 	return format.Repr(bytes.Clone(b)), nil // void and long doubles
 }
 
-func recordText(d npy.Dtype, b []byte) (string, error) {
+func (s spelling) record(d npy.Dtype, b []byte) (string, error) {
 	fields := d.Fields()
 	parts := make([]string, len(fields))
 	for i, f := range fields {
 		var err error
-		if parts[i], err = elementText(f.Dtype, b[f.Offset:f.Offset+f.Dtype.Size()]); err != nil {
+		if parts[i], err = s.element(f.Dtype, b[f.Offset:f.Offset+f.Dtype.Size()]); err != nil {
 			return "", err
 		}
 	}
@@ -67,19 +81,25 @@ func recordText(d npy.Dtype, b []byte) (string, error) {
 	return "(" + strings.Join(parts, ", ") + ")", nil
 }
 
-// subarrayText returns the text of the elements, and the rest of b behind them.
-func subarrayText(elem npy.Dtype, shape []int, b []byte) (text string, rest []byte, err error) {
+// subarray returns the text of the elements, and the rest of b behind them.
+func (s spelling) subarray(elem npy.Dtype, shape []int, b []byte) (text string, rest []byte, err error) {
 	if len(shape) == 0 {
-		text, err = elementText(elem, b[:elem.Size()])
+		text, err = s.element(elem, b[:elem.Size()])
 		return text, b[elem.Size():], err
 	}
 	parts := make([]string, shape[0])
 	for i := range parts {
-		if parts[i], b, err = subarrayText(elem, shape[1:], b); err != nil {
+		if parts[i], b, err = s.subarray(elem, shape[1:], b); err != nil {
 			return "", nil, err
 		}
 	}
 	return "[" + strings.Join(parts, ", ") + "]", b, nil
+}
+
+// signed returns an int of 1, 2, 4 or 8 bytes.
+func signed(b []byte) int64 {
+	shift := 64 - 8*len(b)
+	return int64(word(b)<<shift) >> shift
 }
 
 // word returns a number of 1, 2, 4 or 8 bytes.

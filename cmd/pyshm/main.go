@@ -27,7 +27,10 @@
 // Bytes of a name outside of UTF-8 are \udc80 to \udcff, as in Python's os.fsdecode.
 //
 // In the output of show, an item also has its format, offset and capacity. An item
-// that cannot be read has an error and no value.
+// that cannot be read has an error and no value. An array of numbers has min and max, which
+// are texts as repr, their mean, and the number of nans, which these leave out. If show was
+// asked for a part, an array has the elements, and a block has its bytes, in base64. A
+// semaphore has its value and waiters.
 //
 // In the output of ls, a segment has its name, kind, size in bytes, owner, uid, mode
 // in octal, and the time of its last modification, which is usually when it was made.
