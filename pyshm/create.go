@@ -38,23 +38,32 @@ type content struct {
 	open  opener                  // may be nil
 }
 
-// writeTo gives a new file the size, its memory unless it is sparse, and the content.
-func (c content) writeTo(f *shmfile.File, sparse bool) error {
-	if c.whole && !sparse {
-		w, err := f.Filler(int64(c.size))
-		if err != nil {
-			return err
-		}
+// prepare gives a new file the size and, unless it is sparse, its memory. It returns the
+// writer for the content.
+func (c content) prepare(f *shmfile.File, sparse bool) (io.WriterAt, error) {
+	switch {
+	case sparse:
+		return f, f.Truncate(int64(c.size))
+	case c.whole:
+		return f.Filler(int64(c.size))
+	}
+	return f, f.Reserve(int64(c.size))
+}
+
+// writeTo writes the content. If other processes can see the segment already, the first
+// word is written last: a list without it is incomplete.
+func (c content) writeTo(w io.WriterAt) error {
+	if c.fill == nil {
+		return nil
+	}
+	if !shmfile.NamesFirst {
 		return c.fill(w)
 	}
-	setSize := f.Reserve
-	if sparse {
-		setSize = f.Truncate
-	}
-	if err := setSize(int64(c.size)); err != nil || c.fill == nil {
+	late := &lateWriter{w: w}
+	if err := c.fill(late); err != nil {
 		return err
 	}
-	return c.fill(f)
+	return late.end()
 }
 
 // An opener makes the handle to the content of m. The file is the segment's.
@@ -70,7 +79,8 @@ func create(kind nameKind, pattern string, c content, o createOptions) (*SharedM
 }
 
 // create makes a segment with this name: first an unnamed file, then its content, then
-// its mapping, and in one last step the name.
+// its mapping, and in one last step the name. Where a segment cannot be made without a
+// name, the name comes before the content.
 func (n newName) create(c content, o createOptions) (*SharedMemory, error) {
 	switch {
 	case o.mode&^fs.ModePerm != 0:
@@ -86,26 +96,49 @@ func (n newName) create(c content, o createOptions) (*SharedMemory, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if err := c.writeTo(f, o.sparse); err != nil {
+	w, err := c.prepare(f, o.sparse)
+	if err != nil {
+		return nil, err
+	}
+	name := ""
+	publish := func() (err error) {
+		name, err = n.give(func(name string) error {
+			return f.Publish(n.kind.prefix+name, o.replace && !n.random)
+		})
+		return err
+	}
+	if shmfile.NamesFirst {
+		if err := publish(); err != nil {
+			return nil, err
+		}
+	}
+	m, err := c.make(f, w)
+	if err != nil {
+		return nil, err
+	}
+	if !shmfile.NamesFirst {
+		if err := publish(); err != nil {
+			m.discard()
+			return nil, err
+		}
+	}
+	m.name, m.file = name, n.kind.prefix+name
+	return m, nil
+}
+
+// make writes the content, and returns a handle to it.
+func (c content) make(f *shmfile.File, w io.WriterAt) (*SharedMemory, error) {
+	if err := c.writeTo(w); err != nil {
 		return nil, err
 	}
 	m, err := mapFile(f, false)
-	if err != nil {
-		return nil, err
+	if err != nil || c.open == nil {
+		return m, err
 	}
-	if c.open != nil {
-		err = c.open(m, f)
-	}
-	if err == nil {
-		m.name, err = n.give(func(name string) error {
-			return f.Publish(n.kind.prefix+name, o.replace && !n.random)
-		})
-	}
-	if err != nil {
+	if err := c.open(m, f); err != nil {
 		m.discard()
 		return nil, err
 	}
-	m.file = n.kind.prefix + m.name
 	return m, nil
 }
 
@@ -116,7 +149,7 @@ type nameKind struct {
 }
 
 var (
-	segmentNames   = nameKind{"", "psm_"}
+	segmentNames   = nameKind{"", shmfile.RandomPrefix}
 	semaphoreNames = nameKind{semaphorePrefix, "mp-"}
 	memberNames    = nameKind{semaphorePrefix, ""} // of conditions, events and their semaphores
 )
@@ -197,9 +230,9 @@ func (n newName) checkLength() error {
 }
 
 // checkFree returns the error that giving the name would return in the end, before the
-// work of creating the segment.
+// work of creating the segment. Where the name comes first, there is no such work.
 func (n newName) checkFree(replace bool) error {
-	if n.random {
+	if n.random || shmfile.NamesFirst {
 		return nil
 	}
 	switch _, err := shmfile.Lookup(n.kind.prefix + n.name); {

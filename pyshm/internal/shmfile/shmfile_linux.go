@@ -15,6 +15,15 @@ import (
 // Dir is the folder where glibc and musl keep segments.
 const Dir = "/dev/shm"
 
+const (
+	// NamesFirst reports that a segment has its name before its content.
+	NamesFirst = false
+	// KeepsNames reports that a name stays until it is unlinked.
+	KeepsNames = true
+	// RandomPrefix begins the names that Python chooses.
+	RandomPrefix = "psm_"
+)
+
 // reserveStep is how many bytes Reserve asks for, and Fill writes, at a time.
 const reserveStep = 16 << 20
 

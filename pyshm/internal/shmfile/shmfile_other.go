@@ -12,6 +12,15 @@ import (
 // Dir is the folder of the segments. There are none on this system.
 const Dir = ""
 
+const (
+	// NamesFirst reports that a segment has its name before its content.
+	NamesFirst = false
+	// KeepsNames reports that a name stays until it is unlinked.
+	KeepsNames = true
+	// RandomPrefix begins the names that Python chooses.
+	RandomPrefix = "psm_"
+)
+
 // A File is an open segment. There are none on this system.
 type File struct{}
 
