@@ -1,7 +1,6 @@
 package examples
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -14,13 +13,7 @@ import (
 // TestNumpy runs the README's examples of arrays and rings, with each numpy of this
 // machine, and its example of a dataframe, with each that has pandas beside it.
 func TestNumpy(t *testing.T) {
-	testkit.NeedLinux(t)
-	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./examples/numpy-go", "./examples/numpy-python", "./examples/ring", "./examples/dataframe")
-	build.Dir = ".."
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	bin := build(t, "numpy-go", "numpy-python", "ring", "dataframe")
 	tested := false
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		for _, path := range testkit.Numpys(t, py) {
@@ -36,12 +29,9 @@ func TestNumpy(t *testing.T) {
 
 func testNumpy(t *testing.T, bin string, py compat.Interpreter, path string) {
 	dir := t.TempDir()
-	env := append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+	env := envWithPython(t, dir, py.Path, "")
 	if path != "" {
 		env = append(env, "PYTHONPATH="+path)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "python3"), []byte("#!/bin/sh\nexec '"+py.Path+"' \"$@\"\n"), 0o755); err != nil {
-		t.Fatal(err)
 	}
 	run := func(want, command string, args ...string) {
 		t.Helper()

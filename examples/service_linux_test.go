@@ -19,7 +19,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/internal/soak"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 )
@@ -69,26 +68,9 @@ func TestService(t *testing.T) {
 // startService starts the example with an interpreter that has numpy.
 func startService(t *testing.T) (service *exec.Cmd, url string) {
 	t.Helper()
-	dir := t.TempDir()
-	python := ""
-	for _, py := range testkit.Must(compat.Find(t.Context()))(t) {
-		if py.HasNumpy && python == "" {
-			python = py.Path
-		}
-	}
-	if python == "" {
-		t.Skip("no interpreter here has numpy")
-	}
-	script := "#!/bin/sh\nexec '" + python + "' \"$@\"\n"
-	testkit.Check(t, os.WriteFile(filepath.Join(dir, "python3"), []byte(script), 0o755))
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", dir, "./examples/service")
-	build.Dir = ".."
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	dir := build(t, "service")
 	service = exec.CommandContext(t.Context(), filepath.Join(dir, "service"), "127.0.0.1:0")
-	service.Dir = ".."
-	service.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+	service.Dir, service.Env = "..", envWithPython(t, dir, numpyPython(t).Path, "")
 	var log bytes.Buffer
 	service.Stderr = &log
 	out := testkit.Must(service.StdoutPipe())(t)

@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
@@ -26,30 +25,16 @@ time.sleep(600)
 // A signal that the README's example catches leaves no name, even while Python holds the
 // lock.
 func TestSignalsLeaveNothing(t *testing.T) {
-	testkit.NeedLinux(t)
-	dir := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", dir, "./examples/go-lock")
-	build.Dir = ".."
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	python, err := compat.First(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	script := "#!/bin/sh\nexec '" + python.Path + "' -c '" + holding + "' \"$@\"\n"
-	if err := os.WriteFile(filepath.Join(dir, "python3"), []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	dir := build(t, "go-lock")
+	env := envWithPython(t, dir, testkit.Python(t).Path, "-c '"+holding+"'")
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		t.Run(sig.String(), func(t *testing.T) { testSignal(t, dir, sig) })
+		t.Run(sig.String(), func(t *testing.T) { testSignal(t, dir, env, sig) })
 	}
 }
 
-func testSignal(t *testing.T, dir string, sig syscall.Signal) {
+func testSignal(t *testing.T, dir string, env []string, sig syscall.Signal) {
 	example := exec.CommandContext(t.Context(), filepath.Join(dir, "go-lock"))
-	example.Dir = ".."
-	example.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+	example.Dir, example.Env = "..", env
 	stderr, err := example.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
