@@ -1247,8 +1247,10 @@ _served: dict[str, Any] = {}
 
 # The words at the beginning of the messages that Go and a worker exchange in shared memory.
 # Go's package worker documents them.
-_CALL = struct.Struct("=3Q")  # number, length, where the reply may begin
-_BEGUN, _REPLY, _REQUEST = 64, 72, 128  # offsets
+_REQUEST = 128  # where it begins
+# Words before it, by number: of Go's call, and of the worker's reply
+_NUMBER, _LENGTH, _REPLY_AT, _SPIN = range(4)
+_BEGUN, _REPLIED, _KIND, _SIZE = range(8, 12)
 _BY_CONNECTION, _RETURN, _RAISE, _BYTES = range(4)  # kinds of replies
 _LONG = 4096  # bytes of this length are a reply of their own
 
@@ -1269,11 +1271,15 @@ class _Worker:
         self.loop: Any = None  # asyncio's, once a function is async
         self.memory: Any = None  # of the messages
         self.view: Any = None
+        self.words: Any = None
         self.pickler: Any = None
         self.request: Any = None  # the semaphores
         self.done: Any = None
         self.segments: dict[int, _Segment] = {}  # for arrays
         self.behind = 0  # where what belongs to the request begins
+        self.misses = 0  # calls for which this worker stayed awake in vain, in a row as it were
+        self.skip = 0  # waits that begin asleep
+        self.alone = _processors() < 2  # Go cannot call while this worker is awake
         self.low = 0  # where the arrays of a reply begin, from the end of the messages on
         self.lent: dict[int, tuple[Any, Any]] = {}  # without numpy: views by id, and where they are
         self.own: dict[str, Callable[..., Any]] = {
@@ -1289,13 +1295,42 @@ class _Worker:
             while True:
                 if self.request is None:
                     self.serve_frame()
-                elif self.request.acquire(True, _BUSY):
+                elif self.watch() or self.request.acquire(True, _BUSY):
                     self.taken += 1
                     self.serve_request()
                 else:
                     self.rest()
         except (EOFError, ConnectionError):
             pass  # the pool has ended, or wants another worker
+
+    def watch(self) -> bool:
+        """Stay awake for a moment to take the next call, and report whether it came.
+
+        To fall asleep and be woken takes longer. But watching in vain costs its whole time:
+        the next waits begin asleep: 1, then 3, 7 and so on. Each success halves their number.
+        """
+        if self.skip:
+            self.skip -= 1
+            return False
+        limit = self.words[_SPIN]
+        if not limit or self.alone:
+            return False
+        acquire, end = self.request.acquire, 0
+        while True:
+            for _ in range(16):
+                if acquire(False):
+                    self.misses -= self.misses > 0
+                    self.skip = (1 << self.misses) - 1
+                    return True
+            now = time.monotonic_ns()
+            if end == 0:
+                end = now + limit
+                if threading.active_count() > 1:  # they need the interpreter
+                    return False
+            elif now > end:
+                self.misses = min(self.misses + 1, 6)
+                self.skip = (1 << self.misses) - 1
+                return False
 
     def hello(self, version: int) -> dict[str, Any]:
         return {"version": 1, "module": __name__}
@@ -1308,6 +1343,7 @@ class _Worker:
     def attach_messages(self, name: str) -> None:
         self.memory = _map(name, False)[0]
         self.view = memoryview(self.memory)
+        self.words = self.view[:_REQUEST].cast("Q")
         self.pickler = _Pickler(self.memory)
 
     def attach_segment(self, number: int, name: str) -> None:
@@ -1327,13 +1363,12 @@ class _Worker:
         self.connection.send_bytes(reply)
 
     def serve_request(self) -> None:
-        memory, done = self.memory, self.done  # a call of attach_messages replaces them
-        number, length, offset = _CALL.unpack_from(memory, 0)
+        # A call of attach_messages replaces the memory.
+        memory, view, words, pickler = self.memory, self.view, self.words, self.pickler
+        number, length, offset = words[_NUMBER], words[_LENGTH], words[_REPLY_AT]
         if number == self.number:  # a token without a call
             raise EOFError
-        self.number = number
-        memory[_BEGUN : _BEGUN + 8] = memory[:8]
-        view, pickler = self.view, self.pickler
+        self.number = words[_BEGUN] = number
         try:
             if length:
                 self.behind = _aligned(_REQUEST + length)
@@ -1360,8 +1395,8 @@ class _Worker:
             kind, size = _BY_CONNECTION, 0
         if self.lent:
             self.lent.clear()
-        _CALL.pack_into(memory, _REPLY, self.number, kind, size)
-        done.release()
+        words[_REPLIED], words[_KIND], words[_SIZE] = number, kind, size
+        self.done.release()
 
     def send(self, kind: int, value: Any) -> None:
         """Send a reply by the connection."""
@@ -1423,6 +1458,12 @@ class _Worker:
             raise ValueError("the array does not fit")
         numpy.ndarray(array.shape, array.dtype, self.memory, self.low)[...] = array
         return _in_arena, (0, self.low, array.shape, _dtype_text(array.dtype))
+
+
+def _processors() -> int:
+    """Return how many processors this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # some PyPys have none
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 class _Segment:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -211,12 +212,12 @@ func TestClosedArray(t *testing.T) {
 	wantEqual(t, "another worker", call(t, p, "pid") != first, true)
 }
 
-// TestIdle: a worker that has had nothing to do for a while takes calls all the same, and
-// notices when the pool ends.
+// TestIdle: a worker that has had nothing to do for a while takes no time of any processor,
+// takes calls all the same, and notices when the pool ends.
 func TestIdle(t *testing.T) {
 	t.Parallel()
 	needArena(t)
-	p := startPool(t, testkit.Python(t), Options{Workers: 1})
+	p := startPool(t, testkit.Python(t), Options{Workers: 1, Spin: mostSpin})
 	for range 3 {
 		testkit.Eventually(t, "the worker rests", func() bool {
 			p.mu.Lock()
@@ -226,8 +227,25 @@ func TestIdle(t *testing.T) {
 			defer posts.mu.Unlock()
 			return posts.rests
 		})
+		before := switches(t, p)
+		time.Sleep(moment)
+		wantEqual(t, "how often it has slept", switches(t, p), before)
 		call(t, p, "pid")
 	}
+}
+
+// switches returns how often the pool's only worker has left its processor, when it sleeps.
+func switches(t *testing.T, p *Pool) (lines []string) {
+	t.Helper()
+	p.mu.Lock()
+	path := fmt.Sprintf("/proc/%d/status", p.queue.free[0].pid())
+	p.mu.Unlock()
+	testkit.Eventually(t, "the worker sleeps", func() bool {
+		status := string(must(os.ReadFile(path))(t))
+		lines = slices.DeleteFunc(strings.Split(status, "\n"), func(line string) bool { return !strings.Contains(line, "ctxt_switches") })
+		return strings.Contains(status, "State:\tS")
+	})
+	return lines
 }
 
 // TestWakeFrame: the helper knows the frame that wakes it.

@@ -34,8 +34,10 @@ func (j *Job) Call(ctx context.Context, function string, args ...any) (any, erro
 		ctx, cancel = context.WithTimeout(ctx, d)
 		defer cancel()
 	}
+	calling.Add(1)
 	began := time.Now()
 	v, err := j.worker.call(ctx, function, args)
+	calling.Add(-1)
 	j.pool.stats.count(time.Since(began), err)
 	var crash *CrashError
 	if errors.As(err, &crash) {

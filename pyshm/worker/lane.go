@@ -19,8 +19,10 @@ type lane struct {
 	messages *segment
 	request  *pyshm.Semaphore // a token for each call
 	done     *pyshm.Semaphore // a token for each reply
-	replyAt  int              // where the reply to the last call begins
-	room     int              // that replies have needed, in bytes
+	spin     spin
+	watcher  watcher
+	replyAt  int // where the reply to the last call begins
+	room     int // that replies have needed, in bytes
 }
 
 // The words at the beginning of the messages, by offset in bytes.
@@ -28,6 +30,7 @@ const (
 	wordNumber = 0  // of the call
 	wordLength = 8  // of the request: a pickle of function and args, at requestAt
 	wordReply  = 16 // where the reply may begin; it may reach to the end of the segment
+	wordSpin   = 24 // how long the worker may stay awake for the next call, in ns
 
 	wordBegun   = 64 // number of the last call that the worker has begun; the worker writes it
 	wordReplied = 72 // number of the last reply, and so on
@@ -55,8 +58,8 @@ const (
 
 // openLane makes the lane to a worker. The worker may refuse it, for example because it sees
 // another /dev/shm.
-func openLane(ctx context.Context, w *worker, limit int) (l *lane, err error) {
-	l = &lane{worker: w, arena: arena{limit: limit}}
+func openLane(ctx context.Context, w *worker, o *Options) (l *lane, err error) {
+	l = &lane{worker: w, arena: arena{limit: o.Arena}, spin: newSpin(o)}
 	defer func() {
 		if err != nil {
 			l.wake()
@@ -127,10 +130,11 @@ func (l *lane) put(length uint64, reply int, request []byte, attached [][]byte) 
 		binary.NativeEndian.PutUint64(b[wordNumber:], uint64(l.worker.id.Load()))
 		binary.NativeEndian.PutUint64(b[wordLength:], length)
 		binary.NativeEndian.PutUint64(b[wordReply:], uint64(reply))
+		binary.NativeEndian.PutUint64(b[wordSpin:], uint64(l.spin.now()))
 		copy(b[requestAt:], request)
 		at := alignUp(requestAt + len(request))
 		for _, data := range attached {
-			copy(b[at:], data)
+			copyCached(b[at:], data)
 			at = alignUp(at + len(data))
 		}
 		return nil
@@ -239,7 +243,11 @@ const controlTimeout = 5 * time.Second
 // read waits for the token of a reply and reads the reply. If it returns false, the reply
 // comes by the connection.
 func (l *lane) read(ctx context.Context) (r reply, here bool, err error) {
-	if err := l.done.Acquire(ctx); err != nil {
+	seen, err := l.watcher.watch(l.spin.now(), l.done.TryAcquire)
+	if err == nil && !seen {
+		err = l.done.Acquire(ctx)
+	}
+	if err != nil {
 		return reply{}, false, err
 	}
 	var kind uint64
@@ -296,3 +304,14 @@ func (l *lane) hasBegun() (begun bool) {
 func (l *lane) needs(room int) { l.room = max(l.room, room) }
 
 func alignUp(n int) int { return (n + 63) &^ 63 }
+
+// copyCached copies bytes that another process reads at once. Go's copy bypasses the caches
+// from 1 MiB on, so it gets smaller pieces, as long as all of them fit into a cache.
+func copyCached(to, from []byte) {
+	const piece, most = 256 << 10, 4 << 20
+	for whole := len(from); len(from) > piece && whole < most; {
+		copy(to, from[:piece])
+		to, from = to[piece:], from[piece:]
+	}
+	copy(to, from)
+}

@@ -26,6 +26,13 @@ type Options struct {
 	// for some calls. A call that its worker has not begun is repeated in any case.
 	Retry int
 
+	// Spin is how long both sides of a call stay awake for each other before they sleep: Go
+	// for the reply, and Python for the next call. To wake a sleeper takes longer than most
+	// calls. Both sides stop it while it is in vain, and while other calls need the
+	// processors; a worker does it after a call only, so an idle pool takes no time of any
+	// processor. The default is 50 µs, and the most is 1 ms. A negative value is for none.
+	Spin time.Duration
+
 	// Deadline is how long a call may take, from when a worker has it. The default is no
 	// limit besides the context.
 	Deadline time.Duration
@@ -72,9 +79,13 @@ func (o Options) checked() (Options, error) {
 			return o, invalid("%s %d is negative", limit.name, limit.value)
 		}
 	}
+	if o.Spin > mostSpin {
+		return o, invalid("Spin is %v, and at most %v", o.Spin, mostSpin)
+	}
 	setDefault(&o.Workers, runtime.GOMAXPROCS(0))
 	setDefault(&o.Queue, 4096)
 	setDefault(&o.Arena, 64<<20)
+	setDefault(&o.Spin, defaultSpin)
 	setDefault(&o.Grace, time.Second)
 	setDefault(&o.StartTimeout, time.Minute)
 	if o.Logger == nil {

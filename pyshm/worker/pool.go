@@ -205,7 +205,7 @@ func (p *Pool) launch(slot int, log *slog.Logger) (*worker, error) {
 	w := newWorker(conn, proc, log, p.options.Grace)
 	err = w.hello(ctx)
 	if err == nil {
-		err = w.share(ctx, p.options.Arena)
+		err = w.share(ctx, &p.options)
 	}
 	if err == nil {
 		w.calls = 0

@@ -82,7 +82,7 @@ func TestDial(t *testing.T) {
 		})
 		wantShared(t, p)
 		ctx, cancel := context.WithTimeout(t.Context(), moment)
-		_, err := p.Call(ctx, "nap", 0.1)
+		_, err := p.Call(ctx, "nap", 0.3)
 		cancel()
 		wantReason(t, "a nap", err, context.DeadlineExceeded)
 		wantShared(t, p)

@@ -135,11 +135,11 @@ func (w *worker) hello(ctx context.Context) error {
 }
 
 // share makes the lane to the worker, if both can.
-func (w *worker) share(ctx context.Context, limit int) error {
-	if w.module == "" || limit <= 0 {
+func (w *worker) share(ctx context.Context, o *Options) error {
+	if w.module == "" || o.Arena <= 0 {
 		return nil
 	}
-	l, err := openLane(ctx, w, limit)
+	l, err := openLane(ctx, w, o)
 	var crash *CrashError
 	switch {
 	case err == nil:

@@ -1,0 +1,76 @@
+package worker
+
+import (
+	"io/fs"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pyshm-go/pyshm/format/pickle"
+	"github.com/pyshm-go/pyshm/internal/testkit"
+)
+
+// TestWatcher: a watcher that has watched in vain watches more and more seldom, and more and
+// more often again when it succeeds.
+func TestWatcher(t *testing.T) {
+	var w watcher
+	inTime, watched := false, 0
+	look := func() (bool, error) { watched++; return inTime, nil }
+	attempts := func(calls int) (at []int) {
+		for n := range calls {
+			watched = 0
+			seen, err := w.watch(time.Nanosecond, look)
+			check(t, err)
+			wantEqual(t, "seen", seen, inTime && watched > 0)
+			if watched > 0 {
+				at = append(at, n)
+			}
+		}
+		return at
+	}
+	wantEqual(t, "attempts in vain", attempts(250), []int{0, 2, 6, 14, 30, 62, 126, 190})
+	inTime = true
+	wantEqual(t, "attempts that succeed", attempts(75), []int{4, 36, 52, 60, 64, 66, 67, 68, 69, 70, 71, 72, 73, 74})
+	for _, limit := range []time.Duration{0, -1} {
+		watched = 0
+		must(w.watch(limit, look))(t)
+		wantEqual(t, "looks without a limit", watched, 0)
+	}
+	_, err := w.watch(time.Hour, func() (bool, error) { return false, fs.ErrClosed })
+	wantReason(t, "a look that fails", err, fs.ErrClosed)
+}
+
+// TestSpin: a worker knows for how long it may stay awake, and does so more and more seldom
+// while no call comes in this time.
+func TestSpin(t *testing.T) { // not beside others: their calls count, too
+	needArena(t)
+	py := testkit.Python(t)
+	_, err := Start(t.Context(), script(py, "worker.py"), Options{Spin: mostSpin + 1})
+	wantReason(t, "a spin of more than a millisecond", err, fs.ErrInvalid)
+	for _, limit := range []time.Duration{time.Nanosecond, -1} {
+		p := startPool(t, py, Options{Workers: 1, Spin: limit})
+		var got []pickle.Tuple
+		for range 3 {
+			got = append(got, call(t, p, "watching").(pickle.Tuple))
+			switches(t, p) // it sleeps
+		}
+		want := []pickle.Tuple{{int64(1), int64(0), int64(0)}, {int64(1), int64(1), int64(1)}, {int64(1), int64(1), int64(0)}}
+		switch {
+		case limit < 0:
+			want = slices.Repeat([]pickle.Tuple{{int64(0), int64(0), int64(0)}}, 3)
+		case min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) < 2:
+			t.Skip("one processor")
+		}
+		wantEqual(t, "limit, misses and skipped waits", got, want)
+	}
+}
+
+// TestSpinsTogether: calls at the same time need two processors each to stay awake.
+func TestSpinsTogether(t *testing.T) {
+	s := spin{time.Second, 4}
+	for n, want := range []time.Duration{time.Second, time.Second, time.Second, 0} {
+		wantEqual(t, "limit", s.among(int64(n)), want)
+	}
+	wantEqual(t, "without", spin{-1, 4}.among(1), time.Duration(0))
+}
