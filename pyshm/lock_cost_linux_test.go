@@ -14,6 +14,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
+	"github.com/pyshm-go/pyshm/pyshm/internal/futex"
 )
 
 func TestLockAllocatesNothing(t *testing.T) {
@@ -41,7 +42,7 @@ func TestLockMakesNoSystemCall(t *testing.T) {
 			s := attachStranger(t, l.Name())
 			s.Take()
 			s.Count()
-			s.Sleep(time.Nanosecond)
+			s.Sleep(time.Nanosecond, new(futex.Alarm))
 			s.Post(1, 1)
 		}
 		out, err := testkit.Command(t, "use a lock without system calls", l.Name()).CombinedOutput()

@@ -115,7 +115,7 @@ func TestLockInCrowd(t *testing.T) {
 	for range futex.MaxAlone {
 		others.Go(func() {
 			for !stop.Load() {
-				futex.Wait(&word, 0, time.Minute)
+				futex.Wait(&word, 0, time.Minute, new(futex.Alarm))
 			}
 		})
 	}
@@ -222,11 +222,7 @@ func (m many) stop(end <-chan string) error {
 		}
 	}
 	fmt.Println("all have stopped after", took, "with", threadCount(), "threads")
-	bound := cancelBound
-	if strconv.IntSize == 32 { // system calls take long: each goroutine wakes the shared threads until its turn comes
-		bound = testkit.Patience
-	}
-	if took > bound {
+	if took > cancelBound {
 		return errors.New("that is late")
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
+	"github.com/pyshm-go/pyshm/pyshm/internal/futex"
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
 
@@ -210,7 +211,7 @@ func (s stranger) acquire(timeout time.Duration) bool {
 			s.wake(wake)
 			return true
 		}
-		s.Sleep(time.Until(end))
+		s.Sleep(time.Until(end), new(futex.Alarm))
 	}
 	s.wake(s.Uncount())
 	return false

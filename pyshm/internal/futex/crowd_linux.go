@@ -23,6 +23,10 @@ import (
 // sleep again. If a word has its old value again, its goroutine need not wake up: it
 // would only go back to sleep.
 //
+// No alarm is missed. It changes the bell after its own state. If the thread loads the
+// bell before the change, the bell ends its sleep. Otherwise the thread sees the alarm's
+// state before it goes to sleep.
+//
 // A goroutine leaves only while the thread is awake. So no wake is counted for a
 // goroutine that has left, and the kernel never looks at a word after its waiter
 // has left and its memory may be gone.
@@ -44,6 +48,7 @@ type waiter struct {
 	word  *uint32
 	old   uint32
 	end   time.Time
+	alarm *Alarm
 	slept bool       // to be read after done
 	done  chan error // gets one element
 }
@@ -55,8 +60,8 @@ var crowds struct {
 }
 
 // waitInCrowd blocks the goroutine, and shares its thread with others.
-func waitInCrowd(word *uint32, old uint32, timeout time.Duration) (slept bool, err error) {
-	w := &waiter{word: word, old: old, end: time.Now().Add(timeout), done: make(chan error, 1)}
+func waitInCrowd(word *uint32, old uint32, timeout time.Duration, alarm *Alarm) (slept bool, err error) {
+	w := &waiter{word: word, old: old, end: time.Now().Add(timeout), alarm: alarm, done: make(chan error, 1)}
 	if c, first := w.come(); first {
 		c.ring()
 	}
@@ -78,6 +83,7 @@ func (w *waiter) come() (c *crowd, first bool) {
 	c = crowds.all[i]
 	c.size++
 	c.coming = append(c.coming, w)
+	w.alarm.crowd = c
 	return c, len(c.coming) == 1
 }
 
@@ -131,6 +137,9 @@ func (c *crowd) sleep(bell uint32) (woken int, errno unix.Errno) {
 	c.vector[0] = waitvFor(&c.bell, bell, private)
 	end := c.present[0].end
 	for i, w := range c.present {
+		if w.alarm.rung.Load() { // perhaps before the bell was loaded
+			return -1, unix.EAGAIN
+		}
 		c.vector[1+i] = waitvFor(w.word, w.old, 0)
 		if w.end.Before(end) {
 			end = w.end
@@ -141,15 +150,15 @@ func (c *crowd) sleep(bell uint32) (woken int, errno unix.Errno) {
 }
 
 // dismiss sends away the waiters that are done: the waiter that was woken, and waiters
-// whose word has changed, whose word is gone or whose time is over. It reports
-// whether there were any.
+// whose word has changed, whose word is gone, whose alarm has rung or whose time is over.
+// It reports whether there were any.
 func (c *crowd) dismiss(woken int, slept bool) (dismissed bool) {
 	now := time.Now()
 	staying := c.present[:0]
 	for i, w := range c.present {
 		w.slept = w.slept || slept
 		v, err := load(w.word)
-		if err == nil && v == w.old && i != woken && now.Before(w.end) {
+		if err == nil && v == w.old && i != woken && !w.alarm.rung.Load() && now.Before(w.end) {
 			staying = append(staying, w)
 		} else {
 			w.done <- err
@@ -163,10 +172,9 @@ func (c *crowd) dismiss(woken int, slept bool) (dismissed bool) {
 
 // A process that changes a word to and fro can keep a thread from sleeping, although
 // the thread always loads the old value. So the thread pauses after a round in vain.
-// After some rounds without sleep it dismisses all waiters, because they may have
-// another reason to stop, such as the end of a context: no wake can reach them while
-// the thread does not sleep. Both measures also help if the system call fails for a
-// reason that no word shows.
+// After some rounds without sleep it dismisses all waiters: a wake that comes without a
+// new value cannot reach them while the thread does not sleep.
+// Both measures also help if the system call fails for a reason that no word shows.
 const (
 	vainPause   = 50 * time.Microsecond
 	maxRestless = 128

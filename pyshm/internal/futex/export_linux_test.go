@@ -16,3 +16,6 @@ func Crowds() (sizes []int) {
 	}
 	return sizes
 }
+
+// HasRung reports whether the alarm has begun to ring.
+func (a *Alarm) HasRung() bool { return a.rung.Load() }

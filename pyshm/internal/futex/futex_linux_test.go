@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -17,7 +18,7 @@ import (
 )
 
 // A wait is one of the ways to wait.
-type wait func(word *uint32, old uint32, timeout time.Duration) (slept bool, err error)
+type wait func(word *uint32, old uint32, timeout time.Duration, alarm *futex.Alarm) (slept bool, err error)
 
 // ways returns the ways to wait, each independent of how many goroutines wait already.
 // Only the crowd needs futex_waitv.
@@ -86,7 +87,7 @@ const patience = 30 * time.Second
 // sleepUntilChanged waits for another value than 0.
 func sleepUntilChanged(wait wait, word *uint32) error {
 	for end := time.Now().Add(patience); atomic.LoadUint32(word) == 0; {
-		if _, err := wait(word, 0, time.Until(end)); err != nil {
+		if _, err := wait(word, 0, time.Until(end), new(futex.Alarm)); err != nil {
 			return err
 		}
 		if time.Now().After(end) {
@@ -104,7 +105,7 @@ func post(word *uint32, v uint32) {
 func TestOtherValue(t *testing.T) {
 	forWays(t, func(t *testing.T, wait wait) {
 		word := uint32(7)
-		if slept, err := wait(&word, 0, time.Hour); slept || err != nil {
+		if slept, err := wait(&word, 0, time.Hour, new(futex.Alarm)); slept || err != nil {
 			t.Error(slept, err)
 		}
 	})
@@ -117,15 +118,43 @@ func TestTimeout(t *testing.T) {
 		for range 5 {
 			all.Go(func() {
 				var word uint32
-				began := time.Now()
-				slept, err := wait(&word, 0, timeout)
-				if took := time.Since(began); !slept || err != nil || took < timeout/2 || took > 10*time.Second {
-					t.Error(slept, err, took)
+				const maxWaits = 100 // signals of the Go runtime end some waits early
+				end := time.Now().Add(timeout)
+				for waits := 1; time.Until(end) > timeout/2; waits++ {
+					slept, err := wait(&word, 0, time.Until(end), new(futex.Alarm))
+					if late := -time.Until(end); !slept || err != nil || late > 10*time.Second || waits > maxWaits {
+						t.Error(slept, err, late, waits)
+						return
+					}
 				}
 			})
 		}
 		all.Wait()
 	})
+}
+
+// A signal ends the sleep of a thread early. The Go runtime sends such signals to its threads.
+func TestSignal(t *testing.T) {
+	thread := make(chan int, 1)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		runtime.LockOSThread()
+		thread <- syscall.Gettid()
+		began := time.Now()
+		var word uint32
+		if slept, err := futex.Wait(&word, 0, patience, new(futex.Alarm)); !slept || err != nil || time.Since(began) >= patience {
+			t.Error(slept, err, time.Since(began))
+		}
+	}()
+	for id := <-thread; ; {
+		select {
+		case <-ended:
+			return
+		case <-time.After(time.Millisecond):
+			syscall.Tgkill(os.Getpid(), id, syscall.SIGURG)
+		}
+	}
 }
 
 func TestManyWords(t *testing.T) {
@@ -154,7 +183,7 @@ func TestCrowdsAreFilled(t *testing.T) {
 	words, _ := mapWords(t, 127+127+1)
 	var all sync.WaitGroup
 	for _, word := range words {
-		all.Go(func() { futex.WaitInCrowd(word, 0, patience) })
+		all.Go(func() { futex.WaitInCrowd(word, 0, patience, new(futex.Alarm)) })
 	}
 	testkit.Eventually(t, "two full crowds and one more", func() bool {
 		sizes := futex.Crowds()
@@ -177,7 +206,7 @@ func TestWakeIsCounted(t *testing.T) {
 	for i, word := range words {
 		woken[i] = make(chan bool, 1)
 		go func() {
-			slept, err := futex.WaitInCrowd(word, 0, patience)
+			slept, err := futex.WaitInCrowd(word, 0, patience, new(futex.Alarm))
 			woken[i] <- slept && err == nil
 		}()
 	}
@@ -220,7 +249,7 @@ func TestGoneWord(t *testing.T) {
 		if err := file.Truncate(int64(2 * os.Getpagesize())); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := wait(words[2], 0, patience); err != syscall.EFAULT {
+		if _, err := wait(words[2], 0, patience, new(futex.Alarm)); err != syscall.EFAULT {
 			t.Errorf("for one that came later: %v", err)
 		}
 		if err := <-gone; err != syscall.EFAULT {
@@ -236,11 +265,43 @@ func TestGoneWord(t *testing.T) {
 // sleepUntilGone waits again and again until a wait fails, and returns the error.
 func sleepUntilGone(wait wait, word *uint32) error {
 	for end := time.Now().Add(patience); time.Now().Before(end); {
-		if _, err := wait(word, 0, 20*time.Millisecond); err != nil {
+		if _, err := wait(word, 0, 20*time.Millisecond, new(futex.Alarm)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// An alarm that rings once ends its wait, whatever the thread does at that moment, and a
+// wait that begins afterwards. In crowds it rings while others come, leave and are woken.
+func TestAlarm(t *testing.T) {
+	const waiters, rounds = 200, 20
+	forWays(t, func(t *testing.T, wait wait) {
+		words, _ := mapWords(t, waiters)
+		var all sync.WaitGroup
+		for _, word := range words {
+			all.Go(func() {
+				for range rounds {
+					alarm := new(futex.Alarm)
+					time.AfterFunc(time.Duration(rand.IntN(200))*time.Microsecond, alarm.Ring)
+					end := time.Now().Add(patience)
+					for !alarm.HasRung() && time.Now().Before(end) {
+						if _, err := wait(word, 0, patience, alarm); err != nil {
+							t.Error(err)
+						}
+					}
+					if time.Now().After(end) {
+						t.Error("overslept")
+						return
+					}
+					if slept, err := wait(word, 0, patience, alarm); slept || err != nil {
+						t.Error("after the alarm:", slept, err)
+					}
+				}
+			})
+		}
+		all.Wait()
+	})
 }
 
 // Words of one crowd that are changed and woken at random moments, by the dozen
@@ -258,7 +319,7 @@ func TestNoWakeIsLost(t *testing.T) {
 			all.Go(func() {
 				for range rounds {
 					if rand.IntN(4) == 0 {
-						wait(word, 0, time.Duration(rand.IntN(100))*time.Microsecond)
+						wait(word, 0, time.Duration(rand.IntN(100))*time.Microsecond, new(futex.Alarm))
 					}
 					if err := sleepUntilChanged(wait, word); err != nil {
 						t.Error(err)
@@ -293,7 +354,7 @@ func TestNoWakeIsLost(t *testing.T) {
 }
 
 // A process that changes a word to and fro does not keep the others of the crowd
-// from being woken, for a new value or for another reason.
+// from being woken, for a new value or by an alarm.
 func TestRestlessWord(t *testing.T) {
 	onlyCrowd(t)
 	words, _ := mapWords(t, 4)
@@ -306,7 +367,7 @@ func TestRestlessWord(t *testing.T) {
 	})
 	enemy.Go(func() {
 		for !stop.Load() {
-			futex.WaitInCrowd(words[0], 0, time.Second)
+			futex.WaitInCrowd(words[0], 0, time.Second, new(futex.Alarm))
 		}
 	})
 	for range 20 {
@@ -320,20 +381,9 @@ func TestRestlessWord(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		woken := make(chan bool)
-		go func() {
-			futex.WaitInCrowd(words[3], 0, patience)
-			close(woken)
-		}()
-		testkit.Eventually(t, "the end of a wait", func() bool {
-			futex.Wake(words[3], futex.All)
-			select {
-			case <-woken:
-				return true
-			default:
-				return false
-			}
-		})
+		alarm := new(futex.Alarm)
+		time.AfterFunc(time.Millisecond, alarm.Ring)
+		futex.WaitInCrowd(words[3], 0, patience, alarm)
 	}
 	stop.Store(true)
 	enemy.Wait()
@@ -350,7 +400,7 @@ func BenchmarkHandover(b *testing.B) {
 			}
 			var all sync.WaitGroup
 			for _, word := range words[2:] {
-				all.Go(func() { wait(word, 0, patience) })
+				all.Go(func() { wait(word, 0, patience, new(futex.Alarm)) })
 			}
 			const stop = 2
 			all.Go(func() {

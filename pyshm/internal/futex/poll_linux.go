@@ -14,12 +14,12 @@ import (
 const longestPoll = 31 * time.Millisecond
 
 // poll waits without a thread: it loads the word, with pauses in between.
-func poll(word *uint32, old uint32, timeout time.Duration) (slept bool, err error) {
+func poll(word *uint32, old uint32, timeout time.Duration, alarm *Alarm) (slept bool, err error) {
 	end := time.Now().Add(min(timeout, longestPoll))
 	for pause := time.Millisecond; ; pause *= 2 {
 		v, err := load(word)
 		left := time.Until(end)
-		if err != nil || v != old || left <= 0 {
+		if err != nil || v != old || left <= 0 || alarm.rung.Load() {
 			return slept, err
 		}
 		time.Sleep(min(pause, left))

@@ -7,7 +7,7 @@
 //
 //	s.Count()
 //	for taken, wake := s.TakeCounted(); !taken; ... {
-//		s.Sleep(timeout)
+//		s.Sleep(timeout, alarm)
 //	}
 //
 // No token is ever lost: the value alone decides whether there is a token, and a wake is

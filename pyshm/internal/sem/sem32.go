@@ -144,16 +144,17 @@ func (s Sem32) finish() (wake int) {
 	return int(min(old/oneToken, futex.All))
 }
 
-// Sleep blocks the thread until there may be a token, or until the timeout. The
-// caller has to be counted. slept is false if the thread had no reason to sleep.
-func (s Sem32) Sleep(timeout time.Duration) (slept bool, err error) {
+// Sleep blocks the thread until there may be a token, until the alarm rings or until the
+// timeout. It may return earlier, as futex.Wait does. The caller has to be counted. slept
+// is false if the thread had no reason to sleep.
+func (s Sem32) Sleep(timeout time.Duration, alarm *futex.Alarm) (slept bool, err error) {
 	_, empty := update(s.value, func(v uint32) (uint32, bool) {
 		return v | mayWait, v/oneToken == 0
 	})
 	if !empty {
 		return false, nil
 	}
-	return futex.Wait(s.value, mayWait, timeout)
+	return futex.Wait(s.value, mayWait, timeout, alarm)
 }
 
 // Wake wakes up to n sleeping waiters and returns how many it has woken.

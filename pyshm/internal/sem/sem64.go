@@ -133,10 +133,11 @@ func uncounted(data uint64) uint64 {
 	return data - oneWaiter
 }
 
-// Sleep blocks the thread until there may be a token, or until the timeout. The
-// caller has to be counted. slept is false if the thread had no reason to sleep.
-func (s Sem64) Sleep(timeout time.Duration) (slept bool, err error) {
-	return futex.Wait(s.value, 0, timeout)
+// Sleep blocks the thread until there may be a token, until the alarm rings or until the
+// timeout. It may return earlier, as futex.Wait does. The caller has to be counted. slept
+// is false if the thread had no reason to sleep.
+func (s Sem64) Sleep(timeout time.Duration, alarm *futex.Alarm) (slept bool, err error) {
+	return futex.Wait(s.value, 0, timeout, alarm)
 }
 
 // Wake wakes up to n sleeping waiters and returns how many it has woken.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pyshm-go/pyshm/pyshm/internal/futex"
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 )
 
@@ -23,7 +24,7 @@ type semaphore interface {
 	Count()
 	Uncount() (wake int)
 	TakeCounted() (taken bool, wake int)
-	Sleep(time.Duration) (bool, error)
+	Sleep(time.Duration, *futex.Alarm) (bool, error)
 	Wake(n int) (int, error)
 }
 
@@ -86,7 +87,7 @@ func TestValueOffset(t *testing.T) {
 func TestStates(t *testing.T) {
 	take := func(s semaphore) { s.Take() }
 	post := func(s semaphore) { s.Post(1, 1) }
-	wait := func(s semaphore) { s.Count(); s.Sleep(time.Nanosecond) }
+	wait := func(s semaphore) { s.Count(); s.Sleep(time.Nanosecond, new(futex.Alarm)) }
 	takeCounted := func(s semaphore) { s.TakeCounted() }
 	giveUp := func(s semaphore) { s.Uncount() }
 	type steps []func(semaphore)
@@ -179,7 +180,7 @@ func TestPostReportsWaiters(t *testing.T) {
 		}
 		s.Take()
 		s.Count()
-		s.Sleep(time.Nanosecond)
+		s.Sleep(time.Nanosecond, new(futex.Alarm))
 		if _, waiters := s.Post(1, 9); waiters != 1 {
 			t.Error("no waiter where there was one")
 		}
@@ -201,7 +202,7 @@ func TestPostMany(t *testing.T) {
 		}
 		s.TakeUpTo(4)
 		s.Count()
-		s.Sleep(time.Nanosecond)
+		s.Sleep(time.Nanosecond, new(futex.Alarm))
 		if posted, waiters := s.Post(3, 3); !posted || waiters != 1 || s.Value() != 3 || s.Waiters() != 1 {
 			t.Errorf("value %d, %d waiters", s.Value(), s.Waiters())
 		}
@@ -217,7 +218,7 @@ func TestUncountPassesOn(t *testing.T) {
 		forLayouts(t, 0, func(t *testing.T, s semaphore, _ []byte) {
 			for range tc.waiters {
 				s.Count()
-				s.Sleep(time.Nanosecond)
+				s.Sleep(time.Nanosecond, new(futex.Alarm))
 			}
 			for range tc.tokens {
 				s.Post(1, sem.MaxValue)
@@ -262,7 +263,7 @@ func TestHostileWords(t *testing.T) {
 			"Count":       s.Count,
 			"Uncount":     func() { s.Uncount() },
 			"TakeCounted": func() { s.TakeCounted() },
-			"Sleep":       func() { s.Sleep(time.Nanosecond) },
+			"Sleep":       func() { s.Sleep(time.Nanosecond, new(futex.Alarm)) },
 			"Wake":        func() { s.Wake(1) },
 		} {
 			for _, a := range words {

@@ -21,7 +21,10 @@ type queue struct {
 }
 
 // A leader is one goroutine's time in front of the queue.
-type leader struct{ h *Handle }
+type leader struct {
+	h     *Handle
+	alarm futex.Alarm // rouses it for another reason than a token
+}
 
 // An ID tells the memory of one semaphore from the memory of every other that exists
 // at the same time, by the device and inode of its file.
@@ -103,10 +106,8 @@ func (h *Handle) waitCounted(ctx context.Context) (taken bool, err error) {
 	if h.spin() {
 		return true, nil
 	}
-	self := &leader{h}
-	stop := context.AfterFunc(ctx, func() {
-		h.rouse(func(l *leader) bool { return l == self })
-	})
+	self := &leader{h: h}
+	stop := context.AfterFunc(ctx, self.alarm.Ring)
 	defer stop()
 	h.words.Count()
 	taken, err = h.sleepForToken(ctx, self)
@@ -166,25 +167,15 @@ func (h *Handle) sleepForToken(ctx context.Context, self *leader) (taken bool, e
 func (h *Handle) sleep(ctx context.Context, self *leader) (slept bool, err error) {
 	h.queue.asleep.Store(self)
 	defer h.queue.asleep.Store(nil)
-	// A rouse that begins after this look finds the leader asleep.
+	// A Close that begins after this look finds the leader asleep.
 	if err := h.ended(ctx); err != nil {
 		return false, err
 	}
-	slept, err = h.words.Sleep(recheck)
+	slept, err = h.words.Sleep(recheck, &self.alarm)
 	if err == syscall.EFAULT {
 		err = ErrFault
 	}
 	return slept, err
-}
-
-// rouse wakes the leader for another reason than a token, as long as isAsleep reports
-// true for it. A single wake would get lost if the leader was about to sleep and not yet
-// asleep. Other waiters that wake up too go back to sleep.
-func (h *Handle) rouse(isAsleep func(*leader) bool) {
-	for pause := time.Microsecond; isAsleep(h.queue.asleep.Load()); pause = min(2*pause, time.Millisecond) {
-		h.wake(futex.All)
-		time.Sleep(pause)
-	}
 }
 
 // wake wakes up to n waiters that sleep, and returns how many it has woken. It fails only

@@ -40,7 +40,7 @@ func startStranger(h *Handle) <-chan bool {
 	go func() {
 		taken := false
 		for end := time.Now().Add(patience); !taken && time.Now().Before(end); {
-			h.words.Sleep(time.Until(end))
+			h.words.Sleep(time.Until(end), new(futex.Alarm))
 			taken = time.Now().Before(end) && h.words.Take()
 		}
 		h.words.Uncount()
@@ -174,7 +174,7 @@ func TestReleaseWakesOtherProcess(t *testing.T) {
 	woken := make(chan time.Duration)
 	go func() {
 		began := time.Now()
-		h.words.Sleep(patience)
+		h.words.Sleep(patience, new(futex.Alarm))
 		woken <- time.Since(began)
 	}()
 	time.Sleep(fallAsleep)

@@ -38,10 +38,8 @@
 //   - A goroutine that ends its count wakes as many waiters as package sem returns:
 //     those that a release may have passed over because of that count.
 //   - When a context is done, the leader that waits with it is roused. Close rouses the
-//     leader of its handle. To rouse means to wake all waiters that sleep on the
-//     word, again and again, until the leader has left its sleep: a single wake is
-//     lost if the leader is about to sleep and not yet asleep. Other waiters that
-//     wake up look at the value and sleep again.
+//     leader of its handle. To rouse means to ring the leader's alarm. Package futex may
+//     wake other waiters of the word for it, which look at the value and sleep again.
 //   - Goroutines behind the leader see their context and the closing of their handle
 //     by themselves.
 //   - A leader wakes up each second by itself, because a process can be killed
@@ -166,7 +164,9 @@ type Memory interface {
 // nothing.
 func (h *Handle) Close(m Memory) error {
 	h.begin.Do(func() { close(h.closing) })
-	h.rouse(func(l *leader) bool { return l != nil && l.h == h })
+	if l := h.queue.asleep.Load(); l != nil && l.h == h {
+		l.alarm.Ring()
+	}
 	h.leading.Lock() // until then the leader has ended its count
 	defer h.leading.Unlock()
 	if h.revoked {
