@@ -1247,9 +1247,9 @@ _served: dict[str, Any] = {}
 
 # The words at the beginning of the messages that Go and a worker exchange in shared memory.
 # Go's package worker documents them.
-_REQUEST = 128  # where it begins
+_MESSAGE = 128  # where the request is, and then the reply in its place
 # Words before it, by number: of Go's call, and of the worker's reply
-_NUMBER, _LENGTH, _REPLY_AT, _SPIN = range(4)
+_NUMBER, _LENGTH, _SPIN = range(3)
 _BEGUN, _REPLIED, _KIND, _SIZE = range(8, 12)
 _BY_CONNECTION, _RETURN, _RAISE, _BYTES = range(4)  # kinds of replies
 _LONG = 4096  # bytes of this length are a reply of their own
@@ -1343,7 +1343,7 @@ class _Worker:
     def attach_messages(self, name: str) -> None:
         self.memory = _map(name, False)[0]
         self.view = memoryview(self.memory)
-        self.words = self.view[:_REQUEST].cast("Q")
+        self.words = self.view[:_MESSAGE].cast("Q")
         self.pickler = _Pickler(self.memory)
 
     def attach_segment(self, number: int, name: str) -> None:
@@ -1365,14 +1365,14 @@ class _Worker:
     def serve_request(self) -> None:
         # A call of attach_messages replaces the memory.
         memory, view, words, pickler = self.memory, self.view, self.words, self.pickler
-        number, length, offset = words[_NUMBER], words[_LENGTH], words[_REPLY_AT]
+        number, length = words[_NUMBER], words[_LENGTH]
         if number == self.number:  # a token without a call
             raise EOFError
         self.number = words[_BEGUN] = number
         try:
             if length:
-                self.behind = _aligned(_REQUEST + length)
-                function, args = pickle.loads(view[_REQUEST : _REQUEST + length])
+                self.behind = _aligned(_MESSAGE + length)
+                function, args = pickle.loads(view[_MESSAGE : _MESSAGE + length])
             else:
                 frame = self.frames.pop() if self.frames else self.connection.recv_bytes()
                 _, _, function, args = pickle.loads(frame)
@@ -1380,15 +1380,15 @@ class _Worker:
         except Exception as error:
             kind, value = _RAISE, _raised(error)
         try:
-            memory.seek(offset)
+            memory.seek(_MESSAGE)
             if type(value) is bytes and len(value) >= _LONG:
                 kind, size = _BYTES, memory.write(value)
             else:
                 self.low = len(memory)
                 pickler.clear_memo()
                 pickler.dump(value)
-                size = memory.tell() - offset
-                if offset + size > self.low:
+                size = memory.tell() - _MESSAGE
+                if _MESSAGE + size > self.low:
                     raise ValueError("the reply does not fit")
         except Exception:  # it is too large, or cannot be pickled
             self.send(kind, value)
@@ -1536,9 +1536,13 @@ def _copied(dtype: str, shape: tuple[int, ...], data: bytes) -> Any:
 
 
 def _attached(distance: int, length: int) -> bytes:
+    return bytes(_view_of(distance, length))
+
+
+def _view_of(distance: int, length: int) -> memoryview:
     worker = _Worker.current
     begin = worker.behind + distance
-    return bytes(worker.view[begin : begin + length])
+    return cast(memoryview, worker.view[begin : begin + length])
 
 
 def _plain(value: Any) -> Any:

@@ -82,16 +82,16 @@
 //
 //	  0  number of the call          written by Go
 //	  8  length of the request       0: the call comes as a frame
-//	 16  where the reply may begin   it may reach to the end of the segment
-//	 24  nanoseconds                 for which the worker may stay awake after the reply
+//	 16  nanoseconds                 for which the worker may stay awake after the reply
 //	 64  number of the call begun    written by the worker
 //	 72  number of the reply
 //	 80  kind of the reply           0: it comes as a frame; 1: a value; 2: an exception; 3: bytes
 //	 88  length of the reply
-//	128  the request: a pickle of (function, args)
+//	128  the request: a pickle of (function, args); then the reply
 //
-// Go writes the request, releases the first semaphore and waits at the second. The reply is
-// a pickle of the value, or of (class, message, args, traceback), or bytes that are the value.
+// Go writes the request, releases the first semaphore and waits at the second. The reply
+// takes the place of the request. It is a pickle of the value, or of (class, message, args,
+// traceback), or bytes that are the value.
 // Long bytes among the arguments lie behind the request, which refers to them. Messages that do not fit
 // go as frames, and Go makes a larger segment for the next ones (pyshm.messages). Arrays of
 // [NewArray] lie in further segments (pyshm.segment, pyshm.drop). A pickle refers to an array

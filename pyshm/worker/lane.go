@@ -21,23 +21,21 @@ type lane struct {
 	done     *pyshm.Semaphore // a token for each reply
 	spin     spin
 	watcher  watcher
-	replyAt  int // where the reply to the last call begins
 	room     int // that replies have needed, in bytes
 }
 
 // The words at the beginning of the messages, by offset in bytes.
 const (
 	wordNumber = 0  // of the call
-	wordLength = 8  // of the request: a pickle of function and args, at requestAt
-	wordReply  = 16 // where the reply may begin; it may reach to the end of the segment
-	wordSpin   = 24 // how long the worker may stay awake for the next call, in ns
+	wordLength = 8  // of the request: a pickle of function and args
+	wordSpin   = 16 // how long the worker may stay awake for the next call, in ns
 
 	wordBegun   = 64 // number of the last call that the worker has begun; the worker writes it
 	wordReplied = 72 // number of the last reply, and so on
 	wordKind    = 80
 	wordSize    = 88 // of the reply
 
-	requestAt = 128
+	messageAt = 128 // where the request is, and then the reply in its place
 )
 
 // lengthByConnection in wordLength means that the call comes as a frame.
@@ -107,34 +105,32 @@ func (l *lane) close() {
 // write puts a call where the worker finds it: the request, and behind it the bytes to which
 // the request refers. It returns false if the call has to go by the connection.
 func (l *lane) write(request []byte, attached [][]byte) (fits bool, err error) {
-	end := alignUp(requestAt + len(request))
+	end := alignUp(messageAt + len(request))
 	for _, data := range attached {
 		end = alignUp(end + len(data))
 	}
-	if need := end + max(l.room, leastReply); need > l.messages.size() {
+	if need := max(end, messageAt+max(l.room, leastReply)); need > l.messages.size() {
 		if err := l.grow(need); err != nil {
 			return false, err
 		}
 	}
 	l.worker.id.Add(1)
-	if end+leastReply > l.messages.size() {
-		return false, l.put(lengthByConnection, requestAt, nil, nil)
+	if end > l.messages.size() {
+		return false, l.put(lengthByConnection, nil, nil)
 	}
-	return true, l.put(uint64(len(request)), end, request, attached)
+	return true, l.put(uint64(len(request)), request, attached)
 }
 
 // put writes the words of a call, the request, and what is attached to it.
-func (l *lane) put(length uint64, reply int, request []byte, attached [][]byte) error {
-	l.replyAt = reply
+func (l *lane) put(length uint64, request []byte, attached [][]byte) error {
 	return l.messages.m.WithBytes(func(b []byte) error {
 		binary.NativeEndian.PutUint64(b[wordNumber:], uint64(l.worker.id.Load()))
 		binary.NativeEndian.PutUint64(b[wordLength:], length)
-		binary.NativeEndian.PutUint64(b[wordReply:], uint64(reply))
 		binary.NativeEndian.PutUint64(b[wordSpin:], uint64(l.spin.now()))
-		copy(b[requestAt:], request)
-		at := alignUp(requestAt + len(request))
+		copy(b[messageAt:], request)
+		at := alignUp(messageAt + len(request))
 		for _, data := range attached {
-			copyCached(b[at:], data)
+			copy(b[at:], data)
 			at = alignUp(at + len(data))
 		}
 		return nil
@@ -157,9 +153,11 @@ func (l *lane) attach(args []any) (rest []any, attached [][]byte) {
 		if attached == nil {
 			rest = append([]any{}, args...)
 		}
-		rest[i] = l.worker.object(attachedBytes, distance, len(data))
 		if array != nil {
-			rest[i] = l.worker.object(copied, array.Args[0], array.Args[1], rest[i])
+			view := l.worker.object(attachedView, distance, len(data))
+			rest[i] = l.worker.object(copied, array.Args[0], array.Args[1], view)
+		} else {
+			rest[i] = l.worker.object(attachedBytes, distance, len(data))
 		}
 		attached = append(attached, data)
 		distance += alignUp(len(data))
@@ -217,7 +215,7 @@ func (l *lane) control(function string, args ...any) error {
 	}
 	w := l.worker
 	w.id.Add(1)
-	if err := l.put(uint64(len(request)), alignUp(requestAt+len(request)), request, nil); err != nil {
+	if err := l.put(uint64(len(request)), request, nil); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), controlTimeout)
@@ -256,15 +254,14 @@ func (l *lane) read(ctx context.Context) (r reply, here bool, err error) {
 		r.id = int64(binary.NativeEndian.Uint64(memory[wordReplied:]))
 		kind = binary.NativeEndian.Uint64(memory[wordKind:])
 		length := binary.NativeEndian.Uint64(memory[wordSize:])
-		at := uint64(l.replyAt)
 		if kind == kindByConnection {
 			return nil
 		}
-		if size := uint64(len(memory)); at > size || length > size-at {
-			return protocolf("a reply of %d bytes at %d, in %d", length, at, size)
+		if size := uint64(len(memory)); length > size-messageAt {
+			return protocolf("a reply of %d bytes at %d, in %d", length, messageAt, size)
 		}
 		// A copy: the worker could change the bytes while they are read.
-		b = append([]byte{}, memory[at:at+length]...)
+		b = append([]byte{}, memory[messageAt:messageAt+length]...)
 		return nil
 	})
 	if err != nil || kind == kindByConnection {
@@ -304,14 +301,3 @@ func (l *lane) hasBegun() (begun bool) {
 func (l *lane) needs(room int) { l.room = max(l.room, room) }
 
 func alignUp(n int) int { return (n + 63) &^ 63 }
-
-// copyCached copies bytes that another process reads at once. Go's copy bypasses the caches
-// from 1 MiB on, so it gets smaller pieces, as long as all of them fit into a cache.
-func copyCached(to, from []byte) {
-	const piece, most = 256 << 10, 4 << 20
-	for whole := len(from); len(from) > piece && whole < most; {
-		copy(to, from[:piece])
-		to, from = to[piece:], from[piece:]
-	}
-	copy(to, from)
-}

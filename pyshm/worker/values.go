@@ -184,6 +184,7 @@ const (
 	copied        = "_copied"   // (dtype, shape, data): an array
 	plain         = "_plain"    // (value,): a scalar of numpy
 	attachedBytes = "_attached" // (distance, length): bytes behind the request
+	attachedView  = "_view_of"  // (distance, length): the same without a copy, for copied
 )
 
 // sendable returns the arguments with arrays in the form in which they are sent.
