@@ -113,41 +113,37 @@ func withoutNULs(b []byte) []byte {
 
 // Int returns item i, which must be an int.
 func (l *List) Int(i int) (int64, error) {
-	if bits, ok := l.peek(i, formatInt); ok {
-		return int64(bits), nil
-	}
-	bits, err := l.number(i, Int, &backoff{})
+	bits, err := l.number(i, formatInt, nil)
 	return int64(bits), err
 }
 
 // Float returns item i, which must be a float.
 func (l *List) Float(i int) (float64, error) {
-	if bits, ok := l.peek(i, formatFloat); ok {
-		return math.Float64frombits(bits), nil
-	}
-	bits, err := l.number(i, Float, &backoff{})
+	bits, err := l.number(i, formatFloat, nil)
 	return math.Float64frombits(bits), err
 }
 
 // Bool returns item i, which must be a bool.
 func (l *List) Bool(i int) (bool, error) {
-	bits, err := l.number(i, Bool, &backoff{})
+	bits, err := l.number(i, formatBool, nil)
 	return bits&boolByte != 0, err
 }
 
-// peek reads the word of item i, if at the first look the item has the given format,
-// of a number or bool, and a valid slot and code. It is the short way for the usual
-// case. When it fails, number finds out why.
-func (l *List) peek(i int, format uint64) (bits uint64, ok bool) {
-	if uint(i) >= uint(len(l.formats)) {
-		return 0, false
+// number reads the word of item i, which must have the given format, of a number or bool.
+// It looks once, for the usual case, in which the item has this format and a valid slot
+// and code. When that fails, awaitNumber finds out why. pause may be nil.
+func (l *List) number(i int, format uint64, pause *backoff) (uint64, error) {
+	if uint(i) < uint(len(l.formats)) {
+		word, code := &l.formats[i], &l.codes[i]
+		start, ok := l.numberSlot(i)
+		if ok && start < uint64(len(l.data)) && words.Load64(word) == format && *code == codeNumber {
+			bits := words.Load64(&l.data[start])
+			if words.Load64(word) == format && *code == codeNumber {
+				return bits, nil
+			}
+		}
 	}
-	start, end := words.Load64(&l.offsets[i]), words.Load64(&l.offsets[i+1])
-	if !l.isSlot(start, end) || words.Load64(&l.formats[i]) != format || l.codes[i] != codeNumber {
-		return 0, false
-	}
-	bits = words.Load64(&l.data[start/wordSize])
-	return bits, words.Load64(&l.formats[i]) == format && l.codes[i] == codeNumber
+	return l.awaitNumber(i, format, pause)
 }
 
 // peekText returns the text of item i in place, without the NULs at its end, and the
@@ -176,18 +172,24 @@ func (l *List) isStill(i int, word uint64, code int8) bool {
 	return words.Load64(&l.formats[i]) == word && l.codes[i] == code
 }
 
-// number reads the word of item i, which must be of kind k.
-func (l *List) number(i int, k Kind, pause *backoff) (uint64, error) {
+// awaitNumber is number for an item that may be in the middle of a write.
+func (l *List) awaitNumber(i int, format uint64, pause *backoff) (uint64, error) {
+	if pause == nil {
+		pause = new(backoff)
+	}
+	k, _, _ := classify(format, codeNumber, wordSize)
 	for {
-		if bits, ok := l.peek(i, formatFor(k, wordSize)); ok {
-			return bits, nil
-		}
 		h, err := l.header(i, pause)
 		switch {
 		case err != nil:
 			return 0, itemErr("get", i, err)
 		case h.kind != k:
 			return 0, itemErr("get", i, kindErr(h.kind, k))
+		}
+		bits := words.Load64(l.slotWord(h.span))
+		switch {
+		case l.unchanged(i, h):
+			return bits, nil
 		case !pause.again(l.patience):
 			return 0, itemErr("get", i, errChanging)
 		}
@@ -311,7 +313,7 @@ func (l *List) copyNumbers(dst []uint64, from int, k Kind) (int, error) {
 		}
 		for end := min(i+toRunEnd(from+i), len(dst)); i < end; i++ {
 			pause.next()
-			bits, err := l.number(from+i, k, &pause)
+			bits, err := l.number(from+i, formatFor(k, wordSize), &pause)
 			if err != nil {
 				return i, err
 			}

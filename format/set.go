@@ -2,6 +2,7 @@ package format
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/pyshm-go/pyshm/internal/words"
 )
@@ -23,13 +24,33 @@ func (l *List) Set(i int, v any) error {
 }
 
 // SetInt is [List.Set] for an int.
-func (l *List) SetInt(i int, v int64) error { return itemErr("set", i, l.put(i, intItem(v))) }
+func (l *List) SetInt(i int, v int64) error { return l.setNumber(i, formatInt, uint64(v)) }
 
 // SetFloat is [List.Set] for a float.
-func (l *List) SetFloat(i int, v float64) error { return itemErr("set", i, l.put(i, floatItem(v))) }
+func (l *List) SetFloat(i int, v float64) error {
+	return l.setNumber(i, formatFloat, math.Float64bits(v))
+}
 
 // SetBool is [List.Set] for a bool.
-func (l *List) SetBool(i int, v bool) error { return itemErr("set", i, l.put(i, boolItem(v))) }
+func (l *List) SetBool(i int, v bool) error { return l.setNumber(i, formatBool, boolItem(v).bits) }
+
+// setNumber stores a number or bool in item i. It is put for the usual case, in which the
+// item has the same format already. Otherwise it leaves the work to put.
+func (l *List) setNumber(i int, format, bits uint64) error {
+	if uint(i) < uint(len(l.formats)) && !l.readOnly {
+		start, ok := l.numberSlot(i)
+		if ok && start < uint64(len(l.data)) && words.Load64(&l.formats[i]) == format && l.codes[i] == codeNumber {
+			words.StoreLast64(&l.data[start], bits)
+			return nil
+		}
+	}
+	return l.putNumber(i, format, bits)
+}
+
+func (l *List) putNumber(i int, format, bits uint64) error {
+	k, _, _ := classify(format, codeNumber, wordSize)
+	return itemErr("set", i, l.put(i, item{kind: k, bits: bits}))
+}
 
 // SetStr is [List.Set] for a str.
 func (l *List) SetStr(i int, v string) error { return itemErr("set", i, l.put(i, strItem(v))) }
