@@ -15,7 +15,7 @@ import (
 //	}
 //	defer m.leave(op, m.enter(), &err)
 //
-// A system call fails with EFAULT on such memory, and needs none of this.
+// or, if it is short, as enterCall describes. A system call fails with EFAULT on such memory, and needs none of this.
 //
 // In race builds the guard works for plain loads, stores and copies, which the race
 // detector only records. It does not work for sync/atomic: the detector probes the word
@@ -36,6 +36,36 @@ func (m *SharedMemory) leave(op string, old bool, err *error) {
 		*err = wrap(op, m.name, *err)
 	}
 	runtime.KeepAlive(m) // until here the range must stay mapped
+}
+
+// enterCall is enter for a method that does little else than touch the memory: a call of
+// leave and its recover would cost as much as the work. Such a method goes on with
+//
+//	was := enterCall(&err)
+//	defer func() {
+//		if debug.SetPanicOnFault(was); err != nil {
+//			err = m.failed(op, err, recover())
+//		}
+//	}()
+//	return …
+//
+// err is set until the method returns, and so it is after a fault. The deferred function
+// uses m, which keeps the range mapped until then.
+func enterCall(err *error) (was bool) {
+	*err = unfinished{}
+	return debug.SetPanicOnFault(true)
+}
+
+type unfinished struct{}
+
+func (unfinished) Error() string { return "the call has not returned" }
+
+// failed returns the error of a method after it has returned err, or panicked with r.
+func (m *SharedMemory) failed(op string, err error, r any) error {
+	if r != nil {
+		err = m.faultError(r)
+	}
+	return wrap(op, m.name, err)
 }
 
 // touch calls f, which touches the memory before the handle is complete. It returns

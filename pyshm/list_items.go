@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
+	"runtime/debug"
 
 	"github.com/pyshm-go/pyshm/format"
 )
@@ -63,7 +64,12 @@ func (l *ShareableList) All() iter.Seq2[any, error] {
 // next does not check whether the list is closed, because the cursor has to move on:
 // the guard finds that out.
 func (l *ShareableList) next(c *format.Cursor) (v any, err error) {
-	defer l.m.leave("get", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("get", err, recover())
+		}
+	}()
 	return c.Next()
 }
 
@@ -72,7 +78,12 @@ func (l *ShareableList) Get(i int) (v any, err error) {
 	if l.m.isClosed() {
 		return nil, l.m.errClosed("get")
 	}
-	defer l.m.leave("get", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("get", err, recover())
+		}
+	}()
 	return l.list.Get(i)
 }
 
@@ -81,7 +92,12 @@ func (l *ShareableList) Int(i int) (v int64, err error) {
 	if l.m.isClosed() {
 		return 0, l.m.errClosed("get")
 	}
-	defer l.m.leave("get", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("get", err, recover())
+		}
+	}()
 	return l.list.Int(i)
 }
 
@@ -90,7 +106,12 @@ func (l *ShareableList) Float(i int) (v float64, err error) {
 	if l.m.isClosed() {
 		return 0, l.m.errClosed("get")
 	}
-	defer l.m.leave("get", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("get", err, recover())
+		}
+	}()
 	return l.list.Float(i)
 }
 
@@ -99,7 +120,12 @@ func (l *ShareableList) Bool(i int) (v bool, err error) {
 	if l.m.isClosed() {
 		return false, l.m.errClosed("get")
 	}
-	defer l.m.leave("get", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("get", err, recover())
+		}
+	}()
 	return l.list.Bool(i)
 }
 
@@ -108,7 +134,12 @@ func (l *ShareableList) Str(i int) (v string, err error) {
 	if l.m.isClosed() {
 		return "", l.m.errClosed("get")
 	}
-	defer l.m.leave("get", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("get", err, recover())
+		}
+	}()
 	return l.list.Str(i)
 }
 
@@ -117,7 +148,12 @@ func (l *ShareableList) Bytes(i int) (v []byte, err error) {
 	if l.m.isClosed() {
 		return nil, l.m.errClosed("get")
 	}
-	defer l.m.leave("get", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("get", err, recover())
+		}
+	}()
 	return l.list.Bytes(i)
 }
 
@@ -127,7 +163,12 @@ func (l *ShareableList) AppendStr(dst []byte, i int) (out []byte, err error) {
 		return dst, l.m.errClosed("get")
 	}
 	out = dst // the result after a fault
-	defer l.m.leave("get", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("get", err, recover())
+		}
+	}()
 	return l.list.AppendStr(dst, i)
 }
 
@@ -136,7 +177,12 @@ func (l *ShareableList) RawBytes(i int) (slot []byte, err error) {
 	if l.m.isClosed() {
 		return nil, l.m.errClosed("get")
 	}
-	defer l.m.leave("get", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("get", err, recover())
+		}
+	}()
 	return l.list.RawBytes(i)
 }
 
@@ -145,7 +191,12 @@ func (l *ShareableList) Slot(i int) (slot format.Slot, err error) {
 	if l.m.isClosed() {
 		return format.Slot{}, l.m.errClosed("slot of")
 	}
-	defer l.m.leave("slot of", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("slot of", err, recover())
+		}
+	}()
 	return l.list.Slot(i)
 }
 
@@ -154,7 +205,12 @@ func (l *ShareableList) Values() (values []any, err error) {
 	if l.m.isClosed() {
 		return nil, l.m.errClosed("get")
 	}
-	defer l.m.leave("get", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("get", err, recover())
+		}
+	}()
 	return l.list.Values()
 }
 
@@ -163,7 +219,12 @@ func (l *ShareableList) CopyInts(dst []int64, from int) (n int, err error) {
 	if l.m.isClosed() {
 		return 0, l.m.errClosed("get")
 	}
-	defer l.m.leave("get", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("get", err, recover())
+		}
+	}()
 	return l.list.CopyInts(dst, from)
 }
 
@@ -172,7 +233,12 @@ func (l *ShareableList) CopyFloats(dst []float64, from int) (n int, err error) {
 	if l.m.isClosed() {
 		return 0, l.m.errClosed("get")
 	}
-	defer l.m.leave("get", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("get", err, recover())
+		}
+	}()
 	return l.list.CopyFloats(dst, from)
 }
 
@@ -181,7 +247,12 @@ func (l *ShareableList) Index(v any) (i int, err error) {
 	if l.m.isClosed() {
 		return 0, l.m.errClosed("index")
 	}
-	defer l.m.leave("index", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("index", err, recover())
+		}
+	}()
 	return l.list.Index(v)
 }
 
@@ -190,7 +261,12 @@ func (l *ShareableList) Count(v any) (n int, err error) {
 	if l.m.isClosed() {
 		return 0, l.m.errClosed("count")
 	}
-	defer l.m.leave("count", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("count", err, recover())
+		}
+	}()
 	return l.list.Count(v)
 }
 
@@ -199,7 +275,12 @@ func (l *ShareableList) Check() (err error) {
 	if l.m.isClosed() {
 		return l.m.errClosed("check")
 	}
-	defer l.m.leave("check", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("check", err, recover())
+		}
+	}()
 	return l.list.Check()
 }
 
@@ -208,7 +289,12 @@ func (l *ShareableList) Set(i int, v any) (err error) {
 	if l.m.isClosed() {
 		return l.m.errClosed("set")
 	}
-	defer l.m.leave("set", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("set", err, recover())
+		}
+	}()
 	return l.list.Set(i, v)
 }
 
@@ -217,7 +303,12 @@ func (l *ShareableList) SetInt(i int, v int64) (err error) {
 	if l.m.isClosed() {
 		return l.m.errClosed("set")
 	}
-	defer l.m.leave("set", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("set", err, recover())
+		}
+	}()
 	return l.list.SetInt(i, v)
 }
 
@@ -226,7 +317,12 @@ func (l *ShareableList) SetFloat(i int, v float64) (err error) {
 	if l.m.isClosed() {
 		return l.m.errClosed("set")
 	}
-	defer l.m.leave("set", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("set", err, recover())
+		}
+	}()
 	return l.list.SetFloat(i, v)
 }
 
@@ -235,7 +331,12 @@ func (l *ShareableList) SetBool(i int, v bool) (err error) {
 	if l.m.isClosed() {
 		return l.m.errClosed("set")
 	}
-	defer l.m.leave("set", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("set", err, recover())
+		}
+	}()
 	return l.list.SetBool(i, v)
 }
 
@@ -244,7 +345,12 @@ func (l *ShareableList) SetStr(i int, v string) (err error) {
 	if l.m.isClosed() {
 		return l.m.errClosed("set")
 	}
-	defer l.m.leave("set", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("set", err, recover())
+		}
+	}()
 	return l.list.SetStr(i, v)
 }
 
@@ -253,7 +359,12 @@ func (l *ShareableList) SetBytes(i int, v []byte) (err error) {
 	if l.m.isClosed() {
 		return l.m.errClosed("set")
 	}
-	defer l.m.leave("set", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("set", err, recover())
+		}
+	}()
 	return l.list.SetBytes(i, v)
 }
 
@@ -262,7 +373,12 @@ func (l *ShareableList) SetNone(i int) (err error) {
 	if l.m.isClosed() {
 		return l.m.errClosed("set")
 	}
-	defer l.m.leave("set", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("set", err, recover())
+		}
+	}()
 	return l.list.SetNone(i)
 }
 
@@ -271,7 +387,12 @@ func (l *ShareableList) AddInt(i int, delta int64) (sum int64, err error) {
 	if l.m.isClosed() {
 		return 0, l.m.errClosed("add to")
 	}
-	defer l.m.leave("add to", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("add to", err, recover())
+		}
+	}()
 	return l.list.AddInt(i, delta)
 }
 
@@ -280,6 +401,11 @@ func (l *ShareableList) CompareAndSwapInt(i int, old, new int64) (swapped bool, 
 	if l.m.isClosed() {
 		return false, l.m.errClosed("compare and swap")
 	}
-	defer l.m.leave("compare and swap", l.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = l.m.failed("compare and swap", err, recover())
+		}
+	}()
 	return l.list.CompareAndSwapInt(i, old, new)
 }
