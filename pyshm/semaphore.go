@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"runtime/debug"
 	"strings"
 	"sync"
 
@@ -216,7 +217,12 @@ func (s *Semaphore) Acquire(ctx context.Context) (err error) {
 	if s.isClosed() {
 		return s.errClosed(op)
 	}
-	defer s.m.leave(op, s.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = s.m.failed(op, err, recover())
+		}
+	}()
 	return waitError(s.wait.Acquire(ctx))
 }
 
@@ -240,7 +246,12 @@ func (s *Semaphore) TryAcquire() (taken bool, err error) {
 	if s.isClosed() {
 		return false, s.errClosed(op)
 	}
-	defer s.m.leave(op, s.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = s.m.failed(op, err, recover())
+		}
+	}()
 	return s.wait.TryAcquire(), nil
 }
 
@@ -268,7 +279,12 @@ func (s *Semaphore) release(n uint32) (err error) {
 	if s.isClosed() {
 		return s.errClosed(op)
 	}
-	defer s.m.leave(op, s.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = s.m.failed(op, err, recover())
+		}
+	}()
 	if !s.wait.Release(n, s.bound) {
 		return ErrNotAcquired
 	}
