@@ -106,6 +106,46 @@ func TestReadCut(t *testing.T) {
 
 // TestPython runs the program with a Python that has pyarrow.
 func TestPython(t *testing.T) {
+	program := buildWithPython(t)
+	out, err := program().CombinedOutput()
+	const want = "Python: 1000000 rows, 0 bytes allocated\nGo: GO 500000\nGo: PY 1000000\n"
+	if err != nil || string(out) != want {
+		t.Errorf("%v, %q; want %q", err, out, want)
+	}
+}
+
+// TestFlight runs the program with a server, as on another machine.
+func TestFlight(t *testing.T) {
+	program := buildWithPython(t)
+	server := exec.CommandContext(t.Context(), "python3", "worker.py", "--flight", "127.0.0.1:0")
+	server.Path, server.Env = filepath.Join(filepath.Dir(program().Path), "python3"), program().Env
+	lines := testkit.Must(server.StdoutPipe())(t)
+	testkit.Check(t, server.Start())
+	defer func() { server.Process.Kill(); server.Wait() }()
+	var port int
+	if _, err := fmt.Fscanf(lines, "Python: listening on port %d\n", &port); err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	if out, err := program("-flight", address).CombinedOutput(); err != nil || string(out) != "Go: GO 500000\nGo: PY 1000000\n" {
+		t.Errorf("%v, %q", err, out)
+	}
+
+	schema := arrow.NewSchema([]arrow.Field{{Name: "symbol", Type: arrow.PrimitiveTypes.Int8}}, nil)
+	bad := array.NewRecordBatch(schema, []arrow.Array{array.MakeArrayOfNull(memory.DefaultAllocator, arrow.PrimitiveTypes.Int8, 1)}, 1)
+	if err := exchange(t.Context(), address, bad, printSums); err == nil || !strings.Contains(err.Error(), "volume") {
+		t.Errorf("a table without volumes: %v", err)
+	}
+	server.Process.Kill()
+	server.Wait()
+	if err := exchange(t.Context(), address, makeTrades(1), printSums); err == nil || !strings.Contains(err.Error(), address) {
+		t.Errorf("without a server: %v", err)
+	}
+}
+
+// buildWithPython returns commands of the program, for which python3 has pyarrow.
+func buildWithPython(t *testing.T) func(args ...string) *exec.Cmd {
+	t.Helper()
 	testkit.NeedLinux(t)
 	dir := t.TempDir()
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", dir+"/arrow", ".").CombinedOutput(); err != nil {
@@ -120,15 +160,13 @@ func TestPython(t *testing.T) {
 				continue
 			}
 			testkit.Check(t, os.WriteFile(filepath.Join(dir, "python3"), []byte("#!/bin/sh\nexec '"+py.Path+"' \"$@\"\n"), 0o755))
-			program := exec.CommandContext(t.Context(), filepath.Join(dir, "arrow"))
-			program.Env = env
-			out, err := program.CombinedOutput()
-			const want = "Python: 1000000 rows, 0 bytes allocated\nGo: GO 500000\nGo: PY 1000000\n"
-			if err != nil || string(out) != want {
-				t.Errorf("%v: %v, %q; want %q", py, err, out, want)
+			return func(args ...string) *exec.Cmd {
+				command := exec.CommandContext(t.Context(), filepath.Join(dir, "arrow"), args...)
+				command.Env = env
+				return command
 			}
-			return
 		}
 	}
 	t.Skip("no interpreter here has pyarrow: scripts/interpreters.sh brings it for one")
+	return nil
 }

@@ -1,5 +1,9 @@
-// Go makes a dataframe, and Python groups its rows. Both tables are Arrow files in shared
-// memory, which the other side reads in place.
+// Go makes a dataframe, and pandas groups its rows. On one machine both tables are Arrow
+// files in shared memory, which the other side reads in place. With the flag -flight the
+// same tables go over the network, to a Python on any machine:
+//
+//	python3 worker.py --flight 0.0.0.0:8815
+//	go run . -flight OTHER-MACHINE:8815
 //
 // It is for processes that trust each other. arrow-go believes the lengths in a file:
 // bytes that another program has made up can end the process by taking all memory, which
@@ -8,6 +12,8 @@
 package main
 
 import (
+	"context"
+	"flag"
 	"fmt"
 	"log"
 	"os"
@@ -21,15 +27,25 @@ import (
 )
 
 func main() {
-	if err := run(); err != nil {
+	address := flag.String("flight", "", "send the table to the Flight server at this `host:port`")
+	flag.Parse()
+	if err := run(context.Background(), *address); err != nil {
 		log.Fatal(err)
 	}
 }
 
-// run makes a table called trades-*. The worker makes one called trades-*-sums.
-func run() error {
+func run(ctx context.Context, address string) error {
 	trades := makeTrades(1_000_000)
 	defer trades.Release()
+	if address != "" {
+		return exchange(ctx, address, trades, printSums)
+	}
+	return inMemory(trades, printSums)
+}
+
+// inMemory makes a table called trades-*, and starts a worker, which makes one called
+// trades-*-sums.
+func inMemory(trades arrow.RecordBatch, f func(batch arrow.RecordBatch) error) error {
 	shared, err := share("trades-*", trades)
 	if err != nil {
 		return err
@@ -49,13 +65,18 @@ func run() error {
 	}
 	defer sums.Unlink()
 	defer sums.Close()
-	return read(sums, func(batch arrow.RecordBatch) error {
-		symbols, volumes := batch.Column(0).(*array.String), batch.Column(1).(*array.Int64)
-		for i := range int(batch.NumRows()) {
-			fmt.Println("Go:", symbols.Value(i), volumes.Value(i))
-		}
-		return nil
-	})
+	return read(sums, f)
+}
+
+func printSums(sums arrow.RecordBatch) error {
+	if columns := sums.Columns(); len(columns) != 2 || columns[0].DataType().ID() != arrow.STRING || columns[1].DataType().ID() != arrow.INT64 {
+		return fmt.Errorf("the columns are not a string and an int64: %v", sums.Schema())
+	}
+	symbols, volumes := sums.Column(0).(*array.String), sums.Column(1).(*array.Int64)
+	for i := range int(sums.NumRows()) {
+		fmt.Println("Go:", symbols.Value(i), volumes.Value(i))
+	}
+	return nil
 }
 
 // makeTrades returns a table of n rows.
