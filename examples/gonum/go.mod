@@ -1,4 +1,4 @@
-module github.com/pyshm-go/pyshm/compat/conformance/gonum
+module github.com/pyshm-go/pyshm/examples/gonum
 
 go 1.26.0
 
@@ -12,4 +12,4 @@ require (
 	golang.org/x/sys v0.49.0 // indirect
 )
 
-replace github.com/pyshm-go/pyshm => ../../..
+replace github.com/pyshm-go/pyshm => ../..

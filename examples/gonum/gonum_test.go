@@ -1,13 +1,15 @@
-// Package gonum shows that gonum's matrices share memory with numpy's arrays. It is a
-// module of its own, so that this module needs no gonum.
-package gonum
+package main
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
 
+	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
@@ -42,5 +44,31 @@ func TestDense(t *testing.T) {
 	f := mat.NewDense(2, 3, all).T()
 	if err := other.Set(-1, 1, 0); err != nil || f.At(0, 1) != -1 || f.At(2, 1) != 2.5 {
 		t.Errorf("%v: %v", err, mat.Formatted(f))
+	}
+}
+
+// TestPython runs the program with every numpy of this machine.
+func TestPython(t *testing.T) {
+	testkit.NeedLinux(t)
+	dir := t.TempDir()
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", dir+"/gonum", ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	tested := false
+	for _, py := range testkit.Must(compat.Find(t.Context()))(t) {
+		testkit.Check(t, os.WriteFile(filepath.Join(dir, "python3"), []byte("#!/bin/sh\nexec '"+py.Path+"' \"$@\"\n"), 0o755))
+		for _, path := range testkit.Numpys(t, py) {
+			tested = true
+			program := exec.CommandContext(t.Context(), filepath.Join(dir, "gonum"))
+			program.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "PYTHONPATH="+path)
+			out, err := program.CombinedOutput()
+			const want = "Python: numpy finds the same solution\nGo: numpy's inverse gives the same solution\n"
+			if err != nil || string(out) != want {
+				t.Errorf("%v, %q: %v, %q; want %q", py, path, err, out, want)
+			}
+		}
+	}
+	if !tested {
+		t.Skip("no interpreter here has numpy: scripts/interpreters.sh brings some")
 	}
 }
