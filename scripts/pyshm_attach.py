@@ -1435,14 +1435,11 @@ class _Worker:
         return self.loop.run_until_complete(run())
 
     def array(self, number: int, offset: int, shape: tuple[int, ...], dtype: str, strides: Any) -> Any:
-        """Return an array in the arena: of numpy, or a memoryview without numpy."""
-        memory = self.segments[number].memory
-        numpy = _numpy_or_none()
-        if numpy is None:
-            view = _view(memory, offset, shape, dtype, strides)
-            self.lent[id(view)] = view, (number, offset, shape, dtype)
-            return view
-        return numpy.ndarray(shape, _dtype(dtype), memory, offset, strides)
+        """Return an array in the arena."""
+        array = _array(self.segments[number].memory, offset, shape, dtype, strides)
+        if type(array) is memoryview:
+            self.lent[id(array)] = array, (number, offset, shape, dtype)
+        return array
 
     def place(self, array: Any) -> Any:
         """Return where an array of numpy is in the arena, and copy one from elsewhere."""
@@ -1529,10 +1526,15 @@ def _in_arena(number: int, offset: int, shape: tuple[int, ...], dtype: str, stri
 
 
 def _copied(dtype: str, shape: tuple[int, ...], data: bytes) -> Any:
-    numpy = _numpy_or_none()
-    if numpy is None:
-        return _view(bytearray(data), 0, shape, dtype, None)
-    return numpy.frombuffer(bytearray(data), _dtype(dtype)).reshape(shape)
+    return _array(bytearray(data), 0, shape, dtype, None)
+
+
+def _named(name: str, offset: int, shape: tuple[int, ...], dtype: str, strides: Any) -> Any:
+    try:
+        memory, _ = _map(_bare(name), False)
+    except PermissionError:
+        memory, _ = _map(_bare(name), True)
+    return _array(memory, offset, shape, dtype, strides)
 
 
 def _attached(distance: int, length: int) -> bytes:
@@ -1569,6 +1571,14 @@ def _aligned(offset: int) -> int:
 
 
 _CODES = {"i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q", "f4": "f", "f8": "d"}
+
+
+def _array(memory: Any, offset: int, shape: tuple[int, ...], dtype: str, strides: Any) -> Any:
+    """Return an array of numpy, or a memoryview without numpy."""
+    numpy = _numpy_or_none()
+    if numpy is None:
+        return _view(memory, offset, shape, dtype, strides)
+    return numpy.ndarray(shape, _dtype(dtype), memory, offset, strides)
 
 
 def _view(memory: Any, offset: int, shape: tuple[int, ...], dtype: str, strides: Any) -> memoryview:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"slices"
@@ -67,10 +68,40 @@ func TestArrays(t *testing.T) {
 		wantEqual(t, "an element of a nested array", must(got.At(3, 4))(t), float32(14))
 		return nil
 	}))
+	wantNamed(t, p)
 	wantRecords(t, p)
 	wantResults(t, p)
 	wantLargeArray(t, p)
 	wantMisuse(t, p)
+}
+
+// wantNamed passes memory that has a name, and memory that has none.
+func wantNamed(t *testing.T, p *Pool) {
+	t.Helper()
+	image := must(pyshm.CreateArray[float64](testkit.Name(t), []int{2, 3}))(t)
+	block := must(pyshm.Create(testkit.Name(t), 64))(t)
+	list := must(pyshm.CreateList(testkit.Name(t), []any{41}, pyshm.Layout(withNumpy(t).Layout())))(t)
+	defer func() { check(t, errors.Join(block.Unlink(), list.Unlink(), image.Close(), block.Close(), list.Close())) }()
+	check(t, image.Set(0.25, 1, 2))
+	wantEqual(t, "the sum", call(t, p, "double", image), any(0.5))
+	wantEqual(t, "the element", must(image.At(1, 2))(t), 0.5)
+	call(t, p, "double_all", []any{map[string]any{"a": image}})
+	wantEqual(t, "the element", must(image.At(1, 2))(t), 1.0)
+
+	// Columns of an array without a header.
+	info := pyshm.ArrayInfo{Shape: []int{2, 2}, Dtype: "i4", Offset: 16, Strides: []int{4, 8}}
+	columns := must(pyshm.ViewArray[int32](block, info))(t)
+	check(t, columns.Set(3, 0, 1))
+	wantEqual(t, "the sum", call(t, p, "double", columns), any(int64(6)))
+	wantEqual(t, "the element", must(columns.At(0, 1))(t), int32(6))
+	call(t, p, "bump", block, list)
+	wantEqual(t, "a byte, an item", []any{block.Bytes()[1], must(list.Int(0))(t)}, []any{byte(1), int64(42)})
+
+	check(t, image.Unlink())
+	_, err := p.Call(t.Context(), "double", image)
+	wantReason(t, "an array whose name is gone", err, fs.ErrInvalid)
+	_, err = p.Call(t.Context(), "double", (*pyshm.SharedMemory)(nil))
+	wantReason(t, "a nil block", err, fs.ErrClosed)
 }
 
 // wantRecords passes an array of structs.

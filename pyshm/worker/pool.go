@@ -237,8 +237,13 @@ func sleep(ctx context.Context, d time.Duration) {
 
 // Call calls a function of a worker and returns its result. It waits for a worker, behind
 // earlier calls. The function is one that Python has passed to serve; its arguments may be
-// of every type that [pickle.Marshal] accepts, and [NDArray]. The result has a type that
+// of every type that [pickle.Marshal] accepts, and *[NDArray]. The result has a type that
 // package format/pickle reads; a numpy array is a *NDArray.
+//
+// Segments that have a name are passed by reference: of a [pyshm.Array] the function gets a
+// numpy array over the same memory, of a [pyshm.SharedMemory] and a [pyshm.ShareableList] what
+// attach_block and attach_list of pyshm_attach return. The worker attaches for this call
+// alone, which takes longer than for an array of [NewArray].
 //
 // The error is
 //

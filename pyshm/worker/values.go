@@ -94,7 +94,9 @@ func (a *NDArray) copy(size int) (data []byte, err error) {
 // memory, or a memoryview without numpy. What it writes is there for Go when it returns.
 //
 // The array may be used until the job is over. Then its memory is for the next job, in Go as
-// in Python. It must not be closed.
+// in Python. It must not be closed. [pyshm.Array.Slice] keeps the addresses of the worker's
+// memory reserved for the life of the process, for each worker anew: programs whose workers
+// are restarted often use [pyshm.Array.Guard], Rows, CopyFrom or CopyTo instead.
 //
 // The error is [errors.ErrUnsupported] if the worker shares no memory: it does without the
 // helper, or it sees another /dev/shm. It is the error of [pyshm.CreateArray] for a type or
@@ -185,6 +187,10 @@ const (
 	plain         = "_plain"    // (value,): a scalar of numpy
 	attachedBytes = "_attached" // (distance, length): bytes behind the request
 	attachedView  = "_view_of"  // (distance, length): the same without a copy, for copied
+	named         = "_named"    // (name, offset, shape, dtype, strides): an array
+
+	attachBlock = "attach_block" // (name,)
+	attachList  = "attach_list"  // (name,)
 )
 
 // sendable returns the arguments with arrays in the form in which they are sent.
@@ -252,17 +258,41 @@ func (w *worker) sendableValue(v any, nested bool, depth int) (any, error) {
 	case *NDArray:
 		return w.sendableNDArray(v)
 	case arrayLike:
-		if w.lane == nil {
-			return nil, errNoArena
-		}
-		s := w.lane.arena.of(v.SharedMemory())
-		if s == nil {
-			return nil, invalid("the array %q is not of this job: NewArray makes such arrays", v.SharedMemory().Name())
-		}
-		info := v.Info()
-		return w.object(inArena, s.number, info.Offset, tuple(info.Shape), info.Dtype, tuple(info.Strides)), nil
+		return w.sendableArray(v)
+	case *pyshm.SharedMemory:
+		return w.byName(v, attachBlock)
+	case *pyshm.ShareableList:
+		return w.byName(v.SharedMemory(), attachList)
 	}
 	return nil, nil
+}
+
+// sendableArray returns where an array is: in the arena, or in a segment that has a name.
+func (w *worker) sendableArray(a arrayLike) (any, error) {
+	if w.lane == nil {
+		return nil, errNoArena
+	}
+	info := a.Info()
+	if s := w.lane.arena.of(a.SharedMemory()); s != nil {
+		return w.object(inArena, s.number, info.Offset, tuple(info.Shape), info.Dtype, tuple(info.Strides)), nil
+	}
+	return w.byName(a.SharedMemory(), named, info.Offset, tuple(info.Shape), info.Dtype, tuple(info.Strides))
+}
+
+// byName returns the call of a function of the helper that attaches to a segment. The name
+// has to lead to the segment: otherwise the function would get other memory, or none.
+func (w *worker) byName(m *pyshm.SharedMemory, function string, more ...any) (any, error) {
+	if w.lane == nil {
+		return nil, errNoArena
+	}
+	current, err := m.Current()
+	if err == nil && !current {
+		err = invalid("no name leads to the memory of %q", m.Name())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: a worker gets arrays of its job's NewArray, memory that has a name, and copies", err)
+	}
+	return w.object(function, append([]any{m.Name()}, more...)...), nil
 }
 
 func (w *worker) sendableNDArray(a *NDArray) (any, error) {

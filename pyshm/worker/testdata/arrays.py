@@ -48,6 +48,12 @@ def mean(array):
 
 
 @serve
+def bump(block, items):
+    block.buf[1] += 1
+    items[0] += 1
+
+
+@serve
 def echo(*values):
     return values
 
