@@ -58,7 +58,7 @@ func TestService(t *testing.T) {
 	metrics := get(t, url+"/metrics")
 	t.Logf("%d requests, %d kills\n%s", requests.Load(), kills, metrics)
 	workers := children(t, service.Process.Pid)
-	testkit.Check(t, service.Process.Signal(os.Interrupt))
+	testkit.Check(t, service.Process.Signal(syscall.SIGTERM))
 	testkit.Check(t, service.Wait())
 	for _, pid := range workers {
 		testkit.WaitForEnd(t, pid)

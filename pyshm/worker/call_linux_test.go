@@ -58,6 +58,7 @@ func TestCalls(t *testing.T) {
 		call(t, p, "say", "häuser")
 		log.wait(t, `level=INFO msg="worker printed" worker=0 pid=`, `line=häuser`)
 		log.wait(t, `level=WARN msg="worker printed" worker=0 pid=`, `line=häuser`)
+		log.wait(t, `level=WARN msg="worker printed" worker=0 pid=`, `line="häuser sold"`)
 		if py.Path == testkit.Python(t).Path {
 			wantExits(t, p)
 		}

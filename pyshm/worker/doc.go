@@ -117,6 +117,9 @@
 // the kernel kills it when the service ends, because a function may run for ever. Children
 // that a worker leaves get a SIGTERM.
 //
+// systemd sends SIGTERM to every process of a service, and so ends workers in the middle of
+// their calls. With KillMode=mixed in its unit, the service alone gets it.
+//
 // A worker ends if it sends anything but replies. Its bytes never crash or block the
 // service, or make it allocate more than 1 GiB for a reply.
 //

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -9,11 +10,11 @@ import (
 	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
-// TestQueue: calls get their workers in order, up to the limit. One slow call holds up no
+// TestQueue: the calls of 1,000 goroutines get their workers in order, up to the limit. One slow call holds up no
 // other worker.
 func TestQueue(t *testing.T) {
 	t.Parallel()
-	const callers = 50
+	const callers = 1000
 	p := startPool(t, testkit.Python(t), Options{Workers: 2, Queue: callers})
 	slow, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -35,7 +36,11 @@ func TestQueue(t *testing.T) {
 				return err
 			})
 		})
-		testkit.Eventually(t, "the call is in the queue", func() bool { return p.Stats().Queued == n+1 })
+		for queued := 0; queued <= n; runtime.Gosched() { // Eventually would pause
+			p.mu.Lock()
+			queued = p.queue.waiting.Len()
+			p.mu.Unlock()
+		}
 	}
 	_, err := p.Call(t.Context(), "echo", 1)
 	wantReason(t, "a call too many", err, ErrBusy)

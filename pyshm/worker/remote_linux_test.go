@@ -17,8 +17,31 @@ import (
 
 var authkey = []byte("the key of the tests")
 
-// startRemote starts a Python that serves as serve's arguments say.
+// startRemote starts a Python that serves as serve's arguments say. It has namespaces of its
+// own, as in another container that shares /dev/shm, if this system allows them.
 func startRemote(t *testing.T, arguments string) *exec.Cmd {
+	t.Helper()
+	start := func(contain ...func(*exec.Cmd)) (*exec.Cmd, error) {
+		cmd := remoteCommand(t, arguments)
+		for _, f := range contain {
+			f(cmd)
+		}
+		return cmd, cmd.Start()
+	}
+	cmd, err := start(testkit.InUserNamespace, func(cmd *exec.Cmd) {
+		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWPID | syscall.CLONE_NEWNET |
+			syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS | syscall.CLONE_NEWNS
+	})
+	if testkit.NoNamespace(err) {
+		t.Log("without namespaces of its own:", err)
+		cmd, err = start()
+	}
+	check(t, err)
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	return cmd
+}
+
+func remoteCommand(t *testing.T, arguments string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(testkit.Python(t).Path, "-c", `
 import time
@@ -29,8 +52,6 @@ def negate(array):
     array[0] = -array[0]
 `+"serve(authkey=b'"+string(authkey)+"', "+arguments+")")
 	check(t, pyshm.WorkerEnv(cmd))
-	check(t, cmd.Start())
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	return cmd
 }
 

@@ -1,3 +1,4 @@
+import logging
 import os
 import sys
 import time
@@ -65,6 +66,7 @@ def pid():
 def say(text):
     print(text)
     print(text, file=sys.stderr)
+    logging.getLogger("shop").warning("%s sold", text)
 
 
 class Odd(Exception):
