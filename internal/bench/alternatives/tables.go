@@ -1,0 +1,125 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"runtime"
+)
+
+const (
+	numpyInPlace  = "list, numpy, in place"
+	copiedByOne   = "array, copied in and out"
+	arrayInPlace  = "array, in place"
+	rawJoined     = "socket, recv and join"
+	rawInto       = "socket, recv_into"
+	fedMsgpack    = "socket, msgpack, Unpacker"
+	framedMsgpack = "socket, msgpack, framed"
+	callCopied    = "worker call, copied in and out"
+)
+
+func tables() []table {
+	all := []table{newTable("1 int", 1, arrayInPlace, setting{}, handovers())}
+	if runtime.NumCPU() > 1 {
+		all = append(all, newTable("1 int, pinned", 1, arrayInPlace, setting{pinned: true}, handovers()))
+	}
+	all = append(all,
+		newTable("10 ints", 10, numpyInPlace, setting{}, lists()),
+		newTable("10,000 ints", 10_000, numpyInPlace, setting{}, lists()),
+	)
+	for _, size := range []struct {
+		name  string
+		bytes int
+	}{{"1 KB", 1 << 10}, {"64 KB", 64 << 10}, {"1.2 MB", 1_200_000}, {"64 MB", 64 << 20}} {
+		all = append(all, newTable("array of "+size.name, size.bytes, copiedByOne, setting{}, arrays()))
+	}
+	return append(all, newTable(frame, 1080*1920*3, copiedByOne, setting{fromPython: true}, frames()))
+}
+
+const frame = "frame of 6.2 MB, from Python"
+
+// handovers pass as little as possible.
+func handovers() []way[int64] {
+	return []way[int64]{
+		{name: "socket", open: overSocket("SocketInto", viaBytes[int64])},
+		{name: "pipe", open: overPipes[int64]},
+		{name: arrayInPlace, open: inArray[int64]("Shared", false)},
+		{name: "array, semaphores, spinning", open: inArray[int64]("Shared", true)},
+		{name: "array, watched", open: inWatchedArray[int64]},
+	}
+}
+
+func lists() []way[int64] {
+	return []way[int64]{
+		{name: "socket, JSON", open: overSocket("Json", viaJSON[int64])},
+		{name: fedMsgpack, open: overSocket("MsgpackFed", viaMsgpack[int64])},
+		{name: framedMsgpack, open: overSocket("MsgpackFramed", viaFramedMsgpack[int64])},
+		{name: "multiprocessing.connection", open: overConnection[int64]},
+		{name: "pipe, struct", open: overPipes[int64]},
+		{name: "temporary file", open: overSocket("File", viaFiles[int64])},
+		{name: "list, item by item", open: inListItems},
+		{name: "list, one item", open: inListItem},
+		{name: "list, memoryview.cast", open: inListViewCopied("ListCast")},
+		{name: numpyInPlace, open: inListView("ListNumpy")},
+		{name: "array, in place, spinning", open: inArray[int64]("Shared", true)},
+		{name: "worker call, list", open: byCall},
+		{name: "worker call, array in place", open: byJob[int64]},
+	}
+}
+
+func arrays() []way[byte] {
+	return append(messages(),
+		way[byte]{name: copiedByOne, open: inArrayCopied[byte]("Shared")},
+		way[byte]{name: arrayInPlace, open: inArray[byte]("Shared", false)},
+		way[byte]{name: "array, in place, spinning", open: inArray[byte]("Shared", true)},
+		way[byte]{name: callCopied, open: byJobCopied[byte]},
+		way[byte]{name: "worker call, in place", open: byJob[byte]},
+	)
+}
+
+func frames() []way[byte] {
+	return append(messages(),
+		way[byte]{name: "array, copied by both", open: inArrayCopied[byte]("SharedCopied")},
+		way[byte]{name: copiedByOne, open: inArray[byte]("SharedCopied", false)},
+		way[byte]{name: arrayInPlace, open: inArray[byte]("Shared", false)},
+		way[byte]{name: "array, in place, spinning", open: inArray[byte]("Shared", true)},
+		way[byte]{name: "array, in place, watched", open: inWatchedArray[byte]},
+	)
+}
+
+func messages() []way[byte] {
+	return []way[byte]{
+		{name: "socket, JSON, base64", open: overSocket("Json", viaJSON[byte]), most: 8 << 20},
+		{name: fedMsgpack, open: overSocket("MsgpackFed", viaMsgpack[byte])},
+		{name: framedMsgpack, open: overSocket("MsgpackFramed", viaFramedMsgpack[byte])},
+		{name: "multiprocessing.connection", open: overConnection[byte]},
+		{name: "pipe", open: overPipes[byte]},
+		{name: "temporary file", open: overSocket("File", viaFiles[byte])},
+		{name: rawJoined, open: overSocket("SocketJoined", viaBytes[byte])},
+		{name: rawInto, open: overSocket("SocketInto", viaBytes[byte])},
+	}
+}
+
+// A goal is how many times longer one way should take than another.
+type goal struct {
+	table, slow, fast string
+	atLeast           float64
+}
+
+func goals() []goal {
+	gs := []goal{
+		{frame, rawJoined, copiedByOne, 5},
+		{frame, rawInto, copiedByOne, 5},
+		{frame, fedMsgpack, copiedByOne, 20},
+		{frame, rawJoined, "array, in place, spinning", 100},
+		{frame, rawInto, "array, in place, spinning", 100},
+	}
+	for i, size := range []string{"1 KB", "64 KB", "1.2 MB"} {
+		for _, slow := range []string{fedMsgpack, framedMsgpack} {
+			gs = append(gs, goal{"array of " + size, slow, callCopied, []float64{4, 9, 20}[i]})
+		}
+	}
+	return gs
+}
+
+func (g goal) String() string { return fmt.Sprintf("%s: %s / %s", g.table, g.slow, g.fast) }
