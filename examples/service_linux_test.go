@@ -7,10 +7,12 @@ import (
 	"image/color"
 	"image/png"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,7 +26,7 @@ import (
 )
 
 // TestService kills the workers of the service again and again while clients send pictures.
-// No request fails, and at the end nothing is left.
+// No request fails, and at the end no worker is left.
 func TestService(t *testing.T) {
 	service, url := startService(t)
 	var requests atomic.Int64
@@ -43,12 +45,14 @@ func TestService(t *testing.T) {
 			}
 		})
 	}
-	kills := soak.Length(2, 300)
-	for n := 0; n < kills; {
+	kills := soak.Length(1, 300)
+	var killed []int
+	for len(killed) < kills {
 		time.Sleep(20 * time.Millisecond)
 		if workers := children(t, service.Process.Pid); len(workers) == 2 {
-			testkit.Check(t, syscall.Kill(workers[n%2], syscall.SIGKILL))
-			n++
+			victim := workers[len(killed)%2]
+			testkit.Check(t, syscall.Kill(victim, syscall.SIGKILL))
+			killed = append(killed, victim)
 			last := requests.Load()
 			testkit.Eventually(t, "more requests", func() bool { return requests.Load() > last+10 || t.Failed() })
 		}
@@ -57,11 +61,50 @@ func TestService(t *testing.T) {
 	clients.Wait()
 	metrics := get(t, url+"/metrics")
 	t.Logf("%d requests, %d kills\n%s", requests.Load(), kills, metrics)
-	workers := children(t, service.Process.Pid)
+
+	// Both workers are killed in the middle of a request.
+	stopped, reply := blurWhileStopped(t, service, url, killed)
+	signalAll(t, stopped, syscall.SIGKILL)
+	<-reply
+
+	// SIGTERM comes in the middle of a request, which is completed.
+	stopped, reply = blurWhileStopped(t, service, url, append(killed, stopped...))
 	testkit.Check(t, service.Process.Signal(syscall.SIGTERM))
+	testkit.Eventually(t, "no more connections", func() bool {
+		connection, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+		if err == nil {
+			connection.Close()
+		}
+		return err != nil
+	})
+	signalAll(t, stopped, syscall.SIGCONT)
+	<-reply
 	testkit.Check(t, service.Wait())
-	for _, pid := range workers {
+	for _, pid := range stopped {
 		testkit.WaitForEnd(t, pid)
+	}
+}
+
+// blurWhileStopped waits until others have taken the place of killed workers, stops them,
+// and sends a picture, which one of them gets. The channel is closed when the reply has come.
+func blurWhileStopped(t *testing.T, service *exec.Cmd, url string, killed []int) (workers []int, reply chan struct{}) {
+	t.Helper()
+	testkit.Eventually(t, "two workers", func() bool {
+		workers = children(t, service.Process.Pid)
+		replaced := !slices.ContainsFunc(workers, func(pid int) bool { return slices.Contains(killed, pid) })
+		return len(workers) == 2 && replaced && strings.Contains(get(t, url+"/metrics"), "worker_up 2\n")
+	})
+	signalAll(t, workers, syscall.SIGSTOP)
+	reply = make(chan struct{})
+	go func() { defer close(reply); blurOne(t, url+"/blur") }()
+	testkit.Eventually(t, "a busy worker", func() bool { return strings.Contains(get(t, url+"/metrics"), "worker_busy 1\n") })
+	return workers, reply
+}
+
+func signalAll(t *testing.T, pids []int, sig syscall.Signal) {
+	t.Helper()
+	for _, pid := range pids {
+		testkit.Check(t, syscall.Kill(pid, sig))
 	}
 }
 

@@ -1,6 +1,6 @@
-// A service blurs pictures: a PNG comes by HTTP, numpy blurs its pixels in place, in memory
-// that Go and Python share, and a PNG goes back. Python workers may crash at any time, and
-// no request fails.
+// A service blurs pictures: a PNG comes by HTTP, Go decodes it into memory that it shares with
+// Python, numpy blurs the pixels in place, and Go encodes them from there. Python workers may
+// crash at any time, and no request fails.
 package main
 
 import (
@@ -56,7 +56,7 @@ func run(address string) error {
 	go func() { failed <- server.Serve(l) }()
 	select {
 	case err = <-failed:
-	case <-ctx.Done(): // Ctrl-C: complete the requests, then end the workers
+	case <-ctx.Done(): // SIGTERM or Ctrl-C: complete the requests, then end the workers
 	}
 	ending, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -70,9 +70,8 @@ func serveBlur(pool *worker.Pool, w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	gray := image.NewGray(picture.Bounds())
-	draw.Draw(gray, gray.Rect, picture, gray.Rect.Min, draw.Src)
-	switch err := blur(r.Context(), pool, gray); {
+	blurred, err := blur(r.Context(), pool, picture)
+	switch {
 	case errors.Is(err, worker.ErrBusy):
 		http.Error(w, "too many pictures at once", http.StatusServiceUnavailable)
 	case err != nil:
@@ -80,7 +79,7 @@ func serveBlur(pool *worker.Pool, w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the picture could not be blurred", http.StatusInternalServerError)
 	default:
 		w.Header().Set("Content-Type", "image/png")
-		_ = png.Encode(w, gray) // fails only if the client is gone
+		_, _ = w.Write(blurred) // fails only if the client is gone
 	}
 }
 
@@ -97,23 +96,36 @@ func decode(r io.Reader) (image.Image, error) {
 	return png.Decode(io.MultiReader(&head, r))
 }
 
-// blur has numpy blur a picture.
-func blur(ctx context.Context, pool *worker.Pool, picture *image.Gray) error {
+// blur has numpy blur a picture, and returns it as a PNG. No byte of the pixels is copied.
+func blur(ctx context.Context, pool *worker.Pool, picture image.Image) ([]byte, error) {
+	var encoded bytes.Buffer
+	size := picture.Bounds().Size()
 	ctx = worker.WithRetry(ctx, 20) // a crash changes nothing in the picture
-	return pool.Do(ctx, func(j *worker.Job) error {
-		pixels, err := worker.NewArray[uint8](j, picture.Rect.Dy(), picture.Rect.Dx())
+	err := pool.Do(ctx, func(j *worker.Job) error {
+		pixels, err := worker.NewArray[uint8](j, size.Y, size.X)
 		if err != nil {
 			return err
 		}
-		if _, err := pixels.CopyFrom(picture.Pix); err != nil {
+		if err := pixels.Guard(func(shared []uint8) error {
+			draw.Draw(gray(shared, size), image.Rectangle{Max: size}, picture, picture.Bounds().Min, draw.Src)
+			return nil
+		}); err != nil {
 			return err
 		}
 		if _, err := j.Call(ctx, "blur", pixels); err != nil {
 			return err
 		}
-		_, err = pixels.CopyTo(picture.Pix)
-		return err
+		return pixels.Guard(func(shared []uint8) error {
+			encoded.Reset()
+			return png.Encode(&encoded, gray(shared, size))
+		})
 	})
+	return encoded.Bytes(), err
+}
+
+// gray returns a picture whose pixels are in shared memory.
+func gray(shared []uint8, size image.Point) *image.Gray {
+	return &image.Gray{Pix: shared, Stride: size.X, Rect: image.Rectangle{Max: size}}
 }
 
 // writeMetrics writes the pool's figures as Prometheus reads them.
