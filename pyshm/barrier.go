@@ -142,7 +142,7 @@ func attachBarrier(name string) (*Barrier, error) {
 		if err := b.openNamed(m, f); err != nil {
 			return err
 		}
-		return openMembers(b.cond.begin(m.name))
+		return openMembersOf(m.owner, b.cond.begin(m.name))
 	})
 	return opened(b, err)
 }

@@ -61,7 +61,9 @@ func CreateCondition(name string, opts ...ModeOption) (*Condition, error) {
 	return c, wrap("create condition", name, err)
 }
 
-// AttachCondition attaches to a condition that [CreateCondition] has made.
+// AttachCondition attaches to a condition that [CreateCondition] has made. If one of its
+// semaphores belongs to another user, the error is [fs.ErrPermission], as for every object
+// of several files: in a sticky /dev/shm another user can take a name that is gone.
 func AttachCondition(name string) (*Condition, error) {
 	c, err := attachComposite[Condition](name)
 	return c, wrap("attach condition", name, err)

@@ -115,7 +115,7 @@ func (q *Queue) create(name string, o createOptions) error {
 	file := name + queueSuffix
 	err := shmfile.NewFIFO(file, o.mode)
 	if err == nil {
-		if err = q.openFIFO(file); err != nil {
+		if _, err = q.openFIFO(file); err != nil {
 			shmfile.Unlink(file)
 		}
 	}
@@ -148,20 +148,22 @@ func (q *Queue) attach(name string, maxsize int) (err error) {
 	if name, err = shmfile.FileName(name); err != nil {
 		return err
 	}
-	if err := q.openFIFO(name + queueSuffix); err != nil {
+	owner, err := q.openFIFO(name + queueSuffix)
+	if err != nil {
 		return err
 	}
 	q.parts = boundedQueue
-	if _, err := shmfile.Lookup(semaphorePrefix + queueParts(name, joinableQueue, 0).Unfinished); err == nil {
+	// Another user can add the names that make a queue joinable.
+	if info, err := shmfile.Lookup(semaphorePrefix + queueParts(name, joinableQueue, 0).Unfinished); err == nil && info.UID == owner {
 		q.parts = joinableQueue
 	}
-	return q.attachMembers(name, queueParts(name, q.parts, q.maxsize))
+	members := q.members(queueParts(name, q.parts, q.maxsize))
+	return q.attachMembers(name, func() error { return openMembersOf(owner, members) })
 }
 
 // attachMembers opens the semaphores of a queue whose pipe is open, or closes the pipe.
-func (q *Queue) attachMembers(name string, parts QueueParts) error {
-	members := q.members(parts)
-	err := openMembers(members)
+func (q *Queue) attachMembers(name string, open func() error) error {
+	err := open()
 	if err == nil && q.parts != simpleQueue {
 		if err = q.checkBound(); err != nil {
 			_ = each(q.semaphores(), (*Semaphore).Close)
@@ -203,18 +205,18 @@ func slots(maxsize int) (int, error) {
 	return maxsize, nil
 }
 
-// openFIFO opens the pipe of a queue with a name.
-func (q *Queue) openFIFO(file string) error {
-	f, id, err := shmfile.LocateFIFO(file)
+// openFIFO opens the pipe of a queue with a name, and returns its owner.
+func (q *Queue) openFIFO(file string) (owner uint32, err error) {
+	f, info, err := shmfile.LocateFIFO(file)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer f.Close()
 	if q.pipe, _, err = descriptor.OpenPipe(f, f); err != nil {
-		return err
+		return 0, err
 	}
-	q.file, q.id = file, id
-	return nil
+	q.file, q.id = file, info.ID
+	return info.UID, nil
 }
 
 // open makes q usable, once its pipe and its semaphores are open.

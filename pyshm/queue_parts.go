@@ -77,7 +77,8 @@ func (q *Queue) attachParts(parts QueueParts) (err error) {
 	if err := q.openPipe(parts); err != nil {
 		return err
 	}
-	if err := q.attachMembers(parts.RLock, parts); err != nil {
+	members := q.members(parts)
+	if err := q.attachMembers(parts.RLock, func() error { return openMembers(members) }); err != nil {
 		return err
 	}
 	if parts.PID == 0 {

@@ -2,6 +2,8 @@ package pyshm
 
 import (
 	"cmp"
+	"fmt"
+	"io/fs"
 
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
@@ -56,7 +58,16 @@ func attachComposite[H any, C composite[H]](name string) (*H, error) {
 		return nil, err
 	}
 	h := new(H)
-	return opened(h, openMembers(C(h).begin(name)))
+	members := C(h).begin(name)
+	first := members[0]
+	if err := openMembers(members[:1]); err != nil {
+		return nil, err
+	}
+	err = openMembersOf(first.s.m.owner, members[1:])
+	if err != nil {
+		first.s.Close()
+	}
+	return opened(h, err)
 }
 
 // openComposite opens all the semaphores of a handle, and makes them if there are none.
@@ -125,10 +136,28 @@ func closeWithMemory(m *SharedMemory, semaphores []*Semaphore) error {
 	return cmp.Or(each(semaphores, (*Semaphore).Close), m.Close())
 }
 
-// openMembers opens all the semaphores that exist, or none.
+// openMembers opens semaphores by the names that a caller gives: all of them, or none and
+// returns an error.
 func openMembers(members []member) error {
+	return openEach(members, func(m member) error { return m.s.openNamed(m.name, m.bound) })
+}
+
+// openMembersOf is openMembers for names that are made from the name of another part. All
+// have to belong to the owner of that part: in a sticky /dev/shm every user can add names,
+// and take those that are gone.
+func openMembersOf(owner uint32, members []member) error {
+	return openEach(members, func(m member) error {
+		err := m.s.openNamed(m.name, m.bound)
+		if err == nil && m.s.m.owner != owner {
+			err = cmp.Or(m.s.Close(), errOwner(m.s.m.owner, owner))
+		}
+		return err
+	})
+}
+
+func openEach(members []member, open func(m member) error) error {
 	for i, m := range members {
-		if err := m.s.openNamed(m.name, m.bound); err != nil {
+		if err := open(m); err != nil {
 			for _, opened := range members[:i] {
 				opened.s.Close()
 			}
@@ -136,6 +165,10 @@ func openMembers(members []member) error {
 		}
 	}
 	return nil
+}
+
+func errOwner(owner, whole uint32) error {
+	return &reason{fmt.Sprintf("it belongs to user %d, and the object to user %d", owner, whole), fs.ErrPermission}
 }
 
 // each calls f on all of the semaphores and returns the first error.

@@ -27,6 +27,7 @@ type SharedMemory struct {
 	name     string // for users and Python
 	file     string // the file's name in /dev/shm
 	id       shmfile.ID
+	owner    uint32           // the user that the file belonged to when the handle was made
 	mem      *mapping.Mapping // nil in the zero value
 	readOnly bool
 	closed   atomic.Bool
@@ -112,7 +113,7 @@ func mapFile(f *shmfile.File, readOnly bool) (*SharedMemory, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &SharedMemory{id: info.ID, mem: mem, readOnly: readOnly}
+	m := &SharedMemory{id: info.ID, owner: info.UID, mem: mem, readOnly: readOnly}
 	m.cleanup = runtime.AddCleanup(m, func(mem *mapping.Mapping) { mem.Release() }, mem)
 	return m, nil
 }

@@ -94,7 +94,7 @@ func attachValue[T any](name string) (*Value[T], error) {
 		if err := v.array.open(m, f); err != nil {
 			return err
 		}
-		return v.complete(lockOf(m.name))
+		return v.complete(func() error { return openMembersOf(m.owner, v.members(lockOf(m.name))) })
 	})
 	return opened(v, err)
 }
@@ -137,7 +137,7 @@ func AttachValueParts[T any](parts ValueParts) (*Value[T], error) {
 	v := new(Value[T])
 	err := v.array.openParts(parts, attachOptions{})
 	if err == nil {
-		if err = v.complete(parts.Lock); err != nil {
+		if err = v.complete(func() error { return openMembers(v.members(parts.Lock)) }); err != nil {
 			v.array.m.discard()
 		}
 	}
@@ -147,12 +147,12 @@ func AttachValueParts[T any](parts ValueParts) (*Value[T], error) {
 func (v *Value[T]) members(lock string) []member { return []member{lockMember(&v.lock.s, lock)} }
 
 // complete checks that the array is a single value, and opens the lock.
-func (v *Value[T]) complete(lock string) error {
+func (v *Value[T]) complete(openLock func() error) error {
 	if n := len(v.array.shape); n > 0 {
 		return &reason{fmt.Sprintf("it is an array of shape %s, not a single value", tuple(v.array.shape)), npy.ErrMismatch}
 	}
 	v.gate.open()
-	return openMembers(v.members(lock))
+	return openLock()
 }
 
 // Load returns the value, which it copies while it holds the lock. When ctx is done

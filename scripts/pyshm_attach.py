@@ -196,8 +196,10 @@ def attach_condition(name: str) -> synchronize.Condition:
     """Attach to the condition called name, and return a multiprocessing Condition.
 
     The condition has an RLock, as Python's own conditions have. It consists of the
-    semaphores NAME.lock, NAME.sleeping, NAME.woken and NAME.wait.
+    semaphores NAME.lock, NAME.sleeping, NAME.woken and NAME.wait. PermissionError if they
+    do not all belong to one user, as for each object of several files.
     """
+    _one_owner(name, *_condition_files(name))
     return _condition(attach_rlock, name)
 
 
@@ -206,6 +208,7 @@ def attach_event(name: str) -> synchronize.Event:
 
     The event consists of a condition with the same name and the semaphore NAME.flag.
     """
+    _one_owner(name, *_condition_files(name), _semaphore_file(_bare(name) + ".flag"))
     event: Any = synchronize.Event.__new__(synchronize.Event)
     event._cond = _condition(attach_lock, name)
     event._flag = attach_semaphore(_bare(name) + ".flag")
@@ -232,6 +235,7 @@ def attach_barrier(name: str, timeout: float | None = None) -> synchronize.Barri
     CreateBarrier has made. timeout is for calls of wait() without one. The barrier has no
     action: if the last party is in Go, no Python would run it.
     """
+    _one_owner(name, _bare(name), *_condition_files(name))
     file = _NpyFile(name)
     try:
         file.check([("state", "=i4"), ("count", "=i4"), ("parties", "=i4")], "barrier")
@@ -261,6 +265,8 @@ def attach_value(name: str, kind: Any = None, lock: bool = True) -> Any:
     """
     from multiprocessing import sharedctypes
 
+    if lock:
+        _one_owner(name, _bare(name), _semaphore_file(_bare(name) + ".lock"))
     file = _NpyFile(name)
     try:
         element, length = file.ctype(kind)
@@ -640,6 +646,11 @@ def _attach_queue(name: str, maxsize: int) -> Any:
     if not 0 <= operator.index(maxsize) <= _SEM_MAX // 2:
         raise ValueError("the maxsize is %d, but it must be between 0 and %d" % (maxsize, _SEM_MAX // 2))
     bound = maxsize or _SEM_MAX
+    files = [name + ".pipe", *(_semaphore_file(name + part) for part in (".rlock", ".wlock", ".sem"))]
+    # Another user can add the names that make a queue joinable.
+    unfinished = _semaphore_file(name + ".unfinished")
+    joinable = _owner(unfinished) is not None and _owner(unfinished) == _owner(files[0])
+    _one_owner(name, *files, *(_condition_files(name + ".cond") if joinable else ()))
     ends = _open_fifo(name)
     locks = attach_lock(name + ".rlock"), attach_lock(name + ".wlock")
     sem = attach_semaphore(name + ".sem", bound)
@@ -648,11 +659,9 @@ def _attach_queue(name: str, maxsize: int) -> Any:
         raise ValueError("the queue %r has another maxsize than %d: %d places are free" % (name, maxsize, free))
     state: tuple[Any, ...] = (False, bound, *ends, *locks, sem, os.getpid())
     kind: Any = queues.Queue
-    try:
+    if joinable:
         state += _condition(attach_rlock, name + ".cond"), attach_semaphore(name + ".unfinished")
         kind = queues.JoinableQueue
-    except FileNotFoundError:
-        pass
     made = _unpickle(kind, state)
     # As after making a queue: a forked child has no thread that writes.
     util.register_after_fork(cast(Any, made), cast(Any, queues.Queue)._after_fork)
@@ -700,6 +709,32 @@ def _semaphore(kind_class: type[_T], kind: int, maximum: int, name: str) -> _T:
     # As after making a semaphore: a forked child does not hold its parent's locks.
     util.register_after_fork(cast(Any, semaphore), lambda semaphore: semaphore._semlock._after_fork())
     return semaphore
+
+
+def _semaphore_file(name: str) -> str:
+    return ("sem." if _has_glibc() else "") + name
+
+
+def _condition_files(name: str) -> list[str]:
+    name = _bare(name)
+    return [_semaphore_file(name + part) for part in (".lock", ".sleeping", ".woken", ".wait")]
+
+
+def _owner(file: str) -> int | None:
+    """Return the owner of a file in /dev/shm, or None if there is no such file."""
+    try:
+        return os.lstat("/dev/shm/" + file).st_uid
+    except OSError:
+        return None
+
+
+def _one_owner(name: str, *files: str) -> None:
+    """Raise PermissionError unless the files of one object belong to one user.
+
+    In a sticky /dev/shm every user can add names, and take those that are gone.
+    """
+    if len({_owner(file) for file in files} - {None}) > 1:
+        raise PermissionError(errno.EPERM, "its files belong to several users", name)
 
 
 def _unpickle(kind_class: type[_T], state: tuple[object, ...]) -> _T:

@@ -35,10 +35,10 @@ func newHiddenFIFO() (string, error) {
 
 // LocateFIFO returns a file that stands for the FIFO called name, without opening the
 // FIFO. The error for another file is [ErrNotFIFO].
-func LocateFIFO(name string) (*os.File, ID, error) {
+func LocateFIFO(name string) (*os.File, Info, error) {
 	fd, err := open(pathOf(name), unix.O_PATH|unix.O_NOFOLLOW, 0)
 	if err != nil {
-		return nil, ID{}, blame(err, unix.X_OK)
+		return nil, Info{}, blame(err, unix.X_OK)
 	}
 	var st unix.Stat_t
 	if err = unix.Fstat(fd, &st); err == nil && st.Mode&unix.S_IFMT != unix.S_IFIFO {
@@ -46,7 +46,7 @@ func LocateFIFO(name string) (*os.File, ID, error) {
 	}
 	if err != nil {
 		unix.Close(fd)
-		return nil, ID{}, err
+		return nil, Info{}, err
 	}
-	return os.NewFile(uintptr(fd), pathOf(name)), infoOf(&st).ID, nil
+	return os.NewFile(uintptr(fd), pathOf(name)), infoOf(&st), nil
 }

@@ -61,7 +61,7 @@ func Names() ([]string, error) { return nil, errors.ErrUnsupported }
 func NewFIFO(string, fs.FileMode) error { return errors.ErrUnsupported }
 
 // LocateFIFO returns errors.ErrUnsupported.
-func LocateFIFO(string) (*os.File, ID, error) { return nil, ID{}, errors.ErrUnsupported }
+func LocateFIFO(string) (*os.File, Info, error) { return nil, Info{}, errors.ErrUnsupported }
 
 // The methods are never called, because there is no File.
 
