@@ -81,7 +81,9 @@ func wantNamed(t *testing.T, p *Pool) {
 	image := must(pyshm.CreateArray[float64](testkit.Name(t), []int{2, 3}))(t)
 	block := must(pyshm.Create(testkit.Name(t), 64))(t)
 	list := must(pyshm.CreateList(testkit.Name(t), []any{41}, pyshm.Layout(withNumpy(t).Layout())))(t)
-	defer func() { check(t, errors.Join(block.Unlink(), list.Unlink(), image.Close(), block.Close(), list.Close())) }()
+	defer func() {
+		check(t, errors.Join(block.Unlink(), list.Unlink(), image.Close(), block.Close(), list.Close()))
+	}()
 	check(t, image.Set(0.25, 1, 2))
 	wantEqual(t, "the sum", call(t, p, "double", image), any(0.5))
 	wantEqual(t, "the element", must(image.At(1, 2))(t), 0.5)
