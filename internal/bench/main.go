@@ -8,6 +8,10 @@
 // Each round measures Go, Python and C one after the other, so that what else the machine
 // does disturbs all of them. The table has the medians of the rounds, in brackets how far
 // the middle half of the rounds spreads, and medians of the ratios of each round.
+//
+// A second table compares pairs of another kind: readers, elements of shared memory and of
+// Go's, handovers between processes at the same places, a lock that Go keeps busy, and
+// managers. The ratio is the time of the first by the time of the second.
 package main
 
 import (
@@ -37,7 +41,15 @@ func run() error {
 	useCPU := flag.Bool("cpu", false, "measure the CPU time of the processes instead of the time of the clock, for busy machines")
 	asJSON := flag.Bool("json", false, "print JSON")
 	svg := flag.String("svg", "", "also draw the ratios into the `file`")
+	tokens := flag.String("exchange", "", "exchange tokens by two semaphores: how the command runs itself, with their `names`")
+	server := flag.String("serve", "", "serve as a manager: how the command runs itself, with an `address and key`")
 	flag.Parse()
+	switch {
+	case *tokens != "":
+		return exchanges(*tokens, os.Stdin, os.Stdout)
+	case *server != "":
+		return serve(*server, os.Stdin, os.Stdout)
+	}
 
 	match, err := regexp.Compile(*only)
 	if err != nil {
@@ -64,6 +76,19 @@ func run() error {
 		r.Results = append(r.Results, result)
 		if !*asJSON {
 			r.printLast(os.Stdout)
+		}
+	}
+	for _, c := range comparisons(b.clock) {
+		if !match.MatchString(c.name+": "+c.first) || c.needsC && !b.c.running() {
+			continue
+		}
+		result, err := b.compare(c)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		r.Comparisons = append(r.Comparisons, result)
+		if !*asJSON {
+			result.print(os.Stdout)
 		}
 	}
 	if *svg != "" {

@@ -6,7 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"runtime"
+	"os/exec"
 	"strings"
 	"syscall"
 	"time"
@@ -14,6 +14,7 @@ import (
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/internal/bench/rounds"
+	"github.com/pyshm-go/pyshm/pyshm"
 )
 
 // An operation is what Go, Python and perhaps C do with the same segment.
@@ -57,6 +58,7 @@ func (c clock) python() string {
 
 // A bench has the processes that take part.
 type bench struct {
+	python compat.Interpreter
 	peer   *compat.Peer
 	c      *cProgram
 	clock  clock
@@ -69,7 +71,7 @@ func newBench(py compat.Interpreter, clock clock, budget time.Duration, count in
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{peer: peer, c: startC(clock), clock: clock, budget: budget, rounds: count}
+	b := &bench{python: py, peer: peer, c: startC(clock), clock: clock, budget: budget, rounds: count}
 	err = peer.Exec(fmt.Sprintf(`
 import time
 from multiprocessing import Lock
@@ -83,6 +85,18 @@ def _measure(source, n):
     return now() - begin
 `, clock.python()))
 	return b, err
+}
+
+// startPeer starts a further Python, which has pyshm_attach.
+func (b *bench) startPeer() (*compat.Peer, error) {
+	var failed error
+	p, err := b.python.Start(context.Background(), compat.Timeout(10*time.Minute),
+		compat.Command(func(cmd *exec.Cmd) { failed = pyshm.WorkerEnv(cmd) }))
+	if err == nil && failed != nil {
+		p.Close()
+		err = failed
+	}
+	return p, err
 }
 
 func (b *bench) close() {
@@ -101,12 +115,6 @@ func (b *bench) measure(o operation) (result, error) {
 	if err := b.peer.Exec(literal.Replace(o.setup)); err != nil {
 		return result{}, err
 	}
-	inGo := func(n int) (time.Duration, error) {
-		runtime.GC() // what other rounds have left
-		begin := b.clock.now()
-		err := op(n)
-		return b.clock.now() - begin, err
-	}
 	inPython := func(n int) (time.Duration, error) {
 		v, err := b.peer.Eval(fmt.Sprintf("_measure(%s, %d)", format.Repr(literal.Replace(o.python)), n))
 		if err != nil {
@@ -114,7 +122,7 @@ func (b *bench) measure(o operation) (result, error) {
 		}
 		return time.Duration(v.(int64)), b.peer.Exec(literal.Replace(o.after))
 	}
-	sides := []rounds.Side{inGo, inPython}
+	sides := []rounds.Side{inGo(b.clock, op), inPython}
 	if o.c != "" && b.c.running() {
 		words := strings.ReplaceAll(o.c, "NAME", prefix)
 		sides = append(sides, func(n int) (time.Duration, error) { return b.c.measure(words, n) })

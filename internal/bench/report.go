@@ -16,6 +16,8 @@ type report struct {
 	Rounds  int      `json:"rounds"`
 	C       string   `json:"c"` // how the C program was built, or why there is none
 	Results []result `json:"results"`
+
+	Comparisons []compared `json:"comparisons"`
 }
 
 // A result has times in nanoseconds, for each item of an operation on many.

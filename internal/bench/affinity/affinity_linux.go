@@ -2,8 +2,11 @@
 package affinity
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"runtime"
 	"strconv"
 	"syscall"
 	"unsafe"
@@ -55,4 +58,18 @@ func call(number uintptr, thread int, s *Set) error {
 		return errno
 	}
 	return nil
+}
+
+// Start starts a command whose processes run on these CPUs only.
+func Start(cmd *exec.Cmd, s Set) error {
+	runtime.LockOSThread() // the new process inherits from this thread
+	defer runtime.UnlockOSThread()
+	_, before, err := CPUs()
+	if err != nil {
+		return err
+	}
+	if err := call(syscall.SYS_SCHED_SETAFFINITY, 0, &s); err != nil {
+		return err
+	}
+	return errors.Join(cmd.Start(), call(syscall.SYS_SCHED_SETAFFINITY, 0, &before))
 }

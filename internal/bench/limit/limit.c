@@ -4,6 +4,7 @@
    0 after a failure. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -151,6 +153,44 @@ static int create(const char *name, uint64_t n, const int64_t *values) {
 	return failed || unlink(path) ? -1 : 0;
 }
 
+static void bind_to(int cpu) {
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof set, &set);
+}
+
+/* Passes n tokens to a child and back, after one that does not count. */
+static int64_t hand_over(long n, const char *name, const char *argument) {
+	char back_name[100];
+	int place[2];
+	int64_t begin = 0, took;
+	cpu_set_t before;
+	if (sscanf(argument, "%99[^,],%d,%d", back_name, &place[0], &place[1]) != 3) return 0;
+	sem_t *there = sem_open(name, 0), *back = sem_open(back_name, 0);
+	if (there == SEM_FAILED || back == SEM_FAILED) return 0;
+	pid_t child = fork();
+	if (child < 0) return 0;
+	if (child == 0) {
+		bind_to(place[1]);
+		for (long i = 0; i <= n; i++)
+			if (sem_wait(there) || sem_post(back)) _exit(1);
+		_exit(0);
+	}
+	sched_getaffinity(0, sizeof before, &before);
+	bind_to(place[0]);
+	for (long i = 0; i <= n; i++) {
+		if (i == 1) begin = now();
+		if (sem_post(there) || sem_wait(back)) return 0;
+	}
+	took = now() - begin;
+	sched_setaffinity(0, sizeof before, &before);
+	waitpid(child, NULL, 0);
+	sem_close(there);
+	sem_close(back);
+	return took;
+}
+
 static int64_t measure(long n, const char *op, const char *name, const char *argument) {
 	struct list l = {0};
 	int failed = 0;
@@ -174,6 +214,8 @@ static int64_t measure(long n, const char *op, const char *name, const char *arg
 		for (long i = 0; i < n && !failed; i++) failed = create(name, length, values);
 		took = now() - begin;
 		free(values);
+	} else if (strcmp(op, "handover") == 0) {
+		return hand_over(n, name, argument);
 	} else if (strcmp(op, "lock") == 0) {
 		sem_t *s = sem_open(name, 0);
 		if (s == SEM_FAILED) return 0;
@@ -195,13 +237,13 @@ static int64_t measure(long n, const char *op, const char *name, const char *arg
 }
 
 int main(int argc, char **argv) {
-	char op[50], name[256], argument[50], line[500];
+	char op[50], name[256], argument[100], line[500];
 	long n;
 	if (argc > 1 && strcmp(argv[1], "cpu") == 0) clock_id = CLOCK_PROCESS_CPUTIME_ID;
 	memcpy(&format_int, "q\0\0\0\0\0\0\0", 8);
 	while (fgets(line, sizeof line, stdin)) {
 		strcpy(argument, "0");
-		if (sscanf(line, "%ld %49s %255s %49s", &n, op, name, argument) < 3) return 1;
+		if (sscanf(line, "%ld %49s %255s %99s", &n, op, name, argument) < 3) return 1;
 		printf("%lld\n", (long long)measure(n, op, name, argument));
 		fflush(stdout);
 	}

@@ -122,7 +122,13 @@ func (h *Handle) waitCounted(ctx context.Context) (taken bool, err error) {
 // system call.
 const spinTime = 2 * time.Microsecond
 
+// spins is false where a holder does not run while this process tries.
+var spins = runtime.NumCPU() > 1
+
 func (h *Handle) spin() (taken bool) {
+	if !spins {
+		return h.words.Take()
+	}
 	for began := clock(); ; {
 		if h.words.Take() {
 			return true
