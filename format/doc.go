@@ -67,6 +67,10 @@
 //   - [List.Values], [List.All], [List.CopyInts], [List.CopyFloats], [List.Index],
 //     [List.Count] and [List.Check] look at one item after the other. The values
 //     that they return need not have been in the list at any one time.
+//   - The stores of a process become visible to others in their order. A later load may
+//     come before a Set's store: a process that sets an item and then looks at another
+//     word needs AddInt, CompareAndSwapInt or a lock in between, to be sure that a
+//     process that does the reverse sees one or the other.
 //   - A process that dies in the middle of a Set leaves the old value, the new
 //     one, or an item that reads as [ErrBusy], in Python as ValueError, until the
 //     next Set by Go or Python. A Python that dies while it sets an item can leave

@@ -59,7 +59,7 @@ func (l *List) peekValue(i int, at span) (any, bool) {
 	case code == codeStr && at.size <= smallSlot*wordSize && word == smallFormats[at.size/wordSize]:
 		words.OrderLoads()
 		s := string(withoutNULs(l.slotBytes(at)))
-		return s, l.isStill(i, word, code) && utf8.ValidString(s)
+		return s, l.isStill(i, word, code) && isUTF8String(s)
 	case code == codeBytes && at.size <= smallSlot*wordSize && word == smallFormats[at.size/wordSize]:
 		words.OrderLoads()
 		b := bytes.Clone(withoutNULs(l.slotBytes(at)))
@@ -135,7 +135,7 @@ func (l *List) Bool(i int) (bool, error) {
 func (l *List) number(i int, format uint64, pause *backoff) (uint64, error) {
 	if uint(i) < uint(len(l.formats)) {
 		word, code := &l.formats[i], &l.codes[i]
-		start, ok := l.numberSlot(i)
+		start, _, ok := l.slot(i)
 		if ok && start < uint64(len(l.data)) && words.Load64(word) == format && *code == codeNumber {
 			bits := words.Load64(&l.data[start])
 			if words.Load64(word) == format && *code == codeNumber {
@@ -154,16 +154,17 @@ func (l *List) peekText(i int, code int8) (text []byte, word uint64) {
 	if uint(i) >= uint(len(l.formats)) {
 		return nil, 0
 	}
-	start, end := words.Load64(&l.offsets[i]), words.Load64(&l.offsets[i+1])
-	if !l.isSlot(start, end) || end-start > smallSlot*wordSize {
+	start, end, ok := l.slot(i)
+	size := end - start
+	if !ok || size > smallSlot {
 		return nil, 0
 	}
-	word = smallFormats[(end-start)/wordSize]
+	word = smallFormats[size]
 	if words.Load64(&l.formats[i]) != word || l.codes[i] != code {
 		return nil, 0
 	}
 	words.OrderLoads()
-	return withoutNULs(l.slotBytes(span{int(start), int(end - start)})), word
+	return withoutNULs(l.slotBytes(span{int(start) * wordSize, int(size) * wordSize})), word
 }
 
 // isStill reports whether item i has the format word and the code at the second look.
@@ -204,7 +205,7 @@ func kindErr(is, want Kind) error {
 func (l *List) Str(i int) (string, error) {
 	if text, word := l.peekText(i, codeStr); word != 0 {
 		s := string(text)
-		if l.isStill(i, word, codeStr) && utf8.ValidString(s) {
+		if l.isStill(i, word, codeStr) && isUTF8String(s) {
 			return s, nil
 		}
 	}
@@ -242,7 +243,7 @@ func (l *List) Bytes(i int) ([]byte, error) {
 func (l *List) AppendStr(dst []byte, i int) ([]byte, error) {
 	if text, word := l.peekText(i, codeStr); word != 0 {
 		out := append(dst, text...)
-		if l.isStill(i, word, codeStr) && utf8.Valid(out[len(dst):]) {
+		if l.isStill(i, word, codeStr) && isUTF8(out[len(dst):]) {
 			return out, nil
 		}
 	}

@@ -287,14 +287,14 @@ func (l *List) isSlot(start, end uint64) bool {
 	return start < end && end <= uint64(l.dataSize()) && (start|end)%wordSize == 0 && end-start <= maxSlot
 }
 
-// numberSlot returns where the slot of item i, which is below Len, begins in the data area,
-// in words, and whether it lies in there. It is span for the usual case.
-func (l *List) numberSlot(i int) (start uint64, ok bool) {
+// slot returns where the slot of item i, which is below Len, begins and ends in the data
+// area, in words, and whether it lies in there. It is span for the usual case.
+func (l *List) slot(i int) (start, end uint64, ok bool) {
 	// An offset that is no multiple of 8 becomes greater than every length.
 	offsets := l.offsets
 	start = bits.RotateLeft64(words.Load64(&offsets[i]), -3)
-	end := bits.RotateLeft64(words.Load64(&offsets[i+1]), -3)
-	return start, end-start-1 < maxSlot/wordSize && end <= uint64(len(l.data))
+	end = bits.RotateLeft64(words.Load64(&offsets[i+1]), -3)
+	return start, end, end-start-1 < maxSlot/wordSize && end <= uint64(len(l.data))
 }
 
 // slotWord returns the word at the start of a slot: the value of a number.

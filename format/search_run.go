@@ -92,8 +92,6 @@ func (x operand) padded() (w wantedText) {
 	return w
 }
 
-const nonASCII = 0x8080808080808080
-
 // textRun compares text in small slots that are used to the full. A str that is not
 // ASCII has to be checked item by item.
 func (s *search) textRun(i, n int) (equal uint64, ok bool) {

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -38,7 +39,7 @@ func (l *List) SetBool(i int, v bool) error { return l.setNumber(i, formatBool, 
 // item has the same format already. Otherwise it leaves the work to put.
 func (l *List) setNumber(i int, format, bits uint64) error {
 	if uint(i) < uint(len(l.formats)) && !l.readOnly {
-		start, ok := l.numberSlot(i)
+		start, _, ok := l.slot(i)
 		if ok && start < uint64(len(l.data)) && words.Load64(&l.formats[i]) == format && l.codes[i] == codeNumber {
 			words.StoreLast64(&l.data[start], bits)
 			return nil
@@ -53,10 +54,26 @@ func (l *List) putNumber(i int, format, bits uint64) error {
 }
 
 // SetStr is [List.Set] for a str.
-func (l *List) SetStr(i int, v string) error { return itemErr("set", i, l.put(i, strItem(v))) }
+func (l *List) SetStr(i int, v string) error { return l.setText(i, Str, strItem(v).text) }
 
 // SetBytes is [List.Set] for a bytes.
-func (l *List) SetBytes(i int, v []byte) error { return itemErr("set", i, l.put(i, bytesItem(v))) }
+func (l *List) SetBytes(i int, v []byte) error { return l.setText(i, Bytes, v) }
+
+// setText stores a str or bytes in item i. It is put for the usual case of text that fits a
+// small slot, and leaves the work to put otherwise.
+func (l *List) setText(i int, kind Kind, text []byte) error {
+	if uint(i) < uint(len(l.formats)) && !l.readOnly {
+		start, end, ok := l.slot(i)
+		if size := end - start; ok && size <= smallSlot && uint64(len(text)) <= size*wordSize &&
+			(len(text) == 0 || text[len(text)-1] != 0) && (kind == Bytes || isUTF8(text)) {
+			l.begin(i)
+			l.setSlot(span{int(start) * wordSize, int(size) * wordSize}, text)
+			l.finish(i, kind.code(), smallFormats[size])
+			return nil
+		}
+	}
+	return itemErr("set", i, l.put(i, item{kind: kind, text: text}))
+}
 
 // SetNone is [List.Set] for None.
 func (l *List) SetNone(i int) error { return itemErr("set", i, l.put(i, noneItem())) }
@@ -77,17 +94,16 @@ func (l *List) put(i int, it item) error {
 			return fmt.Errorf("%w: %d bytes, the slot has %d", ErrTooLong, len(it.text), at.size)
 		}
 		l.begin(i)
-		slot := l.slotBytes(at)
-		clear(slot[copy(slot, it.text):]) // readers strip only NULs
+		l.setSlot(at, it.text)
 	} else {
 		if words.Load64(&l.formats[i]) == formatFor(it.kind, at.size) && l.codes[i] == it.kind.code() {
-			words.Store64(l.slotWord(at), it.bits)
+			words.StoreRelease64(l.slotWord(at), it.bits)
 			return nil
 		}
 		l.begin(i)
-		words.Store64(l.slotWord(at), it.bits)
+		words.StoreRelease64(l.slotWord(at), it.bits)
 	}
-	l.finish(i, it.kind, at.size)
+	l.finish(i, it.kind.code(), formatFor(it.kind, at.size))
 	return nil
 }
 
@@ -109,15 +125,26 @@ func (l *List) put(i int, it item) error {
 //
 // The comment on reading explains the order of the stores.
 func (l *List) begin(i int) {
-	words.Store64(&l.formats[i], formatBusy)
+	words.StoreRelease64(&l.formats[i], formatBusy)
 	words.OrderStores()
 }
 
-func (l *List) finish(i int, k Kind, capacity int) {
-	if code := &l.codes[i]; *code != k.code() {
-		*code = k.code()
+func (l *List) finish(i int, code int8, format uint64) {
+	if l.codes[i] != code {
+		l.codes[i] = code
 	}
-	words.Store64(&l.formats[i], formatFor(k, capacity))
+	words.StoreRelease64(&l.formats[i], format)
+}
+
+// setSlot writes text into a slot, which has room for it, and NULs behind it: readers
+// strip only NULs.
+func (l *List) setSlot(at span, text []byte) {
+	slot := l.slotBytes(at)
+	if at.size == wordSize && len(text) < wordSize {
+		binary.LittleEndian.PutUint64(slot, shortWord(text))
+		return
+	}
+	clear(slot[copy(slot, text):])
 }
 
 // AddInt adds delta to item i, which must be an int, and returns the sum. It

@@ -30,8 +30,12 @@ func TestAccess(t *testing.T) {
 	if words.Load64(&p64) != 11<<40 {
 		t.Errorf("%d", p64)
 	}
-	words.StoreLast64(&p64, 12<<40)
+	words.StoreRelease64(&p64, 12<<40)
 	if words.Load64(&p64) != 12<<40 {
+		t.Errorf("%d", p64)
+	}
+	words.StoreLast64(&p64, 13<<40)
+	if words.Load64(&p64) != 13<<40 {
 		t.Errorf("%d", p64)
 	}
 }
@@ -75,6 +79,7 @@ func TestFaults(t *testing.T) {
 		"Load32":           func() { words.Load32(p32) },
 		"Load64":           func() { words.Load64(p64) },
 		"Store64":          func() { words.Store64(p64, 1) },
+		"StoreRelease64":   func() { words.StoreRelease64(p64, 1) },
 		"StoreLast64":      func() { words.StoreLast64(p64, 1) },
 		"CompareAndSwap32": func() { words.CompareAndSwap32(p32, 0, 1) },
 		"CompareAndSwap64": func() { words.CompareAndSwap64(p64, 0, 1) },
