@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -188,25 +187,28 @@ func ls(out *bufio.Writer, segments []segment, now time.Time) {
 			shown(s.Owner), s.Mode, s.content(), s.mappers(),
 		})
 	}
+	for _, line := range aligned(rows, 2, 3) { // SIZE and AGE
+		fmt.Fprintln(out, line)
+	}
+}
+
+// aligned returns the rows of a table as lines, with the columns of numbers to the right.
+func aligned(rows [][]string, numbers ...int) []string {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			widths[i] = max(widths[i], textWidth(cell))
 		}
 	}
-	numbers := map[int]bool{2: true, 3: true} // SIZE and AGE, to the right
-	for _, row := range rows {
-		for i, cell := range row {
-			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			switch {
-			case numbers[i]:
-				row[i] = padding + cell
-			case i < len(row)-1:
-				row[i] = cell + padding
-			}
+	lines := make([]string, len(rows))
+	for i, row := range rows {
+		cells := make([]string, len(row))
+		for j, cell := range row {
+			cells[j] = pad(cell, widths[j], slices.Contains(numbers, j))
 		}
-		fmt.Fprintln(out, strings.TrimRight(strings.Join(row, "  "), " "))
+		lines[i] = strings.TrimRight(strings.Join(cells, "  "), " ")
 	}
+	return lines
 }
 
 // age returns a duration in its largest unit.
