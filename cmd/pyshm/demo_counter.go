@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -61,13 +60,6 @@ func (c *counter) add(ctx context.Context, lock holder) error {
 		wait(pause)
 	}
 	return nil
-}
-
-// wait waits for a time too short for time.Sleep.
-func wait(d time.Duration) {
-	for began := time.Now(); time.Since(began) < d; {
-		runtime.Gosched()
-	}
 }
 
 // addInPython is counter.add in Python.
