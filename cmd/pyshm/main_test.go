@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -21,17 +23,51 @@ import (
 func TestMain(m *testing.M) {
 	testkit.PlayRole()
 	testkit.ManyAtATime()
-	testscript.Main(leakless{m}, map[string]func(){"pyshm": main, "printable": printable})
+	testscript.Main(leakless{m}, map[string]func(){"pyshm": main, "tries": tries})
 }
 
-// printable is a program that fails, and prints its input, if the input could harm a
-// terminal.
-func printable() {
-	text, err := io.ReadAll(os.Stdin)
-	if err != nil || strings.ContainsFunc(string(text), func(r rune) bool { return r != '\n' && !harmless(r) }) || !utf8.Valid(text) {
-		fmt.Printf("%q %v\n", text, err)
-		os.Exit(1)
+// tries is a program that runs pyshm with each command line that it reads, and prints what
+// is wrong with the output. Each argument ends with a null byte, and each command line with
+// one more. In the end tries writes the number of command lines to standard error.
+func tries() {
+	input, err := io.ReadAll(os.Stdin)
+	lines := strings.SplitAfter(string(input), "\x00\x00")
+	for _, line := range lines[:len(lines)-1] {
+		args := strings.Split(strings.TrimSuffix(line, "\x00\x00"), "\x00")
+		if wrong := try(args); wrong != "" {
+			fmt.Printf("%s of: %q\n", wrong, args)
+		}
 	}
+	if last := lines[len(lines)-1]; err != nil || last != "" {
+		fmt.Printf("%q is no command line, %v\n", last, err)
+	}
+	fmt.Fprintln(os.Stderr, len(lines)-1)
+}
+
+// try runs pyshm, and returns what is wrong with its output: something in it could harm a
+// terminal, or an error is not one line.
+func try(args []string) (wrong string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "pyshm", args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	lines := bytes.Count(stderr.Bytes(), []byte("\n"))
+	switch {
+	case !printable(stdout.String()):
+		return fmt.Sprintf("standard output %q", stdout.Bytes())
+	case !printable(stderr.String()):
+		return fmt.Sprintf("standard error %q", stderr.Bytes())
+	case err == nil && lines != 0, err != nil && lines != 1:
+		return fmt.Sprintf("%v, and %d lines: %q", err, lines, stderr.Bytes())
+	}
+	return ""
+}
+
+// printable reports whether no terminal obeys a text.
+func printable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && !harmless(r) })
 }
 
 // leakless is a test run that fails if it leaves anything behind.
