@@ -54,7 +54,10 @@ type Queue struct {
 	frames  *wire.Reader
 	begun   bool // this handle holds rlock, because it has read a part of an item
 
-	writing descriptor.Turn
+	interrupt atomic.Pointer[context.CancelCauseFunc] // of the Get that has the turn to read
+
+	writing   descriptor.Turn
+	resetting descriptor.Turn
 
 	gate gate      // for the calls
 	once sync.Once // for Close
@@ -222,7 +225,7 @@ func (q *Queue) openFIFO(file string) (owner uint32, err error) {
 // open makes q usable, once its pipe and its semaphores are open.
 func (q *Queue) open(name string) {
 	q.name = strings.TrimPrefix(name, "/")
-	q.reading, q.writing = make(descriptor.Turn, 1), make(descriptor.Turn, 1)
+	q.reading, q.writing, q.resetting = make(descriptor.Turn, 1), make(descriptor.Turn, 1), make(descriptor.Turn, 1)
 	q.source.f = q.pipe.R
 	q.frames = wire.NewReader(&q.source, 0) // each Get sets the limit
 	q.Limit(defaultMaxItem, nil)

@@ -186,11 +186,33 @@ func (q *Queue) GetPickle(ctx context.Context) (b []byte, err error) {
 	return b, err
 }
 
+// get makes way for a Reset of this handle, and goes on after it.
 func (q *Queue) get(ctx context.Context) ([]byte, *pickle.Limits, error) {
+	for {
+		reading, cancel := context.WithCancelCause(ctx)
+		b, limits, err := q.getUntil(reading, cancel)
+		makesWay := err != nil && context.Cause(reading) == errReset
+		cancel(nil)
+		if !makesWay {
+			return b, limits, err
+		}
+		if err := q.resetting.Take(ctx, nil); err != nil {
+			return nil, nil, err
+		}
+		q.resetting.Release()
+	}
+}
+
+// errReset is why a Get makes way.
+var errReset = errors.New("the queue is reset")
+
+func (q *Queue) getUntil(ctx context.Context, cancel context.CancelCauseFunc) ([]byte, *pickle.Limits, error) {
 	if err := q.reading.Take(ctx, nil); err != nil {
 		return nil, nil, err
 	}
 	defer q.reading.Release()
+	q.interrupt.Store(&cancel)
+	defer q.interrupt.Store(nil)
 	if !q.begun {
 		if err := q.rlock.Acquire(ctx); err != nil {
 			return nil, nil, err

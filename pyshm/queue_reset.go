@@ -44,9 +44,10 @@ func (q *Queue) Check(ctx context.Context) error {
 //
 // A stopped process must not be continued after Reset. Other processes that use the queue
 // may go on, except that a reader which waits for the rest of a torn item has to be ended
-// first.
+// first. If several processes call Reset, one mends the queue, and the others wait until it
+// has, and then find nothing.
 func (q *Queue) Reset(ctx context.Context) error {
-	return q.call("reset", ctx, func(ctx context.Context) error {
+	return q.alone("reset", ctx, func(ctx context.Context) error {
 		found, err := q.diagnose(ctx)
 		if err != nil {
 			return err
@@ -55,6 +56,31 @@ func (q *Queue) Reset(ctx context.Context) error {
 			return errNotStuck
 		}
 		return q.mend(ctx, found)
+	})
+}
+
+// alone calls f while no other goroutine or process is in alone.
+func (q *Queue) alone(op string, ctx context.Context, f func(ctx context.Context) error) error {
+	return q.call(op, ctx, func(ctx context.Context) error {
+		if err := q.resetting.Take(ctx, nil); err != nil {
+			return err
+		}
+		defer q.resetting.Release()
+		for {
+			locked, err := q.pipe.TryLock()
+			if err != nil {
+				return err
+			}
+			if locked {
+				defer q.pipe.Unlock()
+				return f(ctx)
+			}
+			select {
+			case <-time.After(look):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
 	})
 }
 
@@ -145,7 +171,7 @@ func release(lock *Semaphore) { _ = lock.Release() }
 // mend takes over the locks that are held in vain, removes what is torn from the pipe, and
 // releases the locks.
 func (q *Queue) mend(ctx context.Context, found stuckQueue) error {
-	if err := q.reading.Take(ctx, nil); err != nil {
+	if err := q.interruptGet(ctx); err != nil {
 		return err
 	}
 	defer q.reading.Release()
@@ -181,6 +207,21 @@ func (q *Queue) mend(ctx context.Context, found stuckQueue) error {
 		err = cmp.Or(err, q.forget(ctx))
 	}
 	return err
+}
+
+// interruptGet takes the turn to read. Every Get of this handle that has it makes way.
+func (q *Queue) interruptGet(ctx context.Context) error {
+	for !q.reading.TryTake() {
+		if cancel := q.interrupt.Load(); cancel != nil {
+			(*cancel)(errReset)
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // removeTorn removes parts of items from the pipe: one at the beginning, and if cutTail is

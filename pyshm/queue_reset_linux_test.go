@@ -2,12 +2,17 @@ package pyshm_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
+	"io/fs"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -70,6 +75,94 @@ func TestQueueReset(t *testing.T) {
 			for _, lock := range []string{"rlock", "wlock"} {
 				wantState(t, rawSemaphore(t, q, lock), 1, 0)
 			}
+		})
+	}
+}
+
+// Several processes notice that a queue is stuck, and reset it at the same time, while one
+// waits for an item: one of them mends it, the others find nothing left to mend, and no
+// whole item is lost.
+func TestQueueResetsAtOnce(t *testing.T) {
+	const resets, items = 4, 300
+	for range 5 {
+		q := createQueue(t, 0)
+		getter := attachQueue(t, q.Name(), 0)
+		noError(t, errors.Join(rawSemaphore(t, q, "rlock").Acquire(t.Context()), rawSemaphore(t, q, "wlock").Acquire(t.Context())))
+		content := two[3:] // the rest of an item
+		for range items {
+			content += frame(one)
+		}
+		_, err := rawPipe(t, q).WriteString(content + frame(two)[:9])
+		noError(t, err)
+		sem := rawSemaphore(t, q, "sem")
+		for range items + 2 {
+			noError(t, sem.Acquire(t.Context()))
+		}
+		var all sync.WaitGroup
+		var mended atomic.Int32
+		for range resets {
+			other := attachQueue(t, q.Name(), 0)
+			all.Go(func() {
+				switch err := other.Reset(t.Context()); {
+				case err == nil:
+					mended.Add(1)
+				case !errors.Is(err, fs.ErrInvalid):
+					t.Error(err)
+				}
+			})
+		}
+		for range items {
+			wantItem(t, getter, 1)
+		}
+		all.Wait()
+		wantLen(t, q, 0)
+		if n := mended.Load(); n != 1 {
+			t.Errorf("%d resets have mended the queue", n)
+		}
+		for _, lock := range []string{"rlock", "wlock"} {
+			wantState(t, rawSemaphore(t, q, lock), 1, 0)
+		}
+	}
+}
+
+// A goroutine waits in Get of the handle that is reset: for a lock of a killed reader, for
+// items that a killed writer keeps away, or for the rest of an item. Get goes on afterwards.
+func TestQueueResetDuringGet(t *testing.T) {
+	for what, tc := range map[string]struct {
+		lock  string // held by the killed process
+		bytes string
+		lost  int
+	}{
+		"waits for the lock":     {"rlock", two[3:], 1},
+		"waits for an item":      {"wlock", "", 0},
+		"waits for the rest":     {"wlock", frame(two)[:9], 1},
+		"waits for more than it": {"wlock", frame(two)[:2], 1},
+	} {
+		t.Run(what, func(t *testing.T) {
+			q := createQueue(t, 2)
+			sem := rawSemaphore(t, q, "sem")
+			for range tc.lost {
+				noError(t, sem.Acquire(t.Context()))
+			}
+			noError(t, rawSemaphore(t, q, tc.lock).Acquire(t.Context()))
+			got := make(chan any, 2)
+			for range cap(got) {
+				go func() {
+					v, err := q.Get(within(t, testkit.Patience))
+					got <- cmp.Or[any](err, v)
+				}()
+			}
+			time.Sleep(10 * time.Millisecond) // they wait
+			_, err := rawPipe(t, q).WriteString(tc.bytes)
+			noError(t, err)
+			noError(t, q.Reset(within(t, testkit.Patience/2)))
+			for range cap(got) {
+				noError(t, q.Put(t.Context(), "later"))
+				if v := <-got; v != "later" {
+					t.Errorf("got %v", v)
+				}
+			}
+			wantLen(t, q, 0)
 		})
 	}
 }

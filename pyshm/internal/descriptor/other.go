@@ -55,3 +55,5 @@ func (*Pipe) Pending() (int, error)         { return 0, errors.ErrUnsupported }
 func (*Pipe) HasRoom() (bool, error)        { return false, errors.ErrUnsupported }
 func (*Pipe) AwaitRoom() error              { return errors.ErrUnsupported }
 func (*Pipe) Peek() ([]byte, error)         { return nil, errors.ErrUnsupported }
+func (*Pipe) TryLock() (bool, error)        { return false, errors.ErrUnsupported }
+func (*Pipe) Unlock()                       {}

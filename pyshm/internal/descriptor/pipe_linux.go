@@ -165,5 +165,25 @@ func peek(fd int) ([]byte, error) {
 	return content, err
 }
 
+// TryLock takes a lock that one user of the pipe, in whatever process, has at a time. The
+// lock ends with Unlock, or with this process. Users of one Pipe share its lock.
+func (p *Pipe) TryLock() (locked bool, err error) {
+	err = p.flock(unix.LOCK_EX | unix.LOCK_NB)
+	if err == unix.EWOULDBLOCK {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Unlock gives the lock of TryLock back.
+func (p *Pipe) Unlock() { _ = p.flock(unix.LOCK_UN) } // fails only if the pipe is closed
+
+func (p *Pipe) flock(how int) error {
+	return control(p.R, func(fd int) error {
+		_, err := ignoringEINTR(func() (int, error) { return 0, unix.Flock(fd, how) })
+		return err
+	})
+}
+
 // CloseInherited closes a descriptor of this process that no os.File has.
 func CloseInherited(fd int) error { return unix.Close(fd) }
