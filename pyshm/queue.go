@@ -331,8 +331,8 @@ func UnlinkQueue(name string) error {
 
 // Close detaches from the queue. Goroutines that wait get [fs.ErrClosed], as does every
 // later call. An item that a Get or Put has begun is transferred first: Close waits for a
-// Get, up to two seconds after its writer has stopped, and not for a Put, whose item is
-// written in the background. Calling Close again does nothing.
+// Get, up to two seconds after its writer has stopped and ten in all, and not for a Put,
+// whose item is written in the background. Calling Close again does nothing.
 func (q *Queue) Close() error {
 	var err error
 	q.once.Do(func() { err = q.gate.close(q.closeParts) })

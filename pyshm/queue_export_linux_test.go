@@ -3,7 +3,9 @@ package pyshm
 import "time"
 
 // Few tests have a process that works when they look whether it does.
-func init() { patience, observation = 500*time.Millisecond, 100*time.Millisecond }
+func init() {
+	patience, longestPatience, observation = 500*time.Millisecond, time.Second, 100*time.Millisecond
+}
 
 // ObserveForLong has Check and Reset observe a queue as long as they do outside of tests,
 // until the returned function is called.

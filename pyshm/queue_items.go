@@ -171,7 +171,8 @@ func (q *Queue) Get(ctx context.Context) (v any, err error) {
 // is lost: once a part of an item has come, Get finishes it, because its writer goes on.
 //
 // If no more of it comes for two seconds after ctx has ended, its writer has died or is
-// stopped. Then the error is [ErrStuck] as well. This handle keeps the part, and goes on
+// stopped. Then, or if not all of it has come ten seconds after ctx has ended, the error is
+// [ErrStuck] as well. This handle keeps the part, and goes on
 // with it at the next Get. Until then it keeps other processes from reading, since what
 // follows is not the beginning of an item. After [ErrTooLong] and [ErrProtocol] the same
 // holds: they come again, unless [Queue.Limit] allows more.
@@ -252,9 +253,9 @@ func (q *Queue) read(ctx context.Context) (b []byte, err error) {
 	if ready, err := descriptor.IsReady(q.pipe.R); !ready && !q.frames.Begun() {
 		return nil, cmp.Or(err, ctx.Err())
 	}
-	q.source.isPatient = true
+	q.source.end = time.Now().Add(longestPatience)
 	defer func() {
-		q.source.isPatient = false
+		q.source.end = time.Time{}
 		_ = q.pipe.R.SetReadDeadline(time.Time{})
 	}()
 	if err := next(); !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -263,23 +264,33 @@ func (q *Queue) read(ctx context.Context) (b []byte, err error) {
 	if !q.frames.Begun() { // a process that reads without rlock was faster
 		return nil, ctx.Err()
 	}
+	if time.Now().After(q.source.end) {
+		return nil, fmt.Errorf("%w: %w: a part of an item has come, and in %v not all of it", ctx.Err(), ErrStuck, longestPatience)
+	}
 	return nil, fmt.Errorf("%w: %w: a part of an item has come, and no more for %v", ctx.Err(), ErrStuck, patience)
 }
 
-// patience is how long a Get whose context has ended waits for more of an item. Tests
-// shorten it.
-var patience = 2 * time.Second
+// patience is how long a Get whose context has ended waits for more of an item, and
+// longestPatience how long it waits for all of it. Tests shorten them.
+var (
+	patience        = 2 * time.Second
+	longestPatience = 10 * time.Second
+)
 
-// A patientReader reads from a pipe. If it isPatient, a read may take no longer than
-// patience.
+// A patientReader reads from a pipe. If it has an end, reads take no longer than until
+// then, and each no longer than patience.
 type patientReader struct {
-	f         *os.File
-	isPatient bool
+	f   *os.File
+	end time.Time
 }
 
 func (r *patientReader) Read(p []byte) (int, error) {
-	if r.isPatient {
-		if err := r.f.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if !r.end.IsZero() {
+		end := time.Now().Add(patience)
+		if r.end.Before(end) {
+			end = r.end
+		}
+		if err := r.f.SetReadDeadline(end); err != nil {
 			return 0, err
 		}
 	}

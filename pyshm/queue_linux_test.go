@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -341,6 +342,30 @@ func TestGetFinishesWhatItBegan(t *testing.T) {
 		t.Errorf("%v, %v", v, err)
 	}
 	wantState(t, rawSemaphore(t, q, "rlock"), 1, 0)
+}
+
+// The writer of an item writes it so slowly that a Get would outlast its context for long.
+// Get returns then, and the next one goes on with the item.
+func TestGetOfSlowItem(t *testing.T) {
+	q := createQueue(t, 0)
+	raw := rawPipe(t, q)
+	slow, cancel := context.WithCancel(t.Context())
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for _, b := range []byte(frame("X\x20\x00\x00\x00" + strings.Repeat("x", 32) + ".")) { // 42 bytes
+			raw.Write([]byte{b})
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-slow.Done():
+			}
+		}
+	})
+	if v, err := q.Get(within(t, 10*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, pyshm.ErrStuck) {
+		t.Errorf("%v, %v", v, err)
+	}
+	cancel()
+	wantItem(t, q, strings.Repeat("x", 32))
+	writing.Wait()
 }
 
 // The writer of an item never finishes it. The handle keeps the lock, goes on if the rest

@@ -152,9 +152,9 @@ func TestQueueResetDuringGet(t *testing.T) {
 					got <- cmp.Or[any](err, v)
 				}()
 			}
-			time.Sleep(10 * time.Millisecond) // they wait
 			_, err := rawPipe(t, q).WriteString(tc.bytes)
 			noError(t, err)
+			testkit.Eventually(t, "a queue that is stuck", func() bool { return errors.Is(q.Check(t.Context()), pyshm.ErrStuck) })
 			noError(t, q.Reset(within(t, testkit.Patience/2)))
 			for range cap(got) {
 				noError(t, q.Put(t.Context(), "later"))
