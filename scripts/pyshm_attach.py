@@ -1493,9 +1493,15 @@ class _Worker:
 
 
 def _processors() -> int:
-    """Return how many processors this process may use."""
+    """Return how many processors this process may use all the time."""
     affinity = getattr(os, "sched_getaffinity", None)  # some PyPys have none
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    seen = len(affinity(0)) if affinity else os.cpu_count() or 1
+    try:
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as limit:  # of a container
+            quota, period = map(int, limit.read().split())
+        return min(seen, quota // period)
+    except (OSError, ValueError):  # there is none
+        return seen
 
 
 class _Segment:

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -22,9 +21,7 @@ type spin struct {
 	processors int
 }
 
-func newSpin(o *Options) spin {
-	return spin{o.Spin, min(runtime.NumCPU(), runtime.GOMAXPROCS(0))}
-}
+func newSpin(o *Options) spin { return spin{o.Spin, processors()} }
 
 // now returns for how long to watch at the moment.
 func (s spin) now() time.Duration { return s.among(calling.Load()) }

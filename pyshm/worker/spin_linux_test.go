@@ -2,9 +2,10 @@ package worker
 
 import (
 	"io/fs"
-	"runtime"
+	"math"
 	"slices"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/pyshm-go/pyshm/format/pickle"
@@ -59,10 +60,31 @@ func TestSpin(t *testing.T) { // not beside others: their calls count, too
 		switch {
 		case limit < 0:
 			want = slices.Repeat([]pickle.Tuple{{int64(0), int64(0), int64(0)}}, 3)
-		case min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) < 2:
+		case processors() < 2:
 			t.Skip("one processor")
 		}
 		wantEqual(t, "limit, misses and skipped waits", got, want)
+	}
+}
+
+// TestGroupLimit: the limit of a container, or of a group above, counts.
+func TestGroupLimit(t *testing.T) {
+	limit := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	for _, test := range []struct {
+		want  float64
+		files fstest.MapFS
+	}{
+		{math.Inf(1), nil},
+		{math.Inf(1), fstest.MapFS{"proc/self/cgroup": limit("1:cpu:/a\n0::/a\n"), "sys/fs/cgroup/a/cpu.max": limit("max 100000\n")}},
+		{1.5, fstest.MapFS{
+			"proc/self/cgroup":          limit("0::/a/b\n"),
+			"sys/fs/cgroup/a/b/cpu.max": limit("300000 100000\n"),
+			"sys/fs/cgroup/a/cpu.max":   limit("150000 100000\n"),
+		}},
+		{0.5, fstest.MapFS{"proc/self/cgroup": limit("0::/docker/b\n"), "sys/fs/cgroup/cpu.max": limit("50000 100000\n")}},
+		{4, fstest.MapFS{"proc/self/cgroup": limit("0::/\n"), "sys/fs/cgroup/cpu.max": limit("400000 100000")}},
+	} {
+		wantEqual(t, "limit", groupLimit(test.files), test.want)
 	}
 }
 
