@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/internal/bench/affinity"
@@ -20,9 +21,11 @@ func pin(python *compat.Peer) (unpin func(), err error) {
 		return nil, fmt.Errorf("there is one CPU only")
 	}
 	pids := []int{os.Getpid(), python.Pid()}
+	threads := runtime.GOMAXPROCS(1) // as a process has that starts with one CPU
 	unpin = func() {
+		runtime.GOMAXPROCS(threads)
 		for _, pid := range pids {
-			affinity.Bind(pid, all)
+			_ = affinity.Bind(pid, all)
 		}
 	}
 	for i, pid := range pids {
