@@ -99,41 +99,47 @@ func newEncoder(e Encoder, opts *Options) (*Encoder, error) {
 	}
 	e.slots = make([]plannedSlot, e.n)
 	dataSize := uint64(0)
-	for i := range e.n {
-		if kind, _ := e.number(i); kind != 0 {
-			e.slots[i] = plannedSlot{wordSize, kind}
-			dataSize += wordSize
-			continue
+	for i := range e.slots {
+		slot, ok := e.planUsual(i)
+		if !ok {
+			var err error
+			if slot, err = e.plan(i); err != nil {
+				return nil, itemErr("encode", i, err)
+			}
 		}
-		it, err := e.at(i)
-		if err == nil {
-			err = e.check(it)
-		}
-		if err != nil {
-			return nil, itemErr("encode", i, err)
-		}
-		size := e.slotSize(it)
-		e.slots[i] = plannedSlot{uint32(size), it.kind}
-		dataSize += uint64(size)
+		e.slots[i] = slot
+		dataSize += uint64(slot.size)
 	}
 	return &e, e.setSize(dataSize)
 }
 
-// number returns the kind and the slot of value i if it is a number of the usual types.
-// For them it is the short way, and for others the kind is 0.
-func (e *Encoder) number(i int) (Kind, uint64) {
+// plan checks value i, and returns the slot that it needs.
+func (e *Encoder) plan(i int) (plannedSlot, error) {
+	it, err := e.at(i)
+	if err == nil {
+		err = e.check(it)
+	}
+	return plannedSlot{uint32(e.slotSize(it)), it.kind}, err
+}
+
+// planUsual is plan for numbers of the usual types and for ASCII.
+func (e *Encoder) planUsual(i int) (slot plannedSlot, ok bool) {
 	if e.values == nil {
-		return 0, 0
+		return slot, false
 	}
 	switch v := e.values[i].(type) {
-	case int:
-		return Int, uint64(int64(v))
-	case int64:
-		return Int, uint64(v)
+	case int, int64:
+		return plannedSlot{wordSize, Int}, true
 	case float64:
-		return Float, math.Float64bits(v)
+		return plannedSlot{wordSize, Float}, true
+	case nil:
+		return plannedSlot{wordSize, None}, true
+	case string:
+		text := strItem(v).text
+		ok = len(v) <= MaxText && isASCII(text) && (len(v) == 0 || v[len(v)-1] != 0)
+		return plannedSlot{uint32(slotFor(len(v))), Str}, ok
 	}
-	return 0, 0
+	return slot, false
 }
 
 // newNumberEncoder completes an Encoder of numbers, or bools, all of one kind.
@@ -244,25 +250,84 @@ func (e *Encoder) encode(s *sink) {
 		return
 	}
 	e.encodeTable(s)
-	for i, slot := range e.slots {
-		if kind, bits := e.number(i); kind != 0 {
-			s.word(bits)
-			continue
+	for i := 0; i < e.n; {
+		n := e.encodeSlots(s, i)
+		if n == 0 { // a slot larger than the buffer
+			it, _ := e.at(i) // newEncoder has checked the error
+			size := int(e.slots[i].size)
+			text := it.text[:min(size, len(it.text))]
+			s.bytes(text)
+			s.zeros(size - len(text))
+			n = 1
 		}
-		it, _ := e.at(i) // newEncoder has checked the error
-		if !slot.kind.isText() {
-			s.word(it.bits)
-			continue
+		i += n
+	}
+	e.encodeFormats(s)
+	for slots := e.slots; len(slots) > 0; {
+		part := s.space(1)
+		n := min(len(slots), len(part))
+		for j, slot := range slots[:n] {
+			part[j] = byte(slot.kind.code())
 		}
-		text := it.text[:min(int(slot.size), len(it.text))]
-		s.bytes(text)
-		s.zeros(int(slot.size) - len(text))
+		s.use(n)
+		slots = slots[n:]
 	}
-	for _, slot := range e.slots {
-		s.word(formatFor(slot.kind, int(slot.size)))
+}
+
+// encodeSlots puts as many slots as the buffer has room for, from slot i on, and returns
+// how many.
+func (e *Encoder) encodeSlots(s *sink, i int) (n int) {
+	part := s.space(int(e.slots[i].size))
+	free := len(part)
+	for _, slot := range e.slots[i:] {
+		if len(part) < int(slot.size) {
+			break
+		}
+		e.encodeSlot(part[:slot.size], i+n)
+		part = part[slot.size:]
+		n++
 	}
-	for _, slot := range e.slots {
-		s.byte(byte(slot.kind.code()))
+	s.use(free - len(part))
+	return n
+}
+
+func (e *Encoder) encodeSlot(slot []byte, i int) {
+	if e.values != nil {
+		switch v := e.values[i].(type) {
+		case int:
+			binary.NativeEndian.PutUint64(slot, uint64(int64(v)))
+			return
+		case int64:
+			binary.NativeEndian.PutUint64(slot, uint64(v))
+			return
+		case float64:
+			binary.NativeEndian.PutUint64(slot, math.Float64bits(v))
+			return
+		case string:
+			fillSlot(slot, strItem(v).text)
+			return
+		case nil:
+			binary.NativeEndian.PutUint64(slot, 0)
+			return
+		}
+	}
+	it, _ := e.at(i) // newEncoder has checked the error
+	if it.kind.isText() {
+		fillSlot(slot, it.text)
+	} else {
+		binary.NativeEndian.PutUint64(slot, it.bits)
+	}
+}
+
+func (e *Encoder) encodeFormats(s *sink) {
+	for slots := e.slots; len(slots) > 0; {
+		part := s.space(wordSize)
+		n := min(len(slots), len(part)/wordSize)
+		for j, slot := range slots[:n] {
+			binary.NativeEndian.PutUint64(part[j*wordSize:], formatFor(slot.kind, int(slot.size)))
+		}
+		s.use(n * wordSize)
+		slots = slots[n:]
 	}
 }
 
@@ -287,17 +352,23 @@ func (e *Encoder) encodeNumbers(s *sink) {
 }
 
 func (e *Encoder) encodeTable(s *sink) {
-	if e.layout == Sizes {
-		for _, slot := range e.slots {
-			s.word(uint64(slot.size))
-		}
-		return
-	}
 	offset := uint64(0)
-	s.word(offset)
-	for _, slot := range e.slots {
-		offset += uint64(slot.size)
+	if e.layout == Offsets {
 		s.word(offset)
+	}
+	for slots := e.slots; len(slots) > 0; {
+		part := s.space(wordSize)
+		n := min(len(slots), len(part)/wordSize)
+		for j, slot := range slots[:n] {
+			offset += uint64(slot.size)
+			entry := offset
+			if e.layout == Sizes {
+				entry = uint64(slot.size)
+			}
+			binary.NativeEndian.PutUint64(part[j*wordSize:], entry)
+		}
+		s.use(n * wordSize)
+		slots = slots[n:]
 	}
 }
 
@@ -330,10 +401,14 @@ func (s *sink) room(n int) {
 	}
 }
 
-func (s *sink) byte(b byte) {
-	s.room(1)
-	s.buf = append(s.buf, b)
+// space returns the unused rest of the buffer, for n bytes or more unless n exceeds the
+// whole buffer. use notes that its first n bytes are used.
+func (s *sink) space(n int) []byte {
+	s.room(n)
+	return s.buf[len(s.buf):cap(s.buf)]
 }
+
+func (s *sink) use(n int) { s.buf = s.buf[:len(s.buf)+n] }
 
 func (s *sink) word(v uint64) {
 	s.room(wordSize)

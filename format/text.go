@@ -11,14 +11,16 @@ import (
 
 const nonASCII = 0x8080808080808080
 
-// isUTF8 is utf8.Valid.
-func isUTF8(b []byte) bool {
-	rest, seen := b, uint64(0)
-	for ; len(rest) >= wordSize; rest = rest[wordSize:] {
-		seen |= binary.LittleEndian.Uint64(rest)
+func isASCII(b []byte) bool {
+	seen := uint64(0)
+	for ; len(b) >= wordSize; b = b[wordSize:] {
+		seen |= binary.LittleEndian.Uint64(b)
 	}
-	return (seen|shortWord(rest))&nonASCII == 0 || utf8.Valid(b)
+	return (seen|shortWord(b))&nonASCII == 0
 }
+
+// isUTF8 is utf8.Valid.
+func isUTF8(b []byte) bool { return isASCII(b) || utf8.Valid(b) }
 
 // isUTF8String is utf8.ValidString.
 func isUTF8String(s string) bool { return isUTF8(unsafe.Slice(unsafe.StringData(s), len(s))) }
@@ -33,4 +35,22 @@ func shortWord(b []byte) uint64 {
 		return uint64(b[0]) | uint64(b[n/2])<<(8*(n/2)) | uint64(b[n-1])<<(8*(n-1))
 	}
 	return 0
+}
+
+// fillSlot writes text into a slot, as much as there is room for, and NULs behind it:
+// readers strip only NULs.
+func fillSlot(slot, text []byte) {
+	if len(text) > 8*wordSize || len(text) > len(slot) {
+		clear(slot[copy(slot, text):])
+		return
+	}
+	for ; len(text) >= wordSize; slot, text = slot[wordSize:], text[wordSize:] {
+		binary.LittleEndian.PutUint64(slot, binary.LittleEndian.Uint64(text))
+	}
+	if len(slot) > 0 {
+		binary.LittleEndian.PutUint64(slot, shortWord(text))
+	}
+	if len(slot) > wordSize {
+		clear(slot[wordSize:])
+	}
 }
