@@ -136,7 +136,7 @@ func (l *List) number(i int, format uint64, pause *backoff) (uint64, error) {
 	if uint(i) < uint(len(l.formats)) {
 		word, code := &l.formats[i], &l.codes[i]
 		start, _, ok := l.slot(i)
-		if ok && start < uint64(len(l.data)) && words.Load64(word) == format && *code == codeNumber {
+		if ok && words.Load64(word) == format && *code == codeNumber {
 			bits := words.Load64(&l.data[start])
 			if words.Load64(word) == format && *code == codeNumber {
 				return bits, nil

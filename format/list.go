@@ -294,7 +294,7 @@ func (l *List) slot(i int) (start, end uint64, ok bool) {
 	offsets := l.offsets
 	start = bits.RotateLeft64(words.Load64(&offsets[i]), -3)
 	end = bits.RotateLeft64(words.Load64(&offsets[i+1]), -3)
-	return start, end, end-start-1 < maxSlot/wordSize && end <= uint64(len(l.data))
+	return start, end, start < end && end <= uint64(len(l.data)) && end-start <= maxSlot/wordSize
 }
 
 // slotWord returns the word at the start of a slot: the value of a number.

@@ -40,7 +40,7 @@ func (l *List) SetBool(i int, v bool) error { return l.setNumber(i, formatBool, 
 func (l *List) setNumber(i int, format, bits uint64) error {
 	if uint(i) < uint(len(l.formats)) && !l.readOnly {
 		start, _, ok := l.slot(i)
-		if ok && start < uint64(len(l.data)) && words.Load64(&l.formats[i]) == format && l.codes[i] == codeNumber {
+		if ok && words.Load64(&l.formats[i]) == format && l.codes[i] == codeNumber {
 			words.StoreLast64(&l.data[start], bits)
 			return nil
 		}
