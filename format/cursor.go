@@ -2,6 +2,7 @@ package format
 
 import (
 	"iter"
+	"math"
 	"runtime/debug"
 )
 
@@ -56,7 +57,21 @@ func (c *Cursor) More() bool { return c.next < c.list.n }
 // returns [ErrIndex].
 func (c *Cursor) Next() (any, error) {
 	i := c.next
-	c.next = min(i+1, c.list.n)
+	if i < c.list.n {
+		c.next = i + 1
+		start, end, ok := c.list.slot(i)
+		if size := int(end-start) * wordSize; ok && size <= c.left {
+			if v, ok := c.list.peekValue(i, start, end); ok {
+				c.left -= size
+				return v, nil
+			}
+		}
+	}
+	return c.await(i)
+}
+
+// await is Next for an item that may be in the middle of a write.
+func (c *Cursor) await(i int) (any, error) {
 	at, err := c.list.span(i)
 	if err == nil && at.size > c.left { // else there would be more text than bytes
 		err = &CorruptError{Field: "table", Index: i, Offset: tableStart + i*wordSize, Reason: "slots overlap"}
@@ -68,6 +83,26 @@ func (c *Cursor) Next() (any, error) {
 		v, err = c.list.get(i, at, &c.pause)
 	}
 	return v, itemErr(c.op, i, err)
+}
+
+// appendNumbers reads the items from the next one on up to the end of the run, if they
+// are all ints or all floats, and moves on behind them.
+func (c *Cursor) appendNumbers(to []any) (_ []any, ok bool) {
+	var run [runLength]uint64
+	bits := run[:min(runLength, c.left/wordSize, c.list.n-c.next)]
+	n := c.list.copyRun(bits, c.next, Int)
+	for _, b := range bits[:n] {
+		to = append(to, int64(b))
+	}
+	if n == 0 {
+		n = c.list.copyRun(bits, c.next, Float)
+		for _, b := range bits[:n] {
+			to = append(to, math.Float64frombits(b))
+		}
+	}
+	c.next += n
+	c.left -= n * wordSize
+	return to, n > 0
 }
 
 // panickingNext is Next with SetPanicOnFault on. It is off again for the caller's code

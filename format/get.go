@@ -15,6 +15,13 @@ import (
 // Get returns item i, as the Go type in the package's table. A str or bytes is a
 // copy, without the NULs at its end.
 func (l *List) Get(i int) (any, error) {
+	if uint(i) < uint(l.n) {
+		if start, end, ok := l.slot(i); ok {
+			if v, ok := l.peekValue(i, start, end); ok {
+				return v, nil
+			}
+		}
+	}
 	at, err := l.span(i)
 	var v any
 	if err == nil {
@@ -24,9 +31,6 @@ func (l *List) Get(i int) (any, error) {
 }
 
 func (l *List) get(i int, at span, pause *backoff) (any, error) {
-	if v, ok := l.peekValue(i, at); ok {
-		return v, nil
-	}
 	var v any
 	var err error
 	r := reading{header: header{span: at}, list: l, i: i}
@@ -42,27 +46,33 @@ func (l *List) get(i int, at span, pause *backoff) (any, error) {
 	return v, nil
 }
 
-// peekValue reads item i if at the first look it is an int, a float, or text in a small
-// slot. When it fails, a reading finds out why.
-func (l *List) peekValue(i int, at span) (any, bool) {
+// peekValue reads item i, whose slot reaches from start to end in the data area, in words,
+// if at the first look it is an int, a float, or text in a small slot. When it fails, a
+// reading finds out why.
+func (l *List) peekValue(i int, start, end uint64) (any, bool) {
 	code, word := l.codes[i], words.Load64(&l.formats[i])
-	switch {
-	case code == codeNumber && (word == formatInt || word == formatFloat):
-		bits := words.Load64(l.slotWord(at))
-		if words.Load64(&l.formats[i]) != word || l.codes[i] != codeNumber {
-			return nil, false
-		}
-		if word == formatInt {
+	if code == codeNumber {
+		bits := words.Load64(&l.data[start])
+		switch isNumber := words.Load64(&l.formats[i]) == word && l.codes[i] == codeNumber; {
+		case isNumber && word == formatInt:
 			return int64(bits), true
+		case isNumber && word == formatFloat:
+			return math.Float64frombits(bits), true
 		}
-		return math.Float64frombits(bits), true
-	case code == codeStr && at.size <= smallSlot*wordSize && word == smallFormats[at.size/wordSize]:
-		words.OrderLoads()
-		s := string(withoutNULs(l.slotBytes(at)))
+		return nil, false
+	}
+	size := end - start
+	if size > smallSlot || word != smallFormats[size] {
+		return nil, false
+	}
+	words.OrderLoads()
+	text := withoutNULs(l.slotBytes(span{int(start) * wordSize, int(size) * wordSize}))
+	switch code {
+	case codeStr:
+		s := string(text)
 		return s, l.isStill(i, word, code) && isUTF8String(s)
-	case code == codeBytes && at.size <= smallSlot*wordSize && word == smallFormats[at.size/wordSize]:
-		words.OrderLoads()
-		b := bytes.Clone(withoutNULs(l.slotBytes(at)))
+	case codeBytes:
+		b := bytes.Clone(text)
 		return b, l.isStill(i, word, code)
 	}
 	return nil, false
@@ -276,15 +286,23 @@ func (l *List) RawBytes(i int) ([]byte, error) {
 func (l *List) Values() ([]any, error) { return l.values("get") }
 
 func (l *List) values(op string) ([]any, error) {
-	vs := make([]any, 0, min(l.n, 1024)) // doubled as items prove good: see attachSizes
-	for v, err := range l.all(op) {
-		if err != nil {
-			return nil, err
+	vs := make([]any, 0, min(l.n, 1024)) // more as items prove good: see attachSizes
+	for c := (Cursor{op: op, list: l, left: l.dataSize()}); c.More(); {
+		if room := cap(vs) - len(vs); room < runLength {
+			more := max(len(vs), room+l.numbersFrom(c.next))
+			vs = slices.Grow(vs, min(more, l.n-len(vs)))
 		}
-		if len(vs) == cap(vs) {
-			vs = slices.Grow(vs, min(len(vs), l.n-len(vs)))
+		var ok bool
+		if vs, ok = c.appendNumbers(vs); ok {
+			continue
 		}
-		vs = append(vs, v)
+		for range min(toRunEnd(c.next), l.n-c.next) {
+			v, err := c.Next()
+			if err != nil {
+				return nil, err
+			}
+			vs = append(vs, v)
+		}
 	}
 	return vs, nil
 }

@@ -78,6 +78,23 @@ func allEqual(ws []uint64, value uint64) bool {
 	return differ == 0
 }
 
+// numbersFrom returns how many items from item i on are in runs of ints or of floats, at
+// this look.
+func (l *List) numbersFrom(i int) (n int) {
+	for i+n < l.n {
+		k := min(toRunEnd(i+n), l.n-i-n) &^ (wordSize - 1)
+		if k == 0 {
+			break
+		}
+		format := words.Load64(&l.formats[i+n])
+		if _, ok := l.numbersAt(i+n, k, format); !ok || format != formatInt && format != formatFloat {
+			break
+		}
+		n += k
+	}
+	return n
+}
+
 // copyRun copies the numbers from item i on into dst, up to the end of the run, and
 // returns how many it copied: 0 if they are not a run of kind k.
 func (l *List) copyRun(dst []uint64, i int, k Kind) int {

@@ -54,7 +54,7 @@ func (l *ShareableList) All() iter.Seq2[any, error] {
 		// The guard is not around the whole loop, because it is not for the caller's code.
 		for c := format.NewCursor(l.list); c.More(); {
 			v, err := l.next(c)
-			if !yield(v, err) || errors.Is(err, fs.ErrClosed) {
+			if !yield(v, err) || err != nil && errors.Is(err, fs.ErrClosed) {
 				return
 			}
 		}
