@@ -20,6 +20,7 @@ import (
 // An array is a numpy array in a segment, whose dtype is known at run time only.
 type array struct {
 	m      *pyshm.SharedMemory
+	from   io.ReaderAt // m, or a copy of its bytes
 	header npy.Header
 	offset int // of the data
 }
@@ -34,7 +35,7 @@ func attachArray(name string, opts ...pyshm.AttachOption) (*array, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &array{m: m}
+	a := &array{m: m, from: m}
 	if err := a.read(); err != nil {
 		m.Close()
 		return nil, err
@@ -58,17 +59,23 @@ func (a *array) read() error {
 	return err
 }
 
-// element returns a copy of the element whose number in C order is n, in this machine's
-// byte order, and the place of the element.
-func (a *array) element(n int) (b []byte, at int, err error) {
-	at = a.offset
+// place returns where the element lies whose number in C order is n.
+func (a *array) place(n int) int {
+	at := a.offset
 	strides := a.header.Strides()
 	for axis := len(strides) - 1; axis >= 0; axis-- {
 		at += n % a.header.Shape[axis] * strides[axis]
 		n /= a.header.Shape[axis]
 	}
+	return at
+}
+
+// element returns a copy of the element whose number in C order is n, in this machine's
+// byte order, and the place of the element.
+func (a *array) element(n int) (b []byte, at int, err error) {
+	at = a.place(n)
 	b = make([]byte, a.header.Dtype.Size())
-	if _, err = a.m.ReadAt(b, int64(at)); err == nil || err == io.EOF {
+	if _, err = a.from.ReadAt(b, int64(at)); err == nil || err == io.EOF {
 		err = a.header.Dtype.Swap(b)
 	}
 	return b, at, err

@@ -48,7 +48,7 @@ have the exit status of the program that they run.`,
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(newCreate(), newGet(), newSet(), newShow(), newLs(), newTop(), newRm(),
+	root.AddCommand(newCreate(), newGet(), newSet(), newShow(), newLs(), newTop(), newWatch(), newRm(),
 		newRead(), newWrite(), newDump(), newLoad(), newLayout(), newCheck(),
 		newHelper(), newRun(), newLock(), newDoctor(), newHold(), newManager(), newSend(), newListen(), newCall(), newDemo(), newMan())
 

@@ -269,6 +269,18 @@ func eachRow(l *pyshm.ShareableList, first, end int, print func(row) error) erro
 	return nil
 }
 
+// listTitle describes a list in a few words.
+func listTitle(n, size int, layout format.Layout) string {
+	items, version := "items", layoutName(layout)
+	if n == 1 {
+		items = "item"
+	}
+	if layout == format.Offsets {
+		version += " and later"
+	}
+	return fmt.Sprintf("list of %d %s, %d bytes, layout of CPython %s", n, items, size, version)
+}
+
 func showList(out *bufio.Writer, l *pyshm.ShareableList, as showOptions) error {
 	first, end := as.span(l.Len())
 	switch {
@@ -278,14 +290,7 @@ func showList(out *bufio.Writer, l *pyshm.ShareableList, as showOptions) error {
 		return showListJSON(out, l, first, end)
 	}
 	size := l.SharedMemory().Size()
-	items, layout := "items", layoutName(l.Layout())
-	if l.Len() == 1 {
-		items = "item"
-	}
-	if l.Layout() == format.Offsets {
-		layout += " and later"
-	}
-	fmt.Fprintf(out, "%s: list of %d %s, %d bytes, layout of CPython %s\n", shown(l.Name()), l.Len(), items, size, layout)
+	fmt.Fprintf(out, "%s: %s\n", shown(l.Name()), listTitle(l.Len(), size, l.Layout()))
 	// The value is the last column, because only its width is not known in advance.
 	index := max(len("INDEX"), len(strconv.Itoa(l.Len()-1)))
 	offset := max(len("OFFSET"), len(strconv.Itoa(size)))
