@@ -1284,12 +1284,13 @@ _served: dict[str, Any] = {}
 # Go's package worker documents them.
 _MESSAGE = 128  # where the request is, and then the reply in its place
 # Words before it, by number: of Go's call, and of the worker's reply
-_NUMBER, _LENGTH, _SPIN = range(3)
+_NUMBER, _LENGTH, _SPIN, _TAKEN = range(4)
 _BEGUN, _REPLIED, _KIND, _SIZE = range(8, 12)
 _BY_CONNECTION, _RETURN, _RAISE, _BYTES = range(4)  # kinds of replies
 _LONG = 4096  # bytes of this length are a reply of their own
 
 _WAKE = b"\x80\x04\x8c\x04wake\x85."  # the pickle of ("wake",), as Go writes it
+_PAUSE = 50_000_000
 _BUSY = 0.05  # seconds for which a worker waits at its semaphore before it rests
 
 
@@ -1314,6 +1315,8 @@ class _Worker:
         self.behind = 0  # where what belongs to the request begins
         self.misses = 0  # calls for which this worker stayed awake in vain, in a row as it were
         self.skip = 0  # waits that begin asleep
+        self.pause = 0  # in ns, while all do, and when it ends
+        self.until = 0
         self.alone = _processors() < 2  # Go cannot call while this worker is awake
         self.low = 0  # where the arrays of a reply begin, from the end of the messages on
         self.lent: dict[int, tuple[Any, Any]] = {}  # without numpy: views by id, and where they are
@@ -1341,14 +1344,17 @@ class _Worker:
     def watch(self) -> bool:
         """Stay awake for a moment to take the next call, and report whether it came.
 
-        To fall asleep and be woken takes longer. But watching in vain costs its whole time:
-        the next waits begin asleep: 1, then 3, 7 and so on. Each success halves their number.
+        To fall asleep and be woken takes longer. But watching in vain costs its whole time. So
+        the next waits begin asleep, 1, then 3, 7 and so on to 63, and each success halves
+        their number. If Go has not even run meanwhile, other processes may need the
+        processors: that counts more, and from the third time on all waits begin asleep for
+        50 ms, and for up to 1 s if it happens again and again.
         """
         if self.skip:
             self.skip -= 1
             return False
         limit = self.words[_SPIN]
-        if not limit or self.alone:
+        if not limit or self.alone or (self.pause and time.monotonic_ns() < self.until):
             return False
         acquire, end = self.request.acquire, 0
         while True:
@@ -1363,9 +1369,21 @@ class _Worker:
                 if threading.active_count() > 1:  # they need the interpreter
                     return False
             elif now > end:
-                self.misses = min(self.misses + 1, 6)
-                self.skip = (1 << self.misses) - 1
+                self.missed(now)
                 return False
+
+    def missed(self, now: int) -> None:
+        """Note that no call came while this worker stayed awake."""
+        if self.words[_TAKEN] != self.number:  # Go has not run
+            if self.misses == 6:
+                if now - self.until > 10 * self.pause:
+                    self.pause = _PAUSE // 2
+                self.pause = min(2 * self.pause, 20 * _PAUSE)
+                self.until = now + self.pause
+            self.misses = min(self.misses + 3, 6)
+        elif self.misses < 6:
+            self.misses += 1
+        self.skip = (1 << self.misses) - 1
 
     def hello(self, version: int) -> dict[str, Any]:
         return {"version": 1, "module": __name__}

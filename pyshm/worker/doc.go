@@ -83,6 +83,7 @@
 //	  0  number of the call          written by Go
 //	  8  length of the request       0: the call comes as a frame
 //	 16  nanoseconds                 for which the worker may stay awake after the reply
+//	 24  number of the reply taken
 //	 64  number of the call begun    written by the worker
 //	 72  number of the reply
 //	 80  kind of the reply           0: it comes as a frame; 1: a value; 2: an exception; 3: bytes
@@ -91,20 +92,21 @@
 //
 // Go writes the request, releases the first semaphore and waits at the second. The reply
 // takes the place of the request. It is a pickle of the value, or of (class, message, args,
-// traceback), or bytes that are the value.
-// Long bytes among the arguments lie behind the request, which refers to them. Messages that do not fit
-// go as frames, and Go makes a larger segment for the next ones (pyshm.messages). Arrays of
-// [NewArray] lie in further segments (pyshm.segment, pyshm.drop). A pickle refers to an array
-// by the number of the segment, offset, shape and dtype. An array of numpy from elsewhere is
-// copied to the end of the messages, and segment 0 stands for these.
+// traceback), or bytes that are the value. Long bytes among the arguments lie behind the
+// request, which refers to them. Messages that do not fit go as frames, and Go makes a larger
+// segment for the next ones (pyshm.messages). Arrays of [NewArray] lie in further segments
+// (pyshm.segment, pyshm.drop). A pickle refers to an array by the number of the segment,
+// offset, shape and dtype, or to memory that has a name by the name. An array of numpy from
+// elsewhere is copied to the end of the messages, and segment 0 stands for these.
 //
 // A token of the first semaphore without a new number ends the worker, as does the end of the
 // connection.
 //
 // To wake a thread on an idle processor takes 20 to 50 µs. So Go looks for the reply, and a
 // worker for the next call, again and again for up to [Options.Spin] before they sleep at
-// their semaphores. Either does so more and more seldom while it is in vain, and neither
-// does while there are not two processors for each call under way. A worker that has had
+// their semaphores. Either does so more and more seldom while it is in vain, and most seldom
+// while other processes need the processors. Neither does while there are not two processors
+// for each call under way. A worker that has had
 // nothing to do for 50 ms sends ("idle", n) after n calls by semaphore, and sleeps until the
 // frame ("wake",) comes or the connection ends. So an idle pool takes no time of any
 // processor.

@@ -29,6 +29,7 @@ const (
 	wordNumber = 0  // of the call
 	wordLength = 8  // of the request: a pickle of function and args
 	wordSpin   = 16 // how long the worker may stay awake for the next call, in ns
+	wordTaken  = 24 // number of the last reply that Go has taken
 
 	wordBegun   = 64 // number of the last call that the worker has begun; the worker writes it
 	wordReplied = 72 // number of the last reply, and so on
@@ -241,7 +242,7 @@ const controlTimeout = 5 * time.Second
 // read waits for the token of a reply and reads the reply. If it returns false, the reply
 // comes by the connection.
 func (l *lane) read(ctx context.Context) (r reply, here bool, err error) {
-	seen, err := l.watcher.watch(l.spin.now(), l.done.TryAcquire)
+	seen, err := l.watcher.watch(l.spin.now(), l.done.TryAcquire, l.hasBegun)
 	if err == nil && !seen {
 		err = l.done.Acquire(ctx)
 	}
@@ -252,6 +253,7 @@ func (l *lane) read(ctx context.Context) (r reply, here bool, err error) {
 	var b []byte
 	err = l.messages.m.WithBytes(func(memory []byte) error {
 		r.id = int64(binary.NativeEndian.Uint64(memory[wordReplied:]))
+		binary.NativeEndian.PutUint64(memory[wordTaken:], uint64(r.id))
 		kind = binary.NativeEndian.Uint64(memory[wordKind:])
 		length := binary.NativeEndian.Uint64(memory[wordSize:])
 		if kind == kindByConnection {

@@ -7,7 +7,7 @@ import (
 
 // defaultSpin is the default of Options.Spin. To wake a thread on an idle processor takes 20
 // to 50 µs, each way.
-const defaultSpin = 50 * time.Microsecond
+const defaultSpin = 100 * time.Microsecond
 
 // mostSpin is the longest Options.Spin: neither side heeds anything else in this time.
 const mostSpin = time.Millisecond
@@ -34,16 +34,28 @@ func (s spin) among(calls int64) time.Duration {
 	return s.limit
 }
 
-// A watcher decides for which replies it is worth to stay awake. Watching in vain costs its
-// whole time, so the next calls sleep: 1, then 3, 7 and so on. Each success halves their number.
-// Python's helper does the same between calls.
+// A watcher decides for which replies it is worth to stay awake. Python's helper does the same
+// between calls.
+//
+// Watching in vain costs its whole time. So the next calls sleep, 1, then 3, 7 and so on to
+// 63, and each success halves their number. But if the other process has not even run
+// meanwhile, other processes may need the processors, and to hold one costs both processes
+// their turns: that counts more, and from the third time on all calls sleep for 50 ms, and
+// for up to 1 s if it happens again and again.
 type watcher struct {
-	misses uint // in a row, as it were
-	skip   int  // calls for which not to watch
+	misses uint          // in a row, as it were
+	skip   int           // calls for which not to watch
+	pause  time.Duration // the last one
+	until  time.Time     // its end
 }
 
-// mostMisses limits how many calls sleep between two attempts, to 63.
-const mostMisses = 6
+const (
+	mostMisses  = 6
+	notRun      = 3 // misses for one reply if the other process has not run
+	firstRest   = 50 * time.Millisecond
+	longestRest = time.Second
+	forgetAfter = 10 // times the length of a rest, after its end
+)
 
 // wants reports whether to watch for the next reply.
 func (w *watcher) wants() bool {
@@ -51,25 +63,38 @@ func (w *watcher) wants() bool {
 		w.skip--
 		return false
 	}
-	return true
+	return w.pause == 0 || time.Now().After(w.until)
 }
 
-// saw notes whether a reply came in time.
-func (w *watcher) saw(inTime bool) {
+// saw notes whether a reply came in time, and if not, whether the other process runs.
+func (w *watcher) saw(inTime, runs bool) {
 	switch {
-	case !inTime:
-		w.misses = min(w.misses+1, mostMisses)
-	case w.misses > 0:
-		w.misses--
+	case inTime:
+		w.misses -= min(w.misses, 1)
+	case !runs && w.misses == mostMisses:
+		w.rest(time.Now())
+	case !runs:
+		w.misses = min(w.misses+notRun, mostMisses)
+	case w.misses < mostMisses:
+		w.misses++
 	}
 	w.skip = 1<<w.misses - 1
+}
+
+func (w *watcher) rest(now time.Time) {
+	if now.Sub(w.until) > forgetAfter*w.pause {
+		w.pause = firstRest / 2
+	}
+	w.pause = min(2*w.pause, longestRest)
+	w.until = now.Add(w.pause)
 }
 
 // looks is how often a watcher looks before it looks at the clock.
 const looks = 16
 
-// watch looks for something for so long, and reports whether it was there.
-func (w *watcher) watch(limit time.Duration, look func() (bool, error)) (seen bool, err error) {
+// watch looks for something for so long, and reports whether it was there. The function
+// runs reports whether the other process has been running since.
+func (w *watcher) watch(limit time.Duration, look func() (bool, error), runs func() bool) (seen bool, err error) {
 	if limit <= 0 || !w.wants() {
 		return false, nil
 	}
@@ -78,6 +103,6 @@ func (w *watcher) watch(limit time.Duration, look func() (bool, error)) (seen bo
 			seen, err = look()
 		}
 	}
-	w.saw(seen)
+	w.saw(seen, seen || runs())
 	return seen, err
 }

@@ -18,10 +18,11 @@ func TestWatcher(t *testing.T) {
 	var w watcher
 	inTime, watched := false, 0
 	look := func() (bool, error) { watched++; return inTime, nil }
+	runs := func() bool { return true }
 	attempts := func(calls int) (at []int) {
 		for n := range calls {
 			watched = 0
-			seen, err := w.watch(time.Nanosecond, look)
+			seen, err := w.watch(time.Nanosecond, look, runs)
 			check(t, err)
 			wantEqual(t, "seen", seen, inTime && watched > 0)
 			if watched > 0 {
@@ -35,11 +36,34 @@ func TestWatcher(t *testing.T) {
 	wantEqual(t, "attempts that succeed", attempts(75), []int{4, 36, 52, 60, 64, 66, 67, 68, 69, 70, 71, 72, 73, 74})
 	for _, limit := range []time.Duration{0, -1} {
 		watched = 0
-		must(w.watch(limit, look))(t)
+		must(w.watch(limit, look, runs))(t)
 		wantEqual(t, "looks without a limit", watched, 0)
 	}
-	_, err := w.watch(time.Hour, func() (bool, error) { return false, fs.ErrClosed })
+	_, err := w.watch(time.Hour, func() (bool, error) { return false, fs.ErrClosed }, runs)
 	wantReason(t, "a look that fails", err, fs.ErrClosed)
+}
+
+// TestWatcherRests: a watcher rests if the other process does not run, and rests longer if
+// that happens again soon.
+func TestWatcherRests(t *testing.T) {
+	var w watcher
+	for _, want := range []int{7, 63, 63} {
+		w.saw(false, false)
+		wantEqual(t, "calls that sleep", w.skip, want)
+	}
+	w.skip = 0
+	wantEqual(t, "wants to watch in its rest", w.wants(), false)
+	w.until = time.Now().Add(-time.Second)
+	wantEqual(t, "wants to watch after its rest", w.wants(), true)
+
+	now := time.Now()
+	for _, want := range []time.Duration{50, 100, 200, 400, 800, 1000, 1000} {
+		w.rest(now)
+		wantEqual(t, "rest", w.until.Sub(now), want*time.Millisecond)
+		now = w.until.Add(w.pause)
+	}
+	w.rest(w.until.Add(11 * time.Second))
+	wantEqual(t, "rest after a long time", w.pause, firstRest)
 }
 
 // TestSpin: a worker knows for how long it may stay awake, and does so more and more seldom
@@ -56,14 +80,14 @@ func TestSpin(t *testing.T) { // not beside others: their calls count, too
 			got = append(got, call(t, p, "watching").(pickle.Tuple))
 			switches(t, p) // it sleeps
 		}
-		want := []pickle.Tuple{{int64(1), int64(0), int64(0)}, {int64(1), int64(1), int64(1)}, {int64(1), int64(1), int64(0)}}
-		switch {
-		case limit < 0:
-			want = slices.Repeat([]pickle.Tuple{{int64(0), int64(0), int64(0)}}, 3)
-		case processors() < 2:
-			t.Skip("one processor")
+		want := slices.Repeat([]pickle.Tuple{{int64(0), int64(0), int64(0)}}, 3)
+		if limit > 0 && processors() > 1 {
+			misses := got[1][1].(int64) // 1, or 3 if this process has not run meanwhile
+			skip := int64(1)<<misses - 1
+			want = []pickle.Tuple{{int64(1), int64(0), int64(0)}, {int64(1), misses, skip}, {int64(1), misses, skip - 1}}
+			wantEqual(t, "has missed a call", misses > 0, true)
 		}
-		wantEqual(t, "limit, misses and skipped waits", got, want)
+		wantEqual(t, "limit, misses and waits asleep", got, want)
 	}
 }
 
