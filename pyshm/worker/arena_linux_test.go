@@ -102,6 +102,9 @@ func wantNamed(t *testing.T, p *Pool) {
 	check(t, image.Unlink())
 	_, err := p.Call(t.Context(), "double", image)
 	wantReason(t, "an array whose name is gone", err, fs.ErrInvalid)
+	if !strings.Contains(err.Error(), "copy the elements to an array of this job's NewArray") {
+		t.Errorf("the error does not say what to do: %v", err)
+	}
 	_, err = p.Call(t.Context(), "double", (*pyshm.SharedMemory)(nil))
 	wantReason(t, "a nil block", err, fs.ErrClosed)
 }

@@ -290,7 +290,7 @@ func (w *worker) byName(m *pyshm.SharedMemory, function string, more ...any) (an
 		err = invalid("no name leads to the memory of %q", m.Name())
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: a worker gets arrays of its job's NewArray, memory that has a name, and copies", err)
+		return nil, fmt.Errorf("%w: copy the elements to an array of this job's NewArray, or pass an NDArray", err)
 	}
 	return w.object(function, append([]any{m.Name()}, more...)...), nil
 }
