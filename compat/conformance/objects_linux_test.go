@@ -44,6 +44,7 @@ jobs = queue.Queue()
 class Recipe(SyncManager): pass
 Recipe.register('get_queue', callable=lambda: jobs)
 Recipe.register('Account', Account)
+Recipe.register('Ordered', queue.PriorityQueue)
 def serve(address):
     global server
     server = Recipe(address=address, authkey=b'the key of the tests').get_server()
@@ -246,6 +247,13 @@ func testWaitsAtPython(t *testing.T, p *compat.Peer, client *manager.Client) {
 	calls{t, lock}.want(nil, "release")
 	time.Sleep(10 * time.Millisecond)
 	calls{t, lock}.want(true, "acquire")
+
+	// A put that has failed is not repeated, although the class of the error is that of a
+	// method that takes no timeout: the queue has the item all the same.
+	ordered := calls{t, newProxy(t, client, "Ordered")}
+	ordered.want(nil, "put", 1)
+	ordered.raises("builtins.TypeError", "put", "text")
+	ordered.want(2, "qsize")
 
 	// A get in slices, while another goroutine uses the same proxy.
 	got := make(chan any, 1)

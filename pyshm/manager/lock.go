@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"math"
 	"sync"
 
 	"github.com/pyshm-go/pyshm/format/pickle"
@@ -55,7 +56,7 @@ func (l *Lock) release(n int64) error {
 		return l.tooMany
 	}
 	l.tokens += n
-	l.waiting.wake(int(n))
+	l.waiting.wake(int(min(n, math.MaxInt32)))
 	return nil
 }
 

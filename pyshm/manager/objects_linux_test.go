@@ -277,6 +277,84 @@ func TestObjectServerHangs(t *testing.T) {
 	}
 }
 
+// A context ends after the request for a reference, and before the reply: the reference is
+// not lost.
+func TestReferenceAfterContext(t *testing.T) {
+	m, c, _ := startObjects(t)
+	for what, refer := range map[string]func(ctx context.Context, late *Client, p *Proxy) (*Proxy, error){
+		"attach":  func(ctx context.Context, late *Client, p *Proxy) (*Proxy, error) { return late.Attach(ctx, p.ID()) },
+		"rebuild": func(ctx context.Context, late *Client, p *Proxy) (*Proxy, error) { return late.Rebuild(ctx, p.Value()) },
+		"pin":     func(ctx context.Context, late *Client, p *Proxy) (*Proxy, error) { return p.Pin(ctx) },
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		address := fakeServer(t, func(client net.Conn) {
+			server := testkit.Must(net.Dial("unix", m.Address()))(t)
+			defer server.Close()
+			go io.Copy(server, client)
+			for reply := 1; reply <= 4; reply++ { // challenge, verdict, response, reply
+				frame, err := wire.ReadFrame(server, maxReply)
+				if err != nil {
+					return
+				}
+				if reply == 4 {
+					cancel()
+					time.Sleep(20 * time.Millisecond)
+				}
+				wire.WriteFrame(client, frame)
+			}
+		})
+		late := NewClient(address, key)
+		p := testkit.Must(c.New(t.Context(), "Lock"))(t)
+		p.client = late
+		second, err := refer(ctx, late, p)
+		testkit.Check(t, p.Close())
+		if err == nil {
+			testkit.Check(t, second.Close())
+		}
+		if n := m.objects.count(); n != 0 {
+			t.Errorf("%s: %d objects are left (%v)", what, n, err)
+		}
+		cancel()
+	}
+}
+
+// The error of a call that outlives its context is the context's.
+func TestErrorAfterContext(t *testing.T) {
+	for want, ended := range map[error]func() (context.Context, context.CancelFunc){
+		context.Canceled: func() (context.Context, context.CancelFunc) { return context.WithCancel(t.Context()) },
+		context.DeadlineExceeded: func() (context.Context, context.CancelFunc) {
+			return context.WithDeadline(t.Context(), time.Now().Add(-time.Hour))
+		},
+	} {
+		ctx, cancel := ended()
+		cancel()
+		began := time.Now()
+		longer, cancel := outliving(ctx, 20*time.Millisecond)
+		<-longer.Done()
+		if took := time.Since(began); longer.Err() != want || took < 20*time.Millisecond {
+			t.Errorf("%v after %v, want %v", longer.Err(), took, want)
+		}
+		cancel()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	longer, stop := outliving(ctx, 20*time.Millisecond)
+	defer stop()
+	<-longer.Done()
+	if longer.Err() != context.DeadlineExceeded {
+		t.Error(longer.Err())
+	}
+}
+
+// A semaphore has room for more tokens than a 32-bit int.
+func TestManyTokens(t *testing.T) {
+	s := testkit.Must(newSemaphore(0, false))(t)
+	got := make(chan error, 1)
+	go func() { got <- s.Acquire(t.Context()) }()
+	testkit.Check(t, s.release(1<<31))
+	testkit.Check(t, <-got)
+}
+
 // Requests that no client of Python makes get a reply, and the session goes on.
 func TestMalformedCalls(t *testing.T) {
 	m, c, _ := startObjects(t)

@@ -107,14 +107,31 @@ func (c *Client) Attach(ctx context.Context, id string) (*Proxy, error) {
 }
 
 func (c *Client) attach(ctx context.Context, typeid, id string) (*Proxy, error) {
-	if _, err := c.ask(ctx, "incref", pickle.Tuple{id}, nil); err != nil {
+	ctx, cancel, err := c.refer(ctx, id)
+	if err != nil {
 		return nil, err
 	}
+	defer cancel()
 	methods, err := c.ask(ctx, "get_methods", pickle.Tuple{token(typeid, nil, id)}, nil)
 	if err != nil {
 		return nil, errors.Join(err, c.drop(ctx, id))
 	}
 	return c.proxy(typeid, id, methods)
+}
+
+// refer takes a reference to an object, and returns the context for what is left to do. As
+// in create, the reply is waited for even if ctx ends: without it nothing could give the
+// reference back.
+func (c *Client) refer(ctx context.Context, id string) (context.Context, context.CancelFunc, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := outliving(ctx, replyPatience)
+	if _, err := c.ask(ctx, "incref", pickle.Tuple{id}, nil); err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	return ctx, cancel, nil
 }
 
 // drop gives a reference back. If there is no server any more, there is no reference.
@@ -148,10 +165,11 @@ func (p *Proxy) has(methods ...string) bool {
 // connection and so in one thread of Python's server, one call at a time. Each goroutine
 // that acquires an RLock or a Condition needs one of its own, which has to be closed.
 func (p *Proxy) Pin(ctx context.Context) (*Proxy, error) {
-	_, err := p.client.ask(ctx, "incref", pickle.Tuple{p.id}, nil)
+	_, cancel, err := p.client.refer(ctx, p.id)
 	if err != nil {
 		return nil, p.wrap("pin", "", err)
 	}
+	cancel()
 	return &Proxy{
 		client: p.client, typeid: p.typeid, id: p.id, methods: p.methods,
 		turn: make(chan struct{}, 1), busy: map[*connection.Conn]struct{}{},
@@ -408,10 +426,19 @@ func orEmpty(d *pickle.Dict) *pickle.Dict {
 	return d
 }
 
-// outliving returns a context that ends some time after ctx.
+// outliving returns a context that ends some time after ctx, or after now if ctx has ended,
+// with the error of ctx.
 func outliving(ctx context.Context, later time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	end, hasEnd := ctx.Deadline()
+	if hasEnd {
+		cancel()
+		longer, cancel = context.WithTimeout(context.WithoutCancel(ctx), max(time.Until(end), 0)+later)
+	}
 	stop := context.AfterFunc(ctx, func() {
+		if hasEnd && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return // longer has a deadline, too
+		}
 		select {
 		case <-time.After(later):
 		case <-longer.Done():

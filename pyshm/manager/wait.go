@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pyshm-go/pyshm/format/pickle"
@@ -66,7 +67,7 @@ func (w *wait) call(ctx context.Context, p *Proxy, args []any, keywords *pickle.
 		timeout, last := given.next(ctx)
 		v, err := p.slice(ctx, w.method, append(slices.Clone(given.args), timeout.Seconds()))
 		switch {
-		case first && isTypeError(err):
+		case first && w.isRefused(err):
 			return p.once(ctx, w.method, args, keywords) // another method of this name
 		case !w.inVain(v, err) || last || w.single:
 			return v, err
@@ -79,7 +80,7 @@ func (p *Proxy) slice(ctx context.Context, method string, args []any) (any, erro
 	longer, cancel := outliving(ctx, slice+replyPatience)
 	defer cancel()
 	v, err := p.once(longer, method, args, &pickle.Dict{})
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	if longer.Err() != nil && errors.Is(err, longer.Err()) {
 		err = fmt.Errorf("%w: the server did not reply in time and may have executed the call", ctx.Err())
 	}
 	return v, err
@@ -182,9 +183,20 @@ func seconds(v any) (d time.Duration, given, ok bool) {
 	return time.Duration(s * float64(time.Second)), true, true
 }
 
-func isTypeError(err error) bool {
+// isRefused reports whether the server has not called the method, because it takes no such
+// arguments. Another TypeError may come from a call that has changed something, as put of a
+// queue in the order of its items does.
+func (w *wait) isRefused(err error) bool {
 	var raised *RemoteError
-	return errors.As(err, &raised) && raised.Class == pickle.Class{Module: "builtins", Name: "TypeError"}
+	if !errors.As(err, &raised) || raised.Class != (pickle.Class{Module: "builtins", Name: "TypeError"}) || len(raised.Args) != 1 {
+		return false
+	}
+	text, _ := raised.Args[0].(string)
+	name, count, found := strings.Cut(text, "() takes ") // of a function of Python, and of most others
+	if !found {
+		name, count, found = strings.Cut(text, " expected ") // of some functions in C
+	}
+	return found && name[strings.LastIndex(name, ".")+1:] == w.method && strings.Contains(count, "argument")
 }
 
 // waitAtBarrier calls wait of a barrier. The server's thread stays a party of the barrier

@@ -67,6 +67,7 @@ package wait
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
@@ -135,7 +136,7 @@ func (h *Handle) Release(n, bound uint32) (released bool) {
 	h.queue.releasing()
 	released, waiters := h.words.Post(n, bound)
 	if released && waiters > 0 {
-		h.wakeNext(int(n), int(waiters))
+		h.wakeNext(int(n), int(min(waiters, math.MaxInt32))) // no more than an int of 32 bits has
 	}
 	return released
 }
