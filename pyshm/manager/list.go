@@ -233,6 +233,9 @@ func (l *List) sort(key, reverse any) error {
 	sorted := slices.Clone(l.items)
 	var failed error
 	slices.SortStableFunc(sorted, func(a, b any) int {
+		if failed != nil {
+			return 0
+		}
 		if truth(reverse) {
 			a, b = b, a
 		}
