@@ -46,8 +46,10 @@ func probeOf(command string) (probe string, known bool) {
 			benchmarks = "Soak|Hostile|Kill"
 		}
 		return command + " -list '" + benchmarks + "' | grep -E '^(Test|Benchmark)'", true
-	case strings.HasPrefix(command, "go run ./internal/bench "): // CI runs it without a particular Python
+	case strings.HasPrefix(command, "go run ./internal/bench"): // CI runs it without a particular Python
 		return "go vet " + words[2], true
+	case strings.HasPrefix(command, "go -C internal/bench/alternatives run ."): // CI runs it, and brings its modules
+		return "test -f internal/bench/alternatives/main.go", true
 	case strings.HasPrefix(command, "go install ./"):
 		return "go build -o /dev/null " + words[2], true
 	case words[0] == "bash":

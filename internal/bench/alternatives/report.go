@@ -107,5 +107,5 @@ func (r *report) svg() []byte {
 	for _, way := range last.Ways {
 		bars = append(bars, chart.Bar{Label: way.Name, Value: way.Trip.Median})
 	}
-	return chart.Bars(fmt.Sprintf("A %s to Go and back (%s)", last.Name, r.Python), 1000, bars, rounds.Time)
+	return chart.Bars(fmt.Sprintf("A %s to Go and back (%s)", last.Name, r.Python), 100, bars, rounds.Time)
 }

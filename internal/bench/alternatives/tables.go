@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"strings"
 )
 
 const (
@@ -13,8 +14,8 @@ const (
 	arrayInPlace  = "array, in place"
 	rawJoined     = "socket, recv and join"
 	rawInto       = "socket, recv_into"
-	fedMsgpack    = "socket, msgpack, Unpacker"
-	framedMsgpack = "socket, msgpack, framed"
+	fedMsgpack    = "socket, msgpack, Unpacker.feed"
+	framedMsgpack = "socket, msgpack, recv_into"
 	callCopied    = "worker call, copied in and out"
 )
 
@@ -30,11 +31,16 @@ func tables() []table {
 	for _, size := range []struct {
 		name  string
 		bytes int
-	}{{"1 KB", 1 << 10}, {"64 KB", 64 << 10}, {"1.2 MB", 1_200_000}, {"64 MB", 64 << 20}} {
+	}{{"1 KB", 1 << 10}, {"64 KB", 64 << 10}, {"1.2 MB", 1_200_000}, {"6.2 MB", frameBytes}, {"64 MB", 64 << 20}} {
 		all = append(all, newTable("array of "+size.name, size.bytes, copiedByOne, setting{}, arrays()))
 	}
-	return append(all, newTable(frame, 1080*1920*3, copiedByOne, setting{fromPython: true}, frames()))
+	if runtime.NumCPU() > 1 {
+		all = append(all, newTable(frame+", pinned", frameBytes, copiedByOne, setting{fromPython: true, pinned: true}, framesPinned()))
+	}
+	return append(all, newTable(frame, frameBytes, copiedByOne, setting{fromPython: true}, frames()))
 }
+
+const frameBytes = 1080 * 1920 * 3
 
 const frame = "frame of 6.2 MB, from Python"
 
@@ -87,6 +93,15 @@ func frames() []way[byte] {
 	)
 }
 
+func framesPinned() (ways []way[byte]) {
+	for _, w := range frames() {
+		if strings.HasPrefix(w.name, "array") || w.name == rawInto {
+			ways = append(ways, w)
+		}
+	}
+	return ways
+}
+
 func messages() []way[byte] {
 	return []way[byte]{
 		{name: "socket, JSON, base64", open: overSocket("Json", viaJSON[byte]), most: 8 << 20},
@@ -111,6 +126,7 @@ func goals() []goal {
 		{frame, rawJoined, copiedByOne, 5},
 		{frame, rawInto, copiedByOne, 5},
 		{frame, fedMsgpack, copiedByOne, 20},
+		{frame, framedMsgpack, copiedByOne, 20},
 		{frame, rawJoined, "array, in place, spinning", 100},
 		{frame, rawInto, "array, in place, spinning", 100},
 	}
