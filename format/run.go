@@ -1,6 +1,8 @@
 package format
 
 import (
+	"math/bits"
+
 	"github.com/pyshm-go/pyshm/internal/words"
 )
 
@@ -21,26 +23,31 @@ func toRunEnd(i int) int { return runLength - i%runLength }
 // numbersAt returns the slots of the n items from i on, if at this look all are numbers
 // with the format, and their slots are words that follow each other.
 func (l *List) numbersAt(i, n int, format uint64) (slots []uint64, ok bool) {
-	if n == 0 || !l.isRun(i, n, format, codeNumber) {
+	return l.slotsAt(i, n, format, codeNumber, 1)
+}
+
+// slotsAt returns the slots of the n items from i on, if at this look all have the format
+// and the code, and their slots, of size words each, follow each other.
+func (l *List) slotsAt(i, n int, format uint64, code int8, size int) (slots []uint64, ok bool) {
+	if n == 0 || !l.isRun(i, n, format, code) {
 		return nil, false
 	}
 	offsets := l.offsets[i : i+n+1]
-	start := words.Load64(&offsets[0])
-	size := uint64(n) * wordSize
-	if start%wordSize != 0 || start > uint64(l.dataSize()) || uint64(l.dataSize())-start < size {
+	at, step := words.Load64(&offsets[0]), uint64(size*wordSize)
+	start := bits.RotateLeft64(at, -3) // as in slot
+	if start > uint64(len(l.data)) || uint64(len(l.data))-start < uint64(n*size) {
 		return nil, false
 	}
-	first := start / wordSize
 	differ := uint64(0)
 	for ; len(offsets) > 8; offsets = offsets[8:] {
 		o := (*[9]uint64)(offsets)
-		differ |= words.Load64(&o[1]) ^ (start + 8) | words.Load64(&o[2]) ^ (start + 16) |
-			words.Load64(&o[3]) ^ (start + 24) | words.Load64(&o[4]) ^ (start + 32) |
-			words.Load64(&o[5]) ^ (start + 40) | words.Load64(&o[6]) ^ (start + 48) |
-			words.Load64(&o[7]) ^ (start + 56) | words.Load64(&o[8]) ^ (start + 64)
-		start += 64
+		differ |= words.Load64(&o[1]) ^ (at + step) | words.Load64(&o[2]) ^ (at + 2*step) |
+			words.Load64(&o[3]) ^ (at + 3*step) | words.Load64(&o[4]) ^ (at + 4*step) |
+			words.Load64(&o[5]) ^ (at + 5*step) | words.Load64(&o[6]) ^ (at + 6*step) |
+			words.Load64(&o[7]) ^ (at + 7*step) | words.Load64(&o[8]) ^ (at + 8*step)
+		at += 8 * step
 	}
-	return l.data[first : first+uint64(n)], differ == 0
+	return l.data[start : start+uint64(n*size)], differ == 0
 }
 
 // isRun reports whether the n items from i on all have the format and the code, and

@@ -117,28 +117,39 @@ func (l *List) search(op string, v any, found func(i int, equal uint64) bool) er
 		return listErr(op, err)
 	}
 	s := search{list: l, want: want, numbers: want.asNumbers(), padded: want.padded()}
-	for i := 0; i < l.n; {
-		n := min(searchRun, l.n-i)
+	length := searchRun // of a run: short at first, for an item near the start
+	for i := 0; i < l.n; length = runLength {
+		n := min(length, l.n-i)
 		if n > wordSize {
 			n &^= wordSize - 1 // a run, and then the rest
 		}
-		equal, ok := s.run(i, n)
-		for j := 0; j < n && !ok; j++ {
-			s.pause.next()
-			is, err := s.item(i + j)
-			if err != nil {
-				return itemErr(op, i+j, err)
-			}
-			if is && !found(i+j, 1) {
-				return nil
-			}
+		more, err := true, error(nil)
+		if equal, ok := s.run(i, n); ok {
+			more = equal.each(i, found)
+		} else if more, err = s.items(op, i, n, found); err != nil {
+			return err
 		}
-		if equal != 0 && !found(i, equal) {
+		if !more {
 			return nil
 		}
 		i += n
 	}
 	return nil
+}
+
+// items looks at the n items from i on one by one. more is false if found wants no more.
+func (s *search) items(op string, i, n int, found func(i int, equal uint64) bool) (more bool, err error) {
+	for ; n > 0; i, n = i+1, n-1 {
+		s.pause.next()
+		is, err := s.item(i)
+		if err != nil {
+			return false, itemErr(op, i, err)
+		}
+		if is && !found(i, 1) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // A search looks for a value in a list.
