@@ -3,6 +3,7 @@ package format
 import (
 	"encoding/binary"
 	"io"
+	"sync"
 )
 
 // AttachMapped is [Attach], or with readOnly [AttachReadOnly], for a buf that is the
@@ -27,7 +28,12 @@ func attachFile(buf []byte, file io.ReaderAt) (*List, bool) {
 	if !isAligned(buf) || len(buf) < wordSize+minItem {
 		return nil, false
 	}
-	w := fileWords{file: file}
+	w := fileReaders.Get().(*fileWords)
+	w.file, w.n, w.err = file, 0, nil
+	defer func() {
+		w.file = nil
+		fileReaders.Put(w)
+	}()
 	count, first := w.at(0), w.at(tableStart)
 	if w.err != nil || count == 0 || count > maxItems(buf) || first != 0 {
 		return nil, false
@@ -40,6 +46,10 @@ func attachFile(buf []byte, file io.ReaderAt) (*List, bool) {
 	started := w.at(l.areas.formats) != 0
 	return l, started && w.err == nil
 }
+
+// fileReaders has fileWords to use again: they are larger than all else that an attach
+// needs.
+var fileReaders = sync.Pool{New: func() any { return new(fileWords) }}
 
 // fileWords reads words of a file.
 type fileWords struct {

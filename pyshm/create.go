@@ -88,8 +88,10 @@ func (n newName) create(c content, o createOptions) (*SharedMemory, error) {
 	case c.size < 1:
 		return nil, invalid("size %d is not positive", c.size)
 	}
-	if err := n.checkFree(o.replace); err != nil {
-		return nil, err
+	if c.fill != nil || c.size > quickSize {
+		if err := n.checkFree(o.replace); err != nil {
+			return nil, err
+		}
 	}
 	f, err := shmfile.New(o.mode)
 	if err != nil {
@@ -228,6 +230,10 @@ func (n newName) checkLength() error {
 	}
 	return nil
 }
+
+// quickSize is a size in bytes at which creating a segment without content takes hardly
+// longer than the look whether its name is free.
+const quickSize = 16 << 10
 
 // checkFree returns the error that giving the name would return in the end, before the
 // work of creating the segment. Where the name comes first, there is no such work.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -31,6 +32,7 @@ const reserveStep = 16 << 20
 type File struct {
 	fd     int
 	hidden string // temporary name that Close removes, or ""
+	opened Info   // what Open has seen, until Stat returns it
 }
 
 // New makes an empty segment that no other process can see yet, with exactly the
@@ -54,19 +56,26 @@ func New(mode fs.FileMode) (*File, error) {
 }
 
 // newUnnamed makes a segment without any name, so that a crash leaves nothing behind. It
-// needs O_TMPFILE to make the segment and /proc to name it later.
+// needs O_TMPFILE to make the segment, and the kernel's help or /proc to name it later.
 func newUnnamed() (*File, error) {
 	fd, err := open(Dir, unix.O_TMPFILE|unix.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	f := &File{fd: fd}
+	if linksDescriptors.Load() {
+		return f, nil
+	}
 	if err := unix.Access(f.procPath(), unix.F_OK); err != nil {
 		f.Close()
 		return nil, err
 	}
 	return f, nil
 }
+
+// linksDescriptors reports whether the kernel has named a file by its descriptor before:
+// Linux 6.10 and later do, and older ones for root. /proc is a slower way to do it.
+var linksDescriptors atomic.Bool
 
 // newHidden makes a segment under a temporary name.
 func newHidden() (*File, error) {
@@ -109,7 +118,8 @@ func openRegular(name string, readOnly bool) (*File, error) {
 	// Opening a FIFO would let its writer go on, and the data would be lost. open(2)
 	// itself refuses symbolic links and, for writing, directories.
 	var st unix.Stat_t
-	if err := unix.Lstat(pathOf(name), &st); err != nil {
+	path := pathOf(name)
+	if err := unix.Lstat(path, &st); err != nil {
 		return nil, err
 	}
 	switch st.Mode & unix.S_IFMT {
@@ -121,7 +131,7 @@ func openRegular(name string, readOnly bool) (*File, error) {
 	if readOnly {
 		access = unix.O_RDONLY
 	}
-	fd, err := open(pathOf(name), access|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	fd, err := open(path, access|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -138,14 +148,19 @@ func (f *File) checkRegular() error {
 	if err == nil && !info.Mode.IsRegular() {
 		err = ErrSpecial
 	}
+	f.opened = info
 	return err
 }
 
 // Fd returns the descriptor, which is valid until Close.
 func (f *File) Fd() int { return f.fd }
 
-// Stat describes the open segment.
+// Stat describes the open segment, the first time after Open as Open has found it.
 func (f *File) Stat() (Info, error) {
+	if info := f.opened; info != (Info{}) {
+		f.opened = Info{}
+		return info, nil
+	}
 	var st unix.Stat_t
 	if err := unix.Fstat(f.fd, &st); err != nil {
 		return Info{}, err
@@ -315,6 +330,13 @@ func (f *File) Publish(name string, replace bool) error {
 func (f *File) link(name string) error {
 	if f.hidden != "" {
 		return link(f.hidden, name)
+	}
+	switch err := unix.Linkat(f.fd, "", unix.AT_FDCWD, pathOf(name), unix.AT_EMPTY_PATH); err {
+	case nil:
+		linksDescriptors.Store(true)
+		return nil
+	case unix.EEXIST:
+		return err
 	}
 	return unix.Linkat(unix.AT_FDCWD, f.procPath(), unix.AT_FDCWD, pathOf(name), unix.AT_SYMLINK_FOLLOW)
 }
