@@ -22,13 +22,14 @@ func newCall() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "call --python COMMAND FUNCTION [LITERAL]",
 		Short: "Call a function of a Python worker",
-		Long: `Starts COMMAND, a Python program that ends with serve() of pyshm_attach, or with a loop
-of its own (see package worker), calls FUNCTION and prints the result as a Python
-literal. The shell runs COMMAND. LITERAL is a list of the arguments, as Python's repr
-prints it; if it is -, it is read from standard input. Without it there are none.
+		Long: `Starts COMMAND, a Python program that ends with serve() of pyshm_attach, or
+with a loop of its own (see package worker), calls FUNCTION and prints the
+result as a Python literal. The shell runs COMMAND. LITERAL is a list of the
+arguments, as Python's repr prints it; if it is -, it is read from standard
+input. Without it there are none.
 
-What the worker prints goes to standard error, as does the traceback of an exception.
-At most 1 MiB of the result is printed.`,
+What the worker prints goes to standard error, as does the traceback of an
+exception. At most 1 MiB of the result is printed.`,
 		Example: `  pyshm call --python 'python3 worker.py' add '[1, 2.5]'`,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {

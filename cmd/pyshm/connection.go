@@ -23,9 +23,9 @@ func newSend() *cobra.Command {
 		Short: "Send a value to a Listener of multiprocessing.connection",
 		Long: `Connects to ADDRESS, where Python has a multiprocessing.connection.Listener or
 pyshm listen runs, and sends LITERAL: conn.recv() returns it there. LITERAL is
-plain data as Python's repr prints it: numbers, text, bytes, lists, tuples, dicts and
-sets. If it is -, it is read from standard input. Write -- before a negative number.
-Gives up after 30 seconds.
+plain data as Python's repr prints it: numbers, text, bytes, lists, tuples,
+dicts and sets. If it is -, it is read from standard input. Write -- before a
+negative number. Gives up after 30 seconds.
 
 ADDRESS is /a/path of a unix socket; or host:port; or @name, an abstract unix
 socket; or one of these as Python writes it. For a Listener without an authkey,
@@ -60,19 +60,20 @@ func newListen() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "listen ADDRESS",
 		Short: "Print what clients of multiprocessing.connection send",
-		Long: `Listens at ADDRESS, to which Python connects by multiprocessing.connection.Client,
-and prints each value that a client sends on a line, as a Python literal. Instances
-of Python's classes are printed as <module.Class(arguments)>; nothing is imported or
-called. At most 1 MiB of a value is printed. Ends on SIGINT, SIGTERM or SIGHUP, or after
---count values.
+		Long: `Listens at ADDRESS, to which Python connects by
+multiprocessing.connection.Client, and prints each value that a client sends on
+a line, as a Python literal. Instances of Python's classes are printed as
+<module.Class(arguments)>; nothing is imported or called. At most 1 MiB of a
+value is printed. Ends on SIGINT, SIGTERM or SIGHUP, or after --count values.
 
-The first line of the output is the address as Python takes it, printed as soon as
-clients can connect; ast.literal_eval reads it.
+The first line of the output is the address as Python takes it, printed as soon
+as clients can connect; ast.literal_eval reads it.
 
 ADDRESS is /a/path of a unix socket, to which only this user can connect; or
-host:port, where port 0 chooses one; or @name, an abstract unix socket; or one of
-these as Python writes it. With --authkey-file clients must prove that they know the
-authkey. Without it, host:port and @name are open to all users of the machine.`,
+host:port, where port 0 chooses one; or @name, an abstract unix socket; or one
+of these as Python writes it. With --authkey-file clients must prove that they
+know the authkey. Without it, host:port and @name are open to all users of the
+machine.`,
 		Example: `  pyshm listen /run/app/socket --count 1 &
   python3 -c 'from multiprocessing.connection import Client
   Client("/run/app/socket").send({"name": "Ada"})'`,

@@ -19,22 +19,24 @@ func newCreate() *cobra.Command {
 		replace bool
 	)
 	cmd := &cobra.Command{
-		Use:   "create NAME LITERAL | create NAME --block SIZE | create NAME --array DTYPE --shape N,N",
+		Use: `create NAME LITERAL
+  pyshm create NAME --block SIZE
+  pyshm create NAME --array DTYPE --shape N,N`,
 		Short: "Create a list, a block of memory or a numpy array",
-		Long: `Creates a ShareableList with the items of LITERAL. LITERAL is written as Python's
-repr prints a list; if it is -, it is read from standard input. With --block,
-creates a SharedMemory of SIZE bytes, all zero (K, M and G are powers of 1024). With --array,
-creates a numpy array of zeros of this dtype and shape, which Python opens with
-np.load("/dev/shm/NAME", mmap_mode="r+").
+		Long: `Creates a ShareableList with the items of LITERAL. LITERAL is written as
+Python's repr prints a list; if it is -, it is read from standard input. With
+--block, creates a SharedMemory of SIZE bytes, all zero (K, M and G are powers
+of 1024). With --array, creates a numpy array of zeros of this dtype and shape,
+which Python opens with np.load("/dev/shm/NAME", mmap_mode="r+").
 
-Prints the name. If NAME is empty (''), pyshm chooses one, as Python does. In a NAME
-with a star, such as 'frames-*', 8 random hexadecimal digits replace the last star.
-The segment stays until it is removed with pyshm rm, or by Python.
+Prints the name. If NAME is empty (''), pyshm chooses one, as Python does. In a
+NAME with a star, such as 'frames-*', 8 random hexadecimal digits replace the
+last star. The segment stays until it is removed with pyshm rm, or by Python.
 
 With --replace, the new segment takes the place of a segment that has the name
-already. Processes attached to the old segment keep it. When a Python ends that made
-the old segment, or attached to it, it removes the name, and so the new segment,
-unless it runs under pyshm run.`,
+already. Processes attached to the old segment keep it. When a Python ends that
+made the old segment, or attached to it, it removes the name, and so the new
+segment, unless it runs under pyshm run.`,
 		Example: `  pyshm create prices '[1, 2.5, True, None, "abc", b"\x00\xff"]'
   pyshm create old '[1, 2]' --layout 3.8
   python3 -c 'print([0] * 1000000)' | pyshm create zeros -

@@ -24,10 +24,10 @@ func newDemo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "See Go and Python share lists and a lock",
-		Long: `Lets Go and a real Python process read and change each other's lists, and checks
-the values that each of them reads. Then they count together in one item of a list:
-first under a lock, where no count may be lost, then without it. Removes everything
-in the end.`,
+		Long: `Lets Go and a real Python process read and change each other's lists, and
+checks the values that each of them reads. Then they count together in one item
+of a list: first under a lock, where no count may be lost, then without it.
+Removes everything in the end.`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// SIGPIPE, too, must leave nothing behind. Once it is handled, writing fails.

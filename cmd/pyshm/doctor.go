@@ -17,23 +17,26 @@ func newDoctor() *cobra.Command {
   pyshm doctor [--json] -- COMMAND [ARGUMENT...]
   pyshm doctor [--reset] [--maxsize N] QUEUE`,
 		Short: "Find faults of this machine, a worker or a queue",
-		Long: `On its own, looks at this machine: the Pythons, their layout, and whether they share locks
-with Go; the size and the use of /dev/shm; limits of a container; systemd's RemoveIPC;
-inotify; segments that no process uses; locks that processes wait for. Each line is ok,
-or look, or wrong, and then has what to do. doctor fails if something is wrong.
+		Long: `On its own, looks at this machine: the Pythons, their layout, and whether they
+share locks with Go; the size and the use of /dev/shm; limits of a container;
+systemd's RemoveIPC; inotify; segments that no process uses; locks that
+processes wait for. Each line is ok, or look, or wrong, and then has what to
+do. doctor fails if something is wrong.
 
-With -- COMMAND, finds out whether pyshm run (in Go, WorkerEnv) reaches the first Python
-that COMMAND starts, and why not. It runs COMMAND with a probe in place of the Python
-program; commands in front of Python, such as env, run as they are.
+With -- COMMAND, finds out whether pyshm run (in Go, WorkerEnv) reaches the
+first Python that COMMAND starts, and why not. It runs COMMAND with a probe in
+place of the Python program; commands in front of Python, such as env, run as
+they are.
 
-With QUEUE, checks whether a queue goes on, and fails with the reason if it does not: if
-a process that was killed, or is stopped, holds the lock for reading or for writing. It
-looks for a second before it says so. A killed process that waited for items shows only
-when there is an item. QUEUE is the name of a queue that pyshm's CreateQueue has made, or
-what pyshm_attach.parts(q) returns in Python, in quotes.
+With QUEUE, checks whether a queue goes on, and fails with the reason if it
+does not: if a process that was killed, or is stopped, holds the lock for
+reading or for writing. It looks for a second before it says so. A killed
+process that waited for items shows only when there is an item. QUEUE is the
+name of a queue that pyshm's CreateQueue has made, or what
+pyshm_attach.parts(q) returns in Python, in quotes.
 
---reset mends the queue. Items that are whole stay. An item in the middle of which a
-process was killed is dropped. --reset refuses a queue that goes on.`,
+--reset mends the queue. Items that are whole stay. An item in the middle of
+which a process was killed is dropped. --reset refuses a queue that goes on.`,
 		Example: `  pyshm doctor
   pyshm doctor -- python3 worker.py prices
   pyshm doctor jobs

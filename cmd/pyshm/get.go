@@ -15,14 +15,14 @@ func newGet() *cobra.Command {
 		Use:   "get NAME INDEX",
 		Short: "Print an item of a list, or an element of an array",
 		Long: `Prints an item of a ShareableList as Python's repr does. A negative INDEX
-counts from the end. In a numpy array, INDEX has a number for each axis, such as 3,4. If
-the array has no axis, as a value of pyshm.CreateValue, INDEX is (). An element is printed as Python's repr prints the
-result of its method item. A datetime64 or timedelta64 is printed as a count in the unit
-of its dtype.
+counts from the end. In a numpy array, INDEX has a number for each axis, such
+as 3,4. If the array has no axis, as a value of pyshm.CreateValue, INDEX is ().
+An element is printed as Python's repr prints the result of its method item. A
+datetime64 or timedelta64 is printed as a count in the unit of its dtype.
 
-With --json, prints {"index":0,"kind":"int","value":-2,"repr":"-2"}. repr is always
-exact; value is null for None, nan and the infinities, and base64 for bytes. An
-element is {"index":[3,4],"dtype":"<f4","repr":"0.5"}.`,
+With --json, prints {"index":0,"kind":"int","value":-2,"repr":"-2"}. repr is
+always exact; value is null for None, nan and the infinities, and base64 for
+bytes. An element is {"index":[3,4],"dtype":"<f4","repr":"0.5"}.`,
 		Example: `  pyshm get prices 0
   pyshm get prices -1 --json
   pyshm get image 3,4`,

@@ -15,12 +15,13 @@ func newHelper() *cobra.Command {
 		Long: `Prints pyshm_attach.py, a module for Python programs (3.8 and later, standard
 library only). Programs that attach with it keep Python's resource tracker from
 removing the name when they end. They can also attach to locks. A program that
-cannot be changed can be started with pyshm run instead. A program under pyshm run
-can import pyshm_attach without a copy. For other programs, pip installs it:
+cannot be changed can be started with pyshm run instead. A program under pyshm
+run can import pyshm_attach without a copy. For other programs, pip installs
+it:
 
   pip install "git+https://github.com/pyshm-go/pyshm#subdirectory=scripts"`,
 		Example: `  pyshm helper >pyshm_attach.py
-  python3 -c 'from pyshm_attach import attach_list; print(attach_list("prices")[0])'`,
+  python3 -c 'import pyshm_attach; print(pyshm_attach.attach_list("prices"))'`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := io.WriteString(cmd.OutOrStdout(), scripts.AttachHelper())

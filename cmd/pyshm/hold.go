@@ -20,14 +20,15 @@ func newHold() *cobra.Command {
 	return &cobra.Command{
 		Use:   "hold NAME...",
 		Short: "Keep names from vanishing",
-		Long: `Restores the names when they vanish, with the same memory, until it gets a SIGINT,
-SIGTERM or SIGHUP. Then it leaves the names as they are. So Python's resource
-trackers can do no harm, but shm.unlink() and pyshm rm have no effect either. Refuses
-a name that a manager or another hold keeps: each of the two would restore the names
-that the other releases.
+		Long: `Restores the names when they vanish, with the same memory, until it gets a
+SIGINT, SIGTERM or SIGHUP. Then it leaves the names as they are. So Python's
+resource trackers can do no harm, but shm.unlink() and pyshm rm have no effect
+either. Refuses a name that a manager or another hold keeps: each of the two
+would restore the names that the other releases.
 
-Prints each name as soon as it is held, and logs on standard error the names that it
-restores. A killed hold leaves hidden names behind; rm --orphans removes them.`,
+Prints each name as soon as it is held, and logs on standard error the names
+that it restores. A killed hold leaves hidden names behind; rm --orphans
+removes them.`,
 		Example: `  pyshm hold prices frames`,
 		Args:    names,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -24,14 +24,16 @@ func newLayout() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "layout NAME|FILE",
 		Short: "Show the purpose of each byte of a list or an array",
-		Long: `Prints the bytes of a segment, or of a file such as a dump, with their purpose: a
-list's count, table, slots, format words and codes, or an array's header and elements.
-Marks the bytes of a slot behind the value: padding, or leftovers of an earlier value.
-Reads any bytes, also damaged ones, and prints each fault with its place.
+		Long: `Prints the bytes of a segment, or of a file such as a dump, with their purpose:
+a list's count, table, slots, format words and codes, or an array's header and
+elements. Marks the bytes of a slot behind the value: padding, or leftovers of
+an earlier value. Reads any bytes, also damaged ones, and prints each fault
+with its place.
 
-An argument with a slash is a FILE. Any other is the NAME of a segment, or a FILE if no
-segment has the name. layout changes nothing in the bytes it reads. Without --all it
-leaves out the middle of long texts, and items behind the first 64.`,
+An argument with a slash is a FILE. Any other is the NAME of a segment, or a
+FILE if no segment has the name. layout changes nothing in the bytes it reads.
+Without --all it leaves out the middle of long texts, and items behind the
+first 64.`,
 		Example: `  pyshm layout prices
   pyshm layout prices --svg prices.svg
   pyshm layout ./prices.bin --as list`,
@@ -53,10 +55,10 @@ func newCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check NAME|FILE",
 		Short: "Check that a list or an array is not damaged",
-		Long: `Checks every item of a list, or the header of an array, and prints each fault with its
-place. Fails if there is one. An item that another process is writing in this moment is
-looked at again for some milliseconds. Memory that is neither a list nor an array has
-nothing to check; --as list says why it is no list.`,
+		Long: `Checks every item of a list, or the header of an array, and prints each fault
+with its place. Fails if there is one. An item that another process is writing
+in this moment is looked at again for some milliseconds. Memory that is neither
+a list nor an array has nothing to check; --as list says why it is no list.`,
 		Example: `  pyshm check prices
   pyshm check ./prices.bin --as list`,
 		Args: exactly("NAME|FILE"),

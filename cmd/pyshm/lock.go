@@ -24,18 +24,21 @@ func newLock() *cobra.Command {
 		Use: `lock [--create] [--wait DURATION] NAME -- COMMAND [ARGUMENT...]
   pyshm lock --reset NAME`,
 		Short: "Run a program while holding a lock",
-		Long: `Acquires the lock NAME, a multiprocessing.Lock made by Python or Go, runs COMMAND,
-and releases the lock when COMMAND has ended or cannot be started. The exit status is
-the status of COMMAND; 128+n if signal n has ended COMMAND; 126 if COMMAND cannot be
-started and 127 if it cannot be found; 1 if the lock could not be acquired.
+		Long: `Acquires the lock NAME, a multiprocessing.Lock made by Python or Go, runs
+COMMAND, and releases the lock when COMMAND has ended or cannot be started. The
+exit status is the status of COMMAND; 128+n if signal n has ended COMMAND; 126
+if COMMAND cannot be started and 127 if it cannot be found; 1 if the lock could
+not be acquired.
 
-The signals HUP, INT, QUIT, TERM, USR1 and USR2 are passed on to COMMAND. Before
-COMMAND is started they end pyshm, with status 128+n. In the foreground of a terminal
-INT and QUIT are not passed on: COMMAND gets the signals of the keys itself.
+The signals HUP, INT, QUIT, TERM, USR1 and USR2 are passed on to COMMAND.
+Before COMMAND is started they end pyshm, with status 128+n. In the foreground
+of a terminal INT and QUIT are not passed on: COMMAND gets the signals of the
+keys itself.
 
-A killed process does not release its lock. If pyshm is killed (KILL), the lock stays
-held, and COMMAND may run on. A lock does not know which process holds it. If it is
-certain that none does, --reset frees the lock. It refuses a free lock.
+A killed process does not release its lock. If pyshm is killed (KILL), the lock
+stays held, and COMMAND may run on. A lock does not know which process holds
+it. If it is certain that none does, --reset frees the lock. It refuses a free
+lock.
 
 A lock made by --create stays until it is removed: pyshm rm sem.NAME.`,
 		Example: `  pyshm lock --create prices -- python3 update.py

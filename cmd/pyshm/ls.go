@@ -22,27 +22,30 @@ func newLs() *cobra.Command {
 		Use:   "ls",
 		Short: "List the segments of shared memory",
 		Long: `Lists the segments of shared memory of all programs on this machine: name, kind
-(list, array, ring, block, semaphore, pipe; incomplete while it has no size, unreadable
-without the right to look into it), size in bytes, age, owner, mode, content, and the processes
-that map it.
+(list, array, ring, block, semaphore, pipe; incomplete while it has no size,
+unreadable without the right to look into it), size in bytes, age, owner, mode,
+content, and the processes that map it.
 
 Processes of other users, and processes outside a container, may be hidden from
-pyshm. If such a process may map a segment, or the kernel counts a user that pyshm
-has not found, PIDS has the word unknown. A dash is certain: no process maps the
-segment. A program may still mean to attach to it later.
+pyshm. If such a process may map a segment, or the kernel counts a user that
+pyshm has not found, PIDS has the word unknown. A dash is certain: no process
+maps the segment. A program may still mean to attach to it later.
 
-A block with the bytes of a list is listed as a list, because a list has no mark. An
-array is a numpy array with its header, a .npy file. A ring is an array of slots for
-frames; newest is the number of frames that have been published.
+A block with the bytes of a list is listed as a list, because a list has no
+mark. An array is a numpy array with its header, a .npy file. A ring is an
+array of slots for frames; newest is the number of frames that have been
+published.
 
-sem.NAME is the semaphore of the lock NAME, or part of another object of Python's
-multiprocessing called NAME. A lock has the value 0 while it is held, and 1
-otherwise; waiters are the threads that wait for it. A semaphore is foreign if this
-machine's glibc cannot use it: one of musl, or of another word size.
+sem.NAME is the semaphore of the lock NAME, or part of another object of
+Python's multiprocessing called NAME. A lock has the value 0 while it is held,
+and 1 otherwise; waiters are the threads that wait for it. A semaphore is
+foreign if this machine's glibc cannot use it: one of musl, or of another word
+size.
 
-NAME.pipe is the pipe of the queue NAME, and has its items. sem.NAME.rlock is 0 while a
-process reads or waits for items, sem.NAME.wlock is 0 while one writes, and sem.NAME.sem is
-how many more items there may be. Which processes have a pipe open is unknown.`,
+NAME.pipe is the pipe of the queue NAME, and has its items. sem.NAME.rlock is 0
+while a process reads or waits for items, sem.NAME.wlock is 0 while one writes,
+and sem.NAME.sem is how many more items there may be. Which processes have a
+pipe open is unknown.`,
 		Example: `  pyshm ls
   pyshm ls --orphans
   pyshm ls --json | jq -r '.[] | select(.kind == "list").name'`,

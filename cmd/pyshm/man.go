@@ -17,9 +17,10 @@ import (
 // Markdown, and would lose characters such as the asterisk of a pattern.
 func newMan() *cobra.Command {
 	return &cobra.Command{
-		Use:    "man FOLDER",
-		Short:  "Write the manual pages",
-		Long:   `Writes a manual page for each command into a folder: pyshm.1, pyshm-create.1 and so on.`,
+		Use:   "man FOLDER",
+		Short: "Write the manual pages",
+		Long: `Writes a manual page for each command into a folder: pyshm.1, pyshm-create.1
+and so on.`,
 		Hidden: true, // for packagers
 		Args:   exactly("FOLDER"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -20,25 +20,25 @@ func newManager() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "manager",
 		Short: "Own segments, for Python's SharedMemoryManager",
-		Long: `Runs a manager: a server to which Python's SharedMemoryManager connects. It tracks
-the segments that Python makes with the manager's SharedMemory and ShareableList.
-Unlike Python's own server, it restores a name at once when the name vanishes,
-because a resource tracker or another process has removed it. It removes all
-segments itself when it ends: on SIGINT, SIGTERM, SIGHUP or manager stop. A killed
-manager leaves everything behind, and the next manager does not take it over. When
-no process maps the segments any more, rm --orphans removes the hidden names and
-the names that Python and pyshm choose, psm_ and so on; for other names it needs a
---pattern.
+		Long: `Runs a manager: a server to which Python's SharedMemoryManager connects. It
+tracks the segments that Python makes with the manager's SharedMemory and
+ShareableList. Unlike Python's own server, it restores a name at once when the
+name vanishes, because a resource tracker or another process has removed it. It
+removes all segments itself when it ends: on SIGINT, SIGTERM, SIGHUP or manager
+stop. A killed manager leaves everything behind, and the next manager does not
+take it over. When no process maps the segments any more, rm --orphans removes
+the hidden names and the names that Python and pyshm choose, psm_ and so on;
+for other names it needs a --pattern.
 
-The first line of the output is the address as Python takes it, printed as soon as
-clients can connect; ast.literal_eval reads it. On standard error the manager logs
-the names that it restored or lost and the clients that it refused, but not the
-requests that it serves.
+The first line of the output is the address as Python takes it, printed as soon
+as clients can connect; ast.literal_eval reads it. On standard error the
+manager logs the names that it restored or lost and the clients that it
+refused, but not the requests that it serves.
 
 ADDRESS is /a/path of a unix socket, to which no other user may connect; or
-host:port, where port 0 chooses one; or @name, an abstract unix socket; or one of
-these as Python writes it. FILE holds the authkey: all its bytes, a final newline
-included. Only its owner may have access to it.`,
+host:port, where port 0 chooses one; or @name, an abstract unix socket; or one
+of these as Python writes it. FILE holds the authkey: all its bytes, a final
+newline included. Only its owner may have access to it.`,
 		Example: `  head -c 32 /dev/urandom >key && chmod 600 key
   pyshm manager --address /run/app/manager --authkey-file key
   python3 -c 'from multiprocessing.managers import SharedMemoryManager
@@ -155,7 +155,7 @@ func newManagerRelease(server *serverFlags) *cobra.Command {
 		Short: "Remove segments of a manager",
 		Long: `Has a manager, one of Python's or of pyshm's, remove segments and end their
 tracking. Processes that are attached keep the memory.`,
-		Example: `  pyshm manager release psm_0a1b2c3d --address /run/app/manager --authkey-file key`,
+		Example: `  pyshm manager release prices --address /run/app/manager --authkey-file key`,
 		Args:    names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return server.request(cmd, func(ctx context.Context, client *manager.Client) error {

@@ -22,10 +22,11 @@ func newRead() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "read NAME",
 		Short: "Print the bytes of a segment, or numbers in them",
-		Long: `Prints the bytes of a segment as they are, for a pipe or a file. With --dtype, prints
-elements of this numpy dtype as text, one on a line, as get prints them.
+		Long: `Prints the bytes of a segment as they are, for a pipe or a file. With --dtype,
+prints elements of this numpy dtype as text, one on a line, as get prints them.
 
-The bytes are read in pieces, without a lock: another process may write meanwhile.`,
+The bytes are read in pieces, without a lock: another process may write
+meanwhile.`,
 		Example: `  pyshm read frames | sha256sum
   pyshm read frames --offset 4K --count 100 >part
   pyshm read frames --dtype '<f4' --count 10`,

@@ -18,23 +18,23 @@ func newRm() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rm NAME... | rm --orphans",
 		Short: "Remove names",
-		Long: `Removes the names of lists and blocks, of locks as sem.NAME, and all names of a queue
-as NAME. A value has NAME and sem.NAME.lock, and a barrier has NAME and sem.NAME.lock,
-.sleeping, .woken and .wait. Processes that are attached keep the memory; it is freed when
-the last of them is gone.
+		Long: `Removes the names of lists and blocks, of locks as sem.NAME, and all names of a
+queue as NAME. A value has NAME and sem.NAME.lock, a barrier also sem.NAME with
+.sleeping, .woken and .wait. Processes that are attached keep the memory; it is
+freed when the last of them is gone.
 
-With --orphans, removes the segments that no process maps and that were not made,
-linked or resized for a minute (--older-than), after listing them and asking. It
-takes only names that Python and pyshm choose: psm_ and 8 hex digits, sem.mp-,
-pyshm_demo_, and the hidden .pyshm- of a killed pyshm manager or hold; and names that
-match a --pattern.
+With --orphans, removes the segments that no process maps and that were not
+made, linked or resized for a minute (--older-than), after listing them and
+asking. It takes only names that Python and pyshm choose: psm_ and 8 hex
+digits, sem.mp-, pyshm_demo_, and the hidden .pyshm- of a killed pyshm manager
+or hold; and names that match a --pattern.
 
-A mapped segment is never removed. Neither is a segment whose users may be hidden:
-one of another user, unless root runs pyshm, or one in a container if the kernel
-(before 5.3) does not report its users. pyshm checks once more, right before removing,
-that no process maps the segment. It cannot see that a program keeps a name to attach
-later. A process that attaches in the microseconds between check and removal keeps
-the memory, but not the name.`,
+A mapped segment is never removed. Neither is a segment whose users may be
+hidden: one of another user, unless root runs pyshm, or one in a container if
+the kernel (before 5.3) does not report its users. pyshm checks once more,
+right before removing, that no process maps the segment. It cannot see that a
+program keeps a name to attach later. A process that attaches in the
+microseconds between check and removal keeps the memory, but not the name.`,
 		Example: `  pyshm rm prices frames
   pyshm rm --orphans
   pyshm rm --orphans --yes --older-than 1h --pattern 'frames_*'`,

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/pyshm"
 	"github.com/pyshm-go/pyshm/pyshm/manager"
 )
@@ -33,8 +34,8 @@ func newRoot(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
 know as multiprocessing.shared_memory: ShareableList and SharedMemory, by name.
 It also runs programs under the locks that such programs share.
 
-Exit status: 0; 1 if a command fails; 2 if the command line is wrong. run and lock
-have the exit status of the program that they run.`,
+Exit status: 0; 1 if a command fails; 2 if the command line is wrong. run and
+lock have the exit status of the program that they run.`,
 		Example: `  pyshm demo
   pyshm create prices '[1, 2.5, None, "abc"]'
   pyshm set prices 0 -7
@@ -48,10 +49,23 @@ have the exit status of the program that they run.`,
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(newCreate(), newGet(), newSet(), newShow(), newLs(), newTop(), newWatch(), newRm(),
-		newRead(), newWrite(), newDump(), newLoad(), newLayout(), newCheck(),
-		newHelper(), newRun(), newLock(), newDoctor(), newHold(), newManager(), newSend(), newListen(), newCall(), newDemo(), newMan())
-
+	for _, group := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"Look:", []*cobra.Command{newLs(), newShow(), newGet(), newWatch(), newTop(), newLayout(), newCheck(), newDoctor()}},
+		{"Make and change:", []*cobra.Command{newCreate(), newSet(), newRead(), newWrite(), newDump(), newLoad(), newRm()}},
+		{"Run programs:", []*cobra.Command{newRun(), newLock(), newHold(), newHelper(), newDemo()}},
+		{"Speak to Python:", []*cobra.Command{newManager(), newSend(), newListen(), newCall()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
+		for _, cmd := range group.commands {
+			cmd.GroupID = group.title
+			root.AddCommand(cmd)
+		}
+	}
+	root.AddCommand(newMan())
+	fitHelp(root)
 	root.AddCommand(&cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
@@ -71,6 +85,20 @@ have the exit status of the program that they run.`,
 	}
 	return root
 }
+
+// fitHelp breaks the descriptions of flags into lines that fit a terminal, and shows the
+// commands of a group in their own order.
+func fitHelp(root *cobra.Command) {
+	cobra.EnableCommandSorting = false
+	root.SetUsageTemplate(strings.NewReplacer(
+		".LocalFlags.FlagUsages", fmt.Sprintf("(.LocalFlags.FlagUsagesWrapped %d)", helpWidth),
+		".InheritedFlags.FlagUsages", fmt.Sprintf("(.InheritedFlags.FlagUsagesWrapped %d)", helpWidth),
+		"Additional Commands:", "Other:",
+	).Replace(root.UsageTemplate()))
+}
+
+// helpWidth is the width of a usual terminal.
+const helpWidth = 80
 
 // suggestion returns the beginning of a question if the unknown command resembles one.
 func suggestion(cmd *cobra.Command, args []string, err error) string {
@@ -200,7 +228,22 @@ func explain(err error) string {
 	case errors.Is(err, manager.ErrOwned):
 		return fmt.Sprintf("%q is kept by another manager or pyshm hold, which alone can release it", name)
 	}
-	return text
+	return text + advice(err)
+}
+
+// advice returns what to do next about an error that does not say so itself.
+func advice(err error) string {
+	switch {
+	case errors.Is(err, format.ErrTooLong):
+		return "; a slot keeps its size: pyshm create --replace makes a list with room for longer items"
+	case errors.Is(err, format.ErrBusy):
+		return "; try again: another process was writing it"
+	case errors.Is(err, format.ErrIncomplete) && strings.Contains(err.Error(), "no size"):
+		return "; pyshm rm removes it"
+	case errors.Is(err, pyshm.ErrFault):
+		return "; pyshm ls shows its size"
+	}
+	return ""
 }
 
 // subject returns the operation and the segment of an error, if it is about one.

@@ -24,21 +24,22 @@ func newShow() *cobra.Command {
 		Long: `Shows the segment with a name: a ShareableList with the values of its items and
 how they are stored (struct format, offset in the segment, and capacity, the
 size of the slot in bytes); a numpy array with its dtype, shape, smallest and
-largest number, mean, and first rows; a ring with the dtype and shape of its frames
-and the number of frames that have been published; a block of memory with its first
-bytes; a semaphore with its value and waiters. show changes nothing.
+largest number, mean, and first rows; a ring with the dtype and shape of its
+frames and the number of frames that have been published; a block of memory
+with its first bytes; a semaphore with its value and waiters. show changes
+nothing.
 
-FIRST:END chooses items of a list, rows of an array (places of its first axis), or
-bytes of a block, as a slice in Python does: 0:100, -5:, :3.
+FIRST:END chooses items of a list, rows of an array (places of its first axis),
+or bytes of a block, as a slice in Python does: 0:100, -5:, :3.
 
 On a terminal, lines are cut to its width. --json prints output for programs.
---python prints a literal, which Python reads: a list of a list's items, lists in
-lists of an array's elements, the bytes of a block. ast.literal_eval reads it, unless
-there are nans, which only eval reads. np.array(LITERAL, DTYPE) is the array again. An
-element of a datetime is a count in the unit of its dtype.
+--python prints a literal, which Python reads: a list of a list's items, lists
+in lists of an array's elements, the bytes of a block. ast.literal_eval reads
+it, unless there are nans, which only eval reads. np.array(LITERAL, DTYPE) is
+the array again. An element of a datetime is a count in the unit of its dtype.
 
-A block with the bytes of a list is shown as a list, because a list has no mark.
-An item that cannot be read is shown with the reason, and show fails.`,
+A block with the bytes of a list is shown as a list, because a list has no
+mark. An item that cannot be read is shown with the reason, and show fails.`,
 		Example: `  pyshm show prices
   pyshm show prices -10:
   pyshm show prices --json | jq -r '.items[].value'

@@ -21,12 +21,13 @@ func newDump() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dump NAME FILE",
 		Short: "Save the bytes of a segment in a file",
-		Long: `Saves the bytes of a segment in a new FILE, which appears when it is complete. Only
-this user can read the file. pyshm load makes a segment of it again, and pyshm layout
-shows its content. A dump of an array is a .npy file, which np.load opens.
+		Long: `Saves the bytes of a segment in a new FILE, which appears when it is complete.
+Only this user can read the file. pyshm load makes a segment of it again, and
+pyshm layout shows its content. A dump of an array is a .npy file, which
+np.load opens.
 
-The bytes are read in pieces, without a lock: another process may write meanwhile.
-Use pyshm lock around dump if the segment has a lock.`,
+The bytes are read in pieces, without a lock: another process may write
+meanwhile. Use pyshm lock around dump if the segment has a lock.`,
 		Example: `  pyshm dump prices prices.bin
   pyshm lock prices-lock -- pyshm dump prices prices.bin --replace`,
 		Args: exactly("NAME", "FILE"),
@@ -99,9 +100,9 @@ func newLoad() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "load FILE NAME",
 		Short: "Make a segment with the bytes of a file",
-		Long: `Makes a segment with the bytes of FILE, and prints its name. The name appears when all
-bytes are there. Names and --replace are as in pyshm create. FILE is a dump of any
-segment, a .npy file, or any other file.`,
+		Long: `Makes a segment with the bytes of FILE, and prints its name. The name appears
+when all bytes are there. Names and --replace are as in pyshm create. FILE is a
+dump of any segment, a .npy file, or any other file.`,
 		Example: `  pyshm load prices.bin prices
   pyshm load image.npy image`,
 		Args: exactly("FILE", "NAME"),

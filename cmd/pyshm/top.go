@@ -17,14 +17,14 @@ func newTop() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "top",
 		Short: "Watch all segments and locks, and the processes that use them",
-		Long: `Shows all segments as ls does, with the names of the processes that map them, again
-and again: first the locks and semaphores that processes wait for, then the others. A
-segment that has appeared or changed since the last look is bold, and a lock that
-processes wait for is marked. A lock does not know its holder: it is one of the
-processes that map the lock and do not wait.
+		Long: `Shows all segments as ls does, with the names of the processes that map them,
+again and again: first the locks and semaphores that processes wait for, then
+the others. A segment that has appeared or changed since the last look is bold,
+and a lock that processes wait for is marked. A lock does not know its holder:
+it is one of the processes that map the lock and do not wait.
 
-Keys: q ends; arrows, PgUp, PgDn, Home and End scroll; s sorts by size, n by name.
-With --once, or without a terminal, prints everything once.`,
+Keys: q ends; arrows, PgUp, PgDn, Home and End scroll; s sorts by size, n by
+name. With --once, or without a terminal, prints everything once.`,
 		Example: `  pyshm top
   pyshm top --once`,
 		Args: exactly(),

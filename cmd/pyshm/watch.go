@@ -17,20 +17,22 @@ func newWatch() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch NAME [FIRST:END]",
 		Short: "Watch a segment change",
-		Long: `Shows a segment as a table on the terminal, and marks what changes: the items of a list,
-the elements of an array, the newest frame of a ring, the bytes of a block, the value of
-a semaphore. It reads only the cells on the screen, so a list may have millions of items.
-It follows a name that vanishes and comes back, or is replaced. Between two looks a value
-may change more than once: only the last change is seen. FIRST:END chooses a part, as in
-show.
+		Long: `Shows a segment as a table on the terminal, and marks what changes: the items
+of a list, the elements of an array, the newest frame of a ring, the bytes of a
+block, the value of a semaphore. It reads only the cells on the screen, so a
+list may have millions of items. It follows a name that vanishes and comes
+back, or is replaced. Between two looks a value may change more than once: only
+the last change is seen. FIRST:END chooses a part, as in show.
 
-Keys: q ends; arrows, PgUp, PgDn, Home and End scroll; a number and g goes to a row.
+Keys: q ends; arrows, PgUp, PgDn, Home and End scroll; a number and g goes to a
+row.
 
---image draws an array of shape (h, w), (h, w, 3) or (h, w, 4), or such frames of a
-ring, as a picture of coloured half blocks. Without a terminal it draws once.
+--image draws an array of shape (h, w), (h, w, 3) or (h, w, 4), or such frames
+of a ring, as a picture of coloured half blocks. Without a terminal it draws
+once.
 
---plain, or a pipe as output, prints a line for each change, of all items or of the
-part. It keeps two copies of the segment.`,
+--plain, or a pipe as output, prints a line for each change, of all items or of
+the part. It keeps two copies of the segment.`,
 		Example: `  pyshm watch prices
   pyshm watch camera --image
   pyshm watch prices 0:10 --plain | grep -F '[3]'`,

@@ -14,9 +14,9 @@ func newWrite() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "write NAME",
 		Short: "Write the bytes of standard input into a segment",
-		Long: `Writes the bytes of standard input into a segment, from --offset on. The other bytes
-of the segment stay. If standard input has more bytes than there is room for, write
-fails and changes nothing: it reads everything before it writes.
+		Long: `Writes the bytes of standard input into a segment, from --offset on. The other
+bytes of the segment stay. If standard input has more bytes than there is room
+for, write fails and changes nothing: it reads everything before it writes.
 
 The bytes are written without a lock: another process may read half of them.`,
 		Example: `  pyshm write frames <image.raw
