@@ -26,6 +26,7 @@ func addCompletion(root *cobra.Command) {
 		"dump":   memoryKinds,
 		"hold":   memoryKinds,
 		"show":   nil,
+		"watch":  nil,
 		"rm":     nil,
 	} {
 		cmd, _, _ := root.Find([]string{name})

@@ -8,7 +8,7 @@
 //
 // # JSON
 //
-// With --json, get, show and ls print JSON that scripts can rely on: members
+// With --json, get, show, ls and doctor print JSON that scripts can rely on: members
 // may be added, but keep their names and meanings. An item of a list is
 //
 //	{"index":0,"kind":"float","value":1.5,"repr":"1.5"}
@@ -31,6 +31,9 @@
 // are texts as repr, their mean, and the number of nans, which these leave out. If show was
 // asked for a part, an array has the elements, and a block has its bytes, in base64. A
 // semaphore has its value and waiters.
+//
+// doctor prints an array of findings: {"level":"look","about":"/dev/shm","text":"...",
+// "do":"..."}. level is ok, look or wrong; do is missing if level is ok.
 //
 // In the output of ls, a segment has its name, kind, size in bytes, owner, uid, mode
 // in octal, and the time of its last modification, which is usually when it was made.
