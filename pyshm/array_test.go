@@ -312,6 +312,7 @@ func rowsError[T any](a *pyshm.Array[T]) error {
 }
 
 func TestArrayByteOrder(t *testing.T) {
+	testkit.NeedLinux(t)
 	data := make([]byte, 6)
 	name := npyFile(t, swappedDescr("u2"), "(3,)", false, data)
 	a := attachArray[uint16](t, name)
@@ -345,6 +346,7 @@ func TestArrayByteOrder(t *testing.T) {
 }
 
 func TestArrayReadOnly(t *testing.T) {
+	testkit.NeedLinux(t)
 	a := createArray[int64](t, []int{3}, pyshm.Mode(0o444))
 	b := attachArray[int64](t, a.Name(), pyshm.ReadOnly())
 	_, errCopy := b.CopyFrom([]int64{1})
@@ -391,6 +393,7 @@ func arrayUses(a *pyshm.Array[int64]) map[string]error {
 }
 
 func TestArrayTruncated(t *testing.T) {
+	testkit.NeedLinux(t)
 	a := createArray[int64](t, []int{4096})
 	noError(t, os.Truncate(pathOf(a.Name()), 4096))
 	for op, err := range arrayUses(a) {
@@ -496,6 +499,7 @@ func TestAttachArrayContext(t *testing.T) {
 }
 
 func TestOpenArray(t *testing.T) {
+	testkit.NeedLinux(t)
 	name := testkit.Name(t) + "*"
 	a := keep[*pyshm.Array[int64]](t)(pyshm.OpenArray[int64](name, []int{2, 3}, pyshm.Mode(0o640)))
 	b, err := pyshm.OpenArray[int64](name, []int{2, 3})
@@ -588,6 +592,7 @@ func TestViewArrayRefuses(t *testing.T) {
 }
 
 func TestCreateFrom(t *testing.T) {
+	testkit.NeedLinux(t)
 	name := testkit.Name(t)
 	var kept io.WriterAt
 	m := keep[*pyshm.SharedMemory](t)(pyshm.CreateFrom(name, 10, func(w io.WriterAt) error {
@@ -628,6 +633,7 @@ func TestCreateFrom(t *testing.T) {
 }
 
 func TestInspectArray(t *testing.T) {
+	testkit.NeedLinux(t)
 	a := createArray[tick](t, []int{4, 5})
 	c, err := segment(t, a.Name()).Inspect()
 	if err != nil || c.Kind != pyshm.KindArray || c.Array == nil || !slices.Equal(c.Array.Shape, []int{4, 5}) || !c.Array.Dtype.Equal(a.Dtype()) {

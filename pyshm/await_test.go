@@ -14,6 +14,7 @@ import (
 )
 
 func TestAttachContextWaits(t *testing.T) {
+	testkit.NeedLinux(t)
 	name := testkit.Name(t)
 	created := make(chan error, 1)
 	go func() {
@@ -39,6 +40,7 @@ func TestAttachContextWaits(t *testing.T) {
 }
 
 func TestAttachContextGivesUp(t *testing.T) {
+	testkit.NeedLinux(t)
 	missing, empty := testkit.Name(t), testkit.Name(t)
 	if err := os.WriteFile(pathOf(empty), nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -115,6 +117,7 @@ var awaiting = map[string]struct {
 }
 
 func TestAwaiting(t *testing.T) {
+	testkit.NeedLinux(t)
 	for function, tc := range awaiting {
 		t.Run(function, func(t *testing.T) {
 			name := testkit.Name(t)

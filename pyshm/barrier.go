@@ -11,6 +11,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/format/npy"
+	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
@@ -137,6 +138,9 @@ func AttachBarrier(name string) (*Barrier, error) {
 }
 
 func attachBarrier(name string) (*Barrier, error) {
+	if err := sem.Supported(); err != nil {
+		return nil, err
+	}
 	b := new(Barrier)
 	_, err := attachTo(segmentNames, name, attachOptions{}, func(m *SharedMemory, f *shmfile.File) error {
 		if err := b.openNamed(m, f); err != nil {

@@ -25,6 +25,7 @@ func filesOf(t testing.TB, h named) (files []string) {
 }
 
 func TestCurrent(t *testing.T) {
+	testkit.NeedLinux(t)
 	for function, create := range creators {
 		t.Run(function, func(t *testing.T) {
 			wantCurrent := func(h named, want bool) {
@@ -59,6 +60,7 @@ func TestCurrent(t *testing.T) {
 }
 
 func TestCurrentOfReplaced(t *testing.T) {
+	testkit.NeedLinux(t)
 	old := create(t, 8)
 	next := keep[*pyshm.SharedMemory](t)(pyshm.Create(old.Name(), 8, pyshm.Replace()))
 	for m, want := range map[*pyshm.SharedMemory]bool{old: false, next: true} {

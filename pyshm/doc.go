@@ -241,7 +241,25 @@
 // [SharedMemory.Alias] gives a worker a second name, which it may use up. Package
 // manager restores the name.
 //
-// Systems. Linux. On other systems every function returns an error that wraps
-// [errors.ErrUnsupported]. On 32-bit MIPS, Go's 64-bit atomics hold within one process
+// Systems. Linux, and Windows without the objects that need locks. On other systems every
+// function returns an error that wraps [errors.ErrUnsupported]. On 32-bit MIPS, Go's 64-bit atomics hold within one process
 // only, and so do the promises about single stores.
+//
+// Windows. Segments, lists, arrays and rings work there, and these things differ:
+//
+//   - A segment lives as long as a process is attached to it, Go or Python. The creator
+//     keeps its handle for so long. Unlink does nothing, like Python's, and a name that is
+//     in use cannot pass to another segment: [SharedMemory.Current] is always true.
+//   - The creator sees the size that it has asked for, and all others whole pages.
+//   - A name appears before its content, because Windows gives no name to a segment that
+//     exists. The first word is written last. Until then a process that attaches to a
+//     list or an array gets [format.ErrIncomplete]; Python finds a list without items.
+//   - A list without items has only zeros, as if it were not complete: attaching to it is
+//     [format.ErrIncomplete].
+//   - Close makes the memory inaccessible at once. The memory is free some time later, when
+//     the garbage collector has found that no method uses it, or at the end of the
+//     process if [SharedMemory.Bytes] or [View] was called.
+//   - [SharedMemory.Alias], [Replace], a [Mode] but 0600, [Segments], and everything with
+//     a lock are [errors.ErrUnsupported]: Windows has no second names, no modes and no
+//     list of segments, and Python's locks have no names there. [Sparse] has no effect.
 package pyshm

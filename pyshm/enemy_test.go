@@ -21,6 +21,7 @@ import (
 // table, formats, codes and data. Every value that a method reads has to be in the set.
 // Every other result has to be an error of a known kind.
 func TestEnemy(t *testing.T) {
+	testkit.NeedLinux(t)
 	seed := soak.Seed(t)
 	for _, layout := range []format.Layout{format.Offsets, format.Sizes} {
 		t.Run(layout.String(), func(t *testing.T) {

@@ -8,9 +8,11 @@ import (
 	"testing"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 func TestErrorText(t *testing.T) {
+	testkit.NeedLinux(t)
 	for _, tc := range []struct {
 		err  error
 		want string

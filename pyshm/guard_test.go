@@ -10,10 +10,12 @@ import (
 	"testing"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
 func TestTruncated(t *testing.T) {
+	testkit.NeedLinux(t)
 	page := os.Getpagesize()
 	for _, size := range []int{0, 100, page} {
 		m := create(t, 3*page)
@@ -46,6 +48,7 @@ func TestTruncated(t *testing.T) {
 }
 
 func TestTruncatedWhileReading(t *testing.T) {
+	testkit.NeedLinux(t)
 	const size = 1 << 20
 	m := create(t, size)
 	path := pathOf(m.Name())
@@ -90,6 +93,7 @@ func TestGuardPassesResult(t *testing.T) {
 
 // A guard catches nothing but faults in its own segment.
 func TestGuardLetsPanicsPass(t *testing.T) {
+	testkit.NeedLinux(t)
 	m := create(t, 1)
 	truncated := create(t, 1)
 	memory := truncated.Bytes()
@@ -155,6 +159,7 @@ func TestGuardLetsNilPanicPass(t *testing.T) {
 
 // The guard restores the goroutine's setting.
 func TestGuardRestoresSetting(t *testing.T) {
+	testkit.NeedLinux(t)
 	m := create(t, 4096)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(false))
 	for _, setting := range []bool{false, true} {
@@ -177,6 +182,7 @@ func TestGuardRestoresSetting(t *testing.T) {
 }
 
 func TestRawSliceInSystemCall(t *testing.T) {
+	testkit.NeedLinux(t)
 	m := create(t, 4096)
 	memory := m.Bytes()
 	m.Close()
@@ -226,6 +232,7 @@ var scopedWrites = map[string]func(m *pyshm.SharedMemory, f func() error) error{
 }
 
 func TestScopedMemory(t *testing.T) {
+	testkit.NeedLinux(t)
 	boom := errors.New("boom")
 	nothing := func() error { return nil }
 	for what, write := range scopedWrites {

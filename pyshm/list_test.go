@@ -141,6 +141,7 @@ func TestListReadOnly(t *testing.T) {
 
 // Every method of a truncated, a closed or a zero list returns an error.
 func TestListMethodsFail(t *testing.T) {
+	testkit.NeedLinux(t)
 	truncated := createList(t, everyKind)
 	if err := os.Truncate(pathOf(truncated.Name()), 0); err != nil {
 		t.Fatal(err)
@@ -231,6 +232,7 @@ func TestListRefusedCreateLeavesNothing(t *testing.T) {
 
 // AttachListContext waits while CPython is between the steps of creating a list.
 func TestListAwaitsCreation(t *testing.T) {
+	testkit.NeedLinux(t)
 	name := testkit.Name(t)
 	defer os.Remove(pathOf(name))
 	complete, err := format.Encode(everyKind, nil)
@@ -305,6 +307,7 @@ func TestListAwaitsNoDeadWriter(t *testing.T) {
 
 // After a fault, the caller of AppendStr still has the slice to append to.
 func TestAppendStrToTruncated(t *testing.T) {
+	testkit.NeedLinux(t)
 	l := createList(t, []any{"abc"})
 	if err := os.Truncate(pathOf(l.Name()), 0); err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ type withable interface {
 }
 
 func TestWith(t *testing.T) {
+	testkit.NeedLinux(t)
 	condition := keep[*pyshm.Condition](t)(pyshm.CreateCondition(testkit.Name(t)))
 	for _, l := range []withable{createLock(t), createSemaphore(t, 1), condition} {
 		t.Run(fmt.Sprintf("%T", l), func(t *testing.T) { testWith(t, l) })

@@ -40,6 +40,7 @@ var creators = map[string]func(name string) (named, error){
 }
 
 func TestPatterns(t *testing.T) {
+	testkit.NeedLinux(t)
 	for function, create := range creators {
 		t.Run(function, func(t *testing.T) {
 			base := testkit.Name(t)
@@ -92,6 +93,7 @@ func TestPatternCollides(t *testing.T) {
 
 // A pattern is refused if all names that fit it would be refused.
 func TestPatternArguments(t *testing.T) {
+	testkit.NeedLinux(t)
 	for _, pattern := range []string{"a/*", "*\x00", "*:", "\n*", "ä*", ".pyshm-*", "//*"} {
 		for function, create := range creators {
 			if _, err := create(pattern); !errors.Is(err, fs.ErrInvalid) {
@@ -121,6 +123,7 @@ func TestPatternArguments(t *testing.T) {
 
 // In functions that do not create a new name, a star is an ordinary character.
 func TestStarIsACharacter(t *testing.T) {
+	testkit.NeedLinux(t)
 	name := testkit.Name(t) + "*a*"
 	block := keep[*pyshm.SharedMemory](t)(pyshm.Open(name, 8))
 	lock := keep[*pyshm.Lock](t)(pyshm.OpenLock(name))

@@ -41,6 +41,7 @@ mine.unlink()
 `
 
 func TestWithPython(t *testing.T) {
+	testkit.NeedLinux(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		ours, theirs := create(t, 5000), testkit.Name(t)
 		write(t, ours, "from Go", 4993)

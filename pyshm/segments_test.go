@@ -39,6 +39,7 @@ func segment(t *testing.T, name string) pyshm.Segment {
 }
 
 func TestSegments(t *testing.T) {
+	testkit.NeedLinux(t)
 	m := create(t, 5000, pyshm.Mode(0o640))
 	alias, err := m.Alias()
 	if err != nil {
@@ -88,6 +89,7 @@ func TestSegmentsInOrder(t *testing.T) {
 }
 
 func TestInspect(t *testing.T) {
+	testkit.NeedLinux(t)
 	encode := func(layout format.Layout, values ...any) []byte {
 		b, err := format.Encode(values, &format.Options{Layout: layout})
 		if err != nil {
@@ -152,6 +154,7 @@ func TestInspectMusl(t *testing.T) {
 }
 
 func TestInspectSparse(t *testing.T) {
+	testkit.NeedLinux(t)
 	m := create(t, 1<<30, pyshm.Sparse())
 	if c, err := segment(t, m.Name()).Inspect(); c.Kind != pyshm.KindBlock || err != nil {
 		t.Errorf("%+v, %v", c, err)
@@ -161,6 +164,7 @@ func TestInspectSparse(t *testing.T) {
 // Inspecting segments again and again takes no address space, not even until the next
 // garbage collection: 16 calls would use up 128 TiB.
 func TestLooksTakeNoAddresses(t *testing.T) {
+	testkit.NeedLinux(t)
 	if bits.UintSize < 64 {
 		t.Skip("no segment of terabytes fits into this address space")
 	}
@@ -182,6 +186,7 @@ func TestLooksTakeNoAddresses(t *testing.T) {
 }
 
 func TestInspectGone(t *testing.T) {
+	testkit.NeedLinux(t)
 	m := create(t, 64)
 	s := segment(t, m.Name())
 	other, err := pyshm.Create(m.Name(), 64, pyshm.Replace())
@@ -200,6 +205,7 @@ func TestInspectGone(t *testing.T) {
 
 // Inspect returns a result whatever another process writes into the list meanwhile.
 func TestInspectHostile(t *testing.T) {
+	testkit.NeedLinux(t)
 	list, err := format.Encode([]any{1, 2.5, "three", []byte("four"), nil, true}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -249,6 +255,7 @@ func init() {
 }
 
 func TestPids(t *testing.T) {
+	testkit.NeedLinux(t)
 	m := create(t, 64)
 	c := testkit.StartChild(t, "attach", m.Name())
 	both := []int{os.Getpid(), c.Cmd.Process.Pid}
@@ -301,6 +308,7 @@ except ChildProcessError:
 // Pids finds a mapping in constant use, however its processes come and go, or returns an
 // error because it may have missed processes.
 func TestPidsOfForks(t *testing.T) {
+	testkit.NeedLinux(t)
 	pythons, err := compat.Find(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -338,6 +346,7 @@ func TestPidsOfForks(t *testing.T) {
 }
 
 func TestUnlinkUnused(t *testing.T) {
+	testkit.NeedLinux(t)
 	m := create(t, 64)
 	s := segment(t, m.Name())
 	if err := s.UnlinkUnused(); !errors.Is(err, syscall.EBUSY) {

@@ -127,8 +127,12 @@ func (s *Semaphore) openNamed(name string, bound int) error {
 	return err
 }
 
-// checkTokens returns an error if a semaphore cannot have the value and the bound.
+// checkTokens returns an error if a semaphore cannot have the value and the bound, or if
+// this system has none.
 func checkTokens(value, bound int) error {
+	if err := sem.Supported(); err != nil {
+		return err
+	}
 	switch {
 	case bound < 1 || bound > sem.MaxValue:
 		return invalid("bound %d is not between 1 and %d", bound, sem.MaxValue)

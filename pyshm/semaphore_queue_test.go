@@ -21,6 +21,7 @@ import (
 const cancelBound = 2 * time.Second
 
 func TestAcquireCanceled(t *testing.T) {
+	testkit.NeedLinux(t)
 	l := createLock(t)
 	s := attachStranger(t, l.Name())
 	noError(t, l.Acquire(t.Context()))
@@ -54,6 +55,7 @@ func TestAcquireCanceled(t *testing.T) {
 // If its context is done, Acquire looks once, however the context ended. So it acquires
 // a lock that no process holds. Likewise Wait returns nil for a set event.
 func TestAcquireLooksOnce(t *testing.T) {
+	testkit.NeedLinux(t)
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, ctx := range []context.Context{canceled, within(t, 0)} {
@@ -74,6 +76,7 @@ func TestAcquireLooksOnce(t *testing.T) {
 // Waiters that give up at any moment neither take nor lose tokens, and leave
 // the count of waiters right.
 func TestCancelLosesNothing(t *testing.T) {
+	testkit.NeedLinux(t)
 	const tokens = 2
 	s := createSemaphore(t, tokens)
 	strange := attachStranger(t, s.Name())
@@ -138,6 +141,7 @@ func TestCancelLosesNothing(t *testing.T) {
 // A thousand waiting goroutines occupy one thread and count once, whatever handles they
 // use. All of them get their turn.
 func TestManyWaiters(t *testing.T) {
+	testkit.NeedLinux(t)
 	const waiters = 1000
 	l := createLock(t)
 	handles := []*pyshm.Lock{l, attachLock(t, l.Name()), attachLock(t, l.Name())}
@@ -181,6 +185,7 @@ func threadCount() int {
 // Goroutines that acquire and release without a pause leave the lock to waiters, in
 // this process and in others.
 func TestNobodyStarves(t *testing.T) {
+	testkit.NeedLinux(t)
 	l := createLock(t)
 	s := attachStranger(t, l.Name())
 	var stop atomic.Bool
@@ -220,6 +225,7 @@ func TestNobodyStarves(t *testing.T) {
 
 // Close ends the waiting through its own handle, and no other.
 func TestCloseWakesWaiters(t *testing.T) {
+	testkit.NeedLinux(t)
 	l := createLock(t)
 	closing := attachLock(t, l.Name())
 	noError(t, l.Acquire(t.Context()))
@@ -250,6 +256,7 @@ func TestCloseWakesWaiters(t *testing.T) {
 // A token that was put back at the moment of Close reaches a waiter. The caller of
 // Release need not, and could not, do more.
 func TestCloseDuringRelease(t *testing.T) {
+	testkit.NeedLinux(t)
 	l := createLock(t)
 	s := attachStranger(t, l.Name())
 	released, rounds := 0, soak.Length(200, 50_000)
@@ -291,6 +298,7 @@ func TestCloseDuringRelease(t *testing.T) {
 // A truncated semaphore is an error for every goroutine: for new ones, and for
 // waiters, which no wake can reach any more.
 func TestTruncatedLock(t *testing.T) {
+	testkit.NeedLinux(t)
 	l := createLock(t)
 	other := attachLock(t, l.Name())
 	noError(t, l.Acquire(t.Context()))
@@ -324,6 +332,7 @@ func TestTruncatedLock(t *testing.T) {
 // Another process stores arbitrary words all the time. No goroutine waits beyond the
 // end of its context, and nothing crashes.
 func TestHostileSemaphore(t *testing.T) {
+	testkit.NeedLinux(t)
 	l := createLock(t)
 	stop := corrupt(t, "sem."+l.Name())
 	end := time.Now().Add(soak.Length(500*time.Millisecond, 20*time.Second))

@@ -58,6 +58,7 @@ func sleepAsStrangers(args []string, _ <-chan string) error {
 }
 
 func TestResetWakesAll(t *testing.T) {
+	testkit.NeedLinux(t)
 	s := emptyBoundedSemaphore(t, 3)
 	strangers := asleep(t, s, 3)
 	noError(t, s.Reset())
@@ -66,6 +67,7 @@ func TestResetWakesAll(t *testing.T) {
 
 // A Release that Close overtakes has put its token back, and woken no waiter.
 func TestCloseWakesForTokens(t *testing.T) {
+	testkit.NeedLinux(t)
 	s := createSemaphore(t, 0)
 	handle, err := pyshm.AttachSemaphore(s.Name())
 	noError(t, err)
@@ -77,6 +79,7 @@ func TestCloseWakesForTokens(t *testing.T) {
 
 // The wake that a waiter has got, and does not use because it rests, is passed on.
 func TestWakeIsPassedOn(t *testing.T) {
+	testkit.NeedLinux(t)
 	for range 10 {
 		if testWakeIsPassedOn(t) {
 			return

@@ -213,8 +213,11 @@ func (m *SharedMemory) Close() error {
 // way to compare and remove in one step: if another segment takes the name within the
 // microseconds between the two, Unlink removes that segment's name by mistake.
 func (m *SharedMemory) Unlink() error {
-	if m == nil || m.mem == nil {
+	switch {
+	case m == nil || m.mem == nil:
 		return m.errClosed("unlink")
+	case !shmfile.KeepsNames:
+		return nil
 	}
 	err := m.checkName(m.file)
 	if err == nil {

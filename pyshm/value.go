@@ -6,6 +6,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/format/npy"
+	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
@@ -89,6 +90,9 @@ func AttachValue[T any](name string) (*Value[T], error) {
 }
 
 func attachValue[T any](name string) (*Value[T], error) {
+	if err := sem.Supported(); err != nil {
+		return nil, err
+	}
 	v := new(Value[T])
 	_, err := attachTo(segmentNames, name, attachOptions{}, func(m *SharedMemory, f *shmfile.File) error {
 		if err := v.array.open(m, f); err != nil {

@@ -34,8 +34,16 @@ var Prefix = "pyshm_t" + rand.Text()[:8] + "_"
 // Name returns a name that no other segment has.
 func Name(t testing.TB) string {
 	t.Helper()
-	NeedLinux(t)
+	NeedShm(t)
 	return Prefix + rand.Text()[:12]
+}
+
+// NeedShm skips a test on systems where pyshm has no shared memory.
+func NeedShm(t testing.TB) {
+	t.Helper()
+	if runtime.GOOS != "linux" && runtime.GOOS != "windows" {
+		t.Skip("pyshm has no shared memory on " + runtime.GOOS)
+	}
 }
 
 // NeedLinux skips a test on systems other than Linux.

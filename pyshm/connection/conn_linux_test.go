@@ -15,6 +15,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/format/pickle"
 	"github.com/pyshm-go/pyshm/internal/testkit"
+	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
 // forEachKind runs a test on every kind of connection, with and without an authkey. The
@@ -143,7 +144,7 @@ func TestSendIsWholeOrClosed(t *testing.T) {
 		err := a.SendBytes(ctx, make([]byte, 64<<20)) // more than any buffer holds
 		wantReason(t, "in the middle", err, context.Canceled)
 		wantReason(t, "afterwards", a.Send(t.Context(), 1), fs.ErrClosed)
-		if _, err := b.RecvBytes(within(t, testkit.Patience)); !isGone(err) || err == io.EOF {
+		if _, err := b.RecvBytes(within(t, testkit.Patience)); !wire.IsGone(err) || err == io.EOF {
 			t.Errorf("the peer has received %v", err)
 		}
 	})

@@ -53,7 +53,7 @@ func authenticate(ctx context.Context, conn net.Conn, o Options) error {
 	switch {
 	case err != nil && isInterrupted(err):
 		return ctx.Err()
-	case err != nil && isGone(err):
+	case err != nil && wire.IsGone(err):
 		return errGone
 	}
 	return err

@@ -98,5 +98,6 @@
 // # Systems
 //
 // Linux. Elsewhere TCP works, and abstract sockets, pipes and descriptors are
-// errors.ErrUnsupported.
+// errors.ErrUnsupported. So are, on Windows, unix sockets and named pipes (Python's AF_PIPE),
+// whose messages have another form. An empty address is a port of 127.0.0.1 there.
 package connection

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"syscall"
 
 	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
@@ -64,12 +63,6 @@ func invalid(format string, args ...any) error {
 
 // errGone is the reason when the peer, or its connection, ended too early.
 var errGone = fmt.Errorf("%w: the peer closed the connection", io.ErrUnexpectedEOF)
-
-// isGone reports whether a read failed because there is no peer any more.
-func isGone(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
-}
 
 // isInterrupted reports whether a context has ended a read or a write.
 func isInterrupted(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

@@ -150,7 +150,7 @@ func TestSilentClients(t *testing.T) {
 		if _, err := wire.ReadFrame(conn, 1000); err != nil {
 			t.Error(err)
 		}
-		if _, err := wire.ReadFrame(conn, 1000); !isGone(err) {
+		if _, err := wire.ReadFrame(conn, 1000); !wire.IsGone(err) {
 			t.Errorf("not sent away: %v", err)
 		}
 	}
@@ -197,11 +197,11 @@ func TestAccept(t *testing.T) {
 	stranger := rawDial(t, l)
 	testkit.Eventually(t, "ready", func() bool { all, welcome := l.door.Guests(); return all == 2 && welcome == 1 })
 	check(t, l.Close())
-	if _, err := waiting.Recv(within(t, testkit.Patience)); !isGone(err) {
+	if _, err := waiting.Recv(within(t, testkit.Patience)); !wire.IsGone(err) {
 		t.Errorf("a client that was not accepted: %v", err)
 	}
 	wire.ReadFrame(stranger, 1000)
-	if _, err := wire.ReadFrame(stranger, 1000); !isGone(err) {
+	if _, err := wire.ReadFrame(stranger, 1000); !wire.IsGone(err) {
 		t.Errorf("a stranger: %v", err)
 	}
 	_, err = l.Accept(t.Context())

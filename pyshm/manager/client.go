@@ -8,12 +8,12 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"syscall"
 	"time"
 
 	"github.com/pyshm-go/pyshm/pyshm"
 	"github.com/pyshm-go/pyshm/pyshm/connection"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
+	"github.com/pyshm-go/pyshm/pyshm/internal/wire"
 )
 
 // maxReply is the length of the longest reply that a client reads, in bytes. As many
@@ -201,8 +201,7 @@ var errGone = fmt.Errorf("%w: the server closed the connection before it replied
 
 // explain returns the meaning of an error of the connection.
 func explain(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+	if wire.IsGone(err) {
 		return errGone
 	}
 	var outer *connection.Error

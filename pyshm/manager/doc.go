@@ -176,6 +176,7 @@
 //
 // # Systems
 //
-// Linux. On other systems [New] and [Start] return an error that wraps
-// [errors.ErrUnsupported].
+// Linux, and Windows with TCP: the manager has a handle to each tracked segment, which
+// keeps it alive, and needs no second names. An empty address is a port of 127.0.0.1 there.
+// On other systems [New] and [Start] return an error that wraps [errors.ErrUnsupported].
 package manager

@@ -3,6 +3,7 @@ package manager
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"syscall"
 
@@ -45,10 +46,10 @@ func asException(err error, segment string) error {
 }
 
 func pythonOSError(errno syscall.Errno) string {
-	switch errno {
-	case syscall.ENOENT:
+	switch {
+	case errors.Is(errno, fs.ErrNotExist):
 		return "FileNotFoundError"
-	case syscall.EACCES, syscall.EPERM:
+	case errors.Is(errno, fs.ErrPermission):
 		return "PermissionError"
 	}
 	return "OSError"

@@ -1,3 +1,5 @@
+//go:build !windows
+
 package manager
 
 import (
@@ -91,15 +93,6 @@ func (h *hold) drop() error {
 	return err
 }
 
-// An owner is the segment that a name belongs to.
-type owner int
-
-const (
-	unowned owner = iota // the name is missing
-	ours                 // the segment of the hold
-	another              // another segment
-)
-
 func (h *hold) owner(name string) (owner, error) {
 	info, err := shmfile.Lookup(name)
 	switch {
@@ -156,3 +149,6 @@ func (h *hold) linkHidden() error {
 	}
 	return nil
 }
+
+// isClaimed reports whether another keeper would undo a release.
+func isClaimed(name string) bool { return shmfile.IsClaimed(name) }

@@ -18,13 +18,15 @@ import (
 )
 
 // rescanInterval is how often a manager's keeper looks at all names, in case the
-// system has not reported a change.
+// system has not reported a change. Windows reports none.
 const rescanInterval = 2 * time.Second
 
 // A keeper tracks names, and holds on to the segments behind them: it gives each
 // segment a second, hidden name, and restores either of the two names from the other
 // when it vanishes. An open descriptor would not do, because a segment that has lost
 // its last name can never have one again.
+//
+// On Windows the keeper has a handle to each segment, which keeps the name, too.
 type keeper struct {
 	log     *slog.Logger
 	max     int // how many names may be tracked
@@ -42,9 +44,6 @@ type keeper struct {
 }
 
 func newKeeper(log *slog.Logger, maxNames int, rescanInterval time.Duration) (*keeper, error) {
-	if shmfile.Dir == "" {
-		return nil, errors.ErrUnsupported
-	}
 	watcher, err := newWatcher()
 	if err != nil {
 		return nil, err
@@ -114,6 +113,15 @@ func (k *keeper) track(name string, must bool) error {
 	k.names = append(k.names, file)
 	return nil
 }
+
+// An owner is the segment that a name belongs to.
+type owner int
+
+const (
+	unowned owner = iota // the name is missing
+	ours                 // the segment of the hold
+	another              // another segment
+)
 
 // hold takes hold of the segment that a name belongs to now. If the name belonged to
 // a held segment before, that segment is dropped, but only if the new one can be held.
@@ -209,7 +217,7 @@ func (k *keeper) settleReleased(name string) error {
 	h := k.holds[name]
 	if h == nil {
 		k.clear(name)
-		if shmfile.IsClaimed(name) {
+		if isClaimed(name) {
 			return ErrOwned // another keeper would restore it
 		}
 		return shmfile.Unlink(name)

@@ -5,6 +5,7 @@
 package address
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -28,10 +29,13 @@ func Of(a net.Addr) Address { return Address{a.Network(), a.String()} }
 // maxSocketPath is the length of sockaddr_un's path without its NUL, in bytes.
 const maxSocketPath = 107
 
-// Parse reads an address. The error is [fs.ErrInvalid].
+// Parse reads an address. The error is [fs.ErrInvalid], or errors.ErrUnsupported for an
+// address of another system.
 func Parse(s string) (Address, error) {
 	isPath, isAbstract := strings.Contains(s, "/"), strings.HasPrefix(s, "@")
 	switch {
+	case strings.HasPrefix(s, `\\.\pipe\`):
+		return Address{}, errPipe
 	case strings.Contains(s, "\x00"):
 		return Address{}, invalid("the address contains a NUL (an abstract socket is written @name)")
 	case !isPath && !isAbstract:
@@ -39,8 +43,12 @@ func Parse(s string) (Address, error) {
 	case len(s) > maxSocketPath:
 		return Address{}, invalid("the path of a unix socket has at most %d bytes, this one %d", maxSocketPath, len(s))
 	}
-	return Address{"unix", s}, nil
+	return Address{"unix", s}, checkUnix()
 }
+
+// errPipe is the error for an address of Python's AF_PIPE. Its messages have no length
+// in front: the pipe itself keeps them apart.
+var errPipe = fmt.Errorf("%w: it is a named pipe of Windows: have the server listen at host:port", errors.ErrUnsupported)
 
 func parseTCP(s string) (Address, error) {
 	host, port, err := net.SplitHostPort(s)

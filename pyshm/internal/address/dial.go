@@ -72,7 +72,7 @@ func explain(ctx context.Context, err error) error {
 		return context.DeadlineExceeded
 	}
 	// The errno of a missing socket is the errno of a missing segment, too.
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+	if errors.Is(err, fs.ErrNotExist) || isRefused(err) {
 		return errNoServer
 	}
 	return err

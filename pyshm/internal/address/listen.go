@@ -10,10 +10,14 @@ import (
 )
 
 // Listen listens at an address. With an empty one it makes a socket in a new folder,
-// which only this user can enter. Closing the listener removes that folder.
+// which only this user can enter. Closing the listener removes that folder. Where Python
+// has no unix sockets, Listen chooses a port of this machine instead.
 func Listen(addr string) (net.Listener, error) {
 	if addr != "" {
 		return listen(addr)
+	}
+	if checkUnix() != nil {
+		return net.Listen("tcp", "127.0.0.1:0")
 	}
 	dir, err := os.MkdirTemp("", "pyshm-")
 	if err != nil {

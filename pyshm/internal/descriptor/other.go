@@ -16,9 +16,6 @@ func Open(*os.File) (s Stream, readable, writable bool, err error) {
 // Pair returns errors.ErrUnsupported.
 func Pair() (Stream, *os.File, error) { return nil, nil, errors.ErrUnsupported }
 
-// IsReady returns errors.ErrUnsupported.
-func IsReady(Stream) (bool, error) { return false, errors.ErrUnsupported }
-
 // Detach returns errors.ErrUnsupported.
 func Detach(Stream) (*os.File, error) { return nil, errors.ErrUnsupported }
 

@@ -17,6 +17,7 @@ type Mapping struct {
 	pinned atomic.Bool
 	empty  atomic.Bool // Revoke has succeeded
 	place  place       // belongs to the reservation
+	backing
 }
 
 // Bytes returns the memory. Its addresses are valid until Release. Touching

@@ -1,10 +1,13 @@
-//go:build !linux
+//go:build !linux && !windows
 
 package mapping
 
 import "errors"
 
-type place struct{} // the accounts are for Linux alone
+type (
+	place   struct{} // the accounts are for the systems that have mappings
+	backing struct{}
+)
 
 // Map returns errors.ErrUnsupported.
 func Map(fd, size int, readOnly bool) (*Mapping, error) { return nil, errors.ErrUnsupported }

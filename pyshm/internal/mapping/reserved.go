@@ -1,16 +1,11 @@
+//go:build linux || windows
+
 package mapping
 
 import (
-	"errors"
-	"math/bits"
-	"os"
 	"runtime"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // A range keeps its addresses until the garbage collector has found that nothing uses
@@ -56,41 +51,6 @@ func (a amount) exceeds(b amount) bool { return a.bytes > b.bytes || a.ranges > 
 type futility struct {
 	when    time.Time
 	revoked uint64 // reservation.revoked at that time
-}
-
-// allowed returns how much may be new before a collection is due, while ranges of held
-// bytes are held. It is an eighth of all addresses, and of the entries in the map, which
-// may be 65530 by default. If addresses are limited, those that the rest of the process
-// has taken are left out.
-func allowed(held uint64) amount {
-	space := uint64(1) << 38 // RISC-V's, the least of 64-bit systems
-	switch {
-	case bits.UintSize == 32:
-		space = 1 << 31
-	case runtime.GOARCH == "amd64":
-		space = 1 << 47
-	}
-	var limit unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_AS, &limit) == nil && limit.Cur < space {
-		others := max(usedAddresses(), held) - held
-		space = max(limit.Cur, others) - others
-	}
-	return amount{space / 8, min(maxEntries()/8, 1<<13)}
-}
-
-// usedAddresses returns how many bytes of addresses the process uses, or 0 if it cannot
-// find out.
-func usedAddresses() uint64 {
-	text, err := os.ReadFile("/proc/thread-self/statm")
-	if err != nil {
-		return 0
-	}
-	pages, _, _ := strings.Cut(string(text), " ")
-	n, err := strconv.ParseUint(pages, 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n * uint64(os.Getpagesize())
 }
 
 // add notes that a range has been mapped, or become empty. If there are more other new
@@ -197,7 +157,7 @@ func (r *reservation) awaitRelease(was uint64, patience time.Duration) (released
 func (r *reservation) retry(try func() error) error {
 	const patience, longest = 50 * time.Millisecond, time.Second
 	err := try()
-	if !errors.Is(err, unix.ENOMEM) || r.isFutile() {
+	if !isFull(err) || r.isFutile() {
 		return err
 	}
 	r.mu.Lock()
@@ -205,7 +165,7 @@ func (r *reservation) retry(try func() error) error {
 	r.mu.Unlock()
 	runtime.GC()
 	for end := time.Now().Add(longest); ; {
-		if err = try(); !errors.Is(err, unix.ENOMEM) {
+		if err = try(); !isFull(err) {
 			return err
 		}
 		now := r.awaitRelease(seen, patience)

@@ -1,0 +1,8 @@
+//go:build !linux && !windows
+
+package descriptor
+
+import "errors"
+
+// IsReady returns errors.ErrUnsupported.
+func IsReady(Stream) (bool, error) { return false, errors.ErrUnsupported }

@@ -1,0 +1,6 @@
+//go:build !windows
+
+package sem
+
+// Supported returns an error if processes cannot open semaphores by their names.
+func Supported() error { return nil }

@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+#
+# Brings Windows to a Debian machine on amd64, for the tests of .ci/run:
+#
+#   wine64           Debian's packages of Wine and of an assembler for Windows,
+#                    installed with apt-get (as root)
+#   the prefix       Wine's folder, with a DLL that programs of Go need
+#   CPython 3.14     relocatable builds for Windows that the Go modules below carry
+#   CPython 3.11
+#
+# The prefix and the Pythons go to .interpreters/windows at the top of the repository,
+# which git ignores; removing that folder undoes everything but the packages. Parts that
+# work are left alone, so a second run is short. Every part is built aside and renamed, so
+# an interrupted run can be repeated. Commands that use the network are tried three times.
+#
+# scripts/wine.sh PROGRAM runs a program in the prefix.
+#
+# Prints one line per part. The exit status is 1 if a part could not be brought.
+#
+# provide calls functions by their names:
+# shellcheck disable=SC2329
+set -euo pipefail
+
+readonly modules="
+3.14 github.com/kluctl/go-embed-python@v0.0.0-3.14.6-20260610-1
+3.11 github.com/kluctl/go-embed-python@v0.0.0-3.11.11-20241219-1
+"
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly top
+readonly dest=$top/.interpreters/windows
+readonly work=$dest/.work.$$
+readonly wine=$top/scripts/wine.sh
+
+main() {
+	local minor module
+	status=0
+	mkdir -p "$work"
+	trap 'rm -rf "$work"' EXIT
+
+	provide wine64 has_packages install_packages
+	provide "the prefix" has_prefix make_prefix
+	while read -r minor module; do
+		if [ -n "$minor" ]; then
+			provide "CPython $minor" "has_python $minor" "unpack_python $minor $module"
+		fi
+	done <<<"$modules"
+	exit "$status"
+}
+
+# provide NAME TEST BRING calls BRING unless TEST succeeds, and then TEST again.
+provide() {
+	local name=$1 test=$2 bring=$3
+	if $test >"$work/log" 2>&1 || { $bring && $test; } >"$work/log" 2>&1; then
+		echo "ready    $name: $(tail -n 1 "$work/log")"
+	else
+		status=1
+		echo "missing  $name: $(grep -v '^[[:space:]]*$' "$work/log" | tail -n 1)"
+	fi
+}
+
+# three_times COMMAND... repeats a command that fails, after a pause.
+three_times() {
+	"$@" || { sleep 5 && "$@"; } || { sleep 15 && "$@"; }
+}
+
+has_packages() {
+	dpkg-query --show --showformat '${Status} ${Package} ${Version}\n' wine64 binutils-mingw-w64-x86-64 |
+		awk '!/^install ok installed /{ exit 1 } { printf "%s %s ", $4, $5 }'
+}
+
+install_packages() {
+	local apt=(apt-get -q -y -o DPkg::Lock::Timeout=300)
+	three_times "${apt[@]}" update &&
+		DEBIAN_FRONTEND=noninteractive three_times "${apt[@]}" install --no-install-recommends \
+			wine64 binutils-mingw-w64-x86-64
+}
+
+# has_prefix looks for the file first: Wine makes a prefix that is missing.
+has_prefix() {
+	[ -f "$dest/prefix/drive_c/windows/system32/bcryptprimitives.dll" ] && "$wine" cmd.exe /c ver | grep Windows
+}
+
+make_prefix() {
+	rm -rf "$dest/prefix" && mkdir -p "$dest" &&
+		WINEPREFIX=$work/prefix "$wine" wineboot.exe -i &&
+		forward_random "$work/prefix/drive_c/windows/system32" &&
+		WINEPREFIX=$work/prefix /usr/lib/wine/wineserver64 -w &&
+		mv "$work/prefix" "$dest/prefix"
+}
+
+# forward_random FOLDER makes a DLL that Windows has and Wine 8 lacks. Its only function,
+# from which programs of Go take random numbers, is another name of a function in
+# advapi32.dll.
+forward_random() {
+	local object=$work/bcryptprimitives.o
+	printf '%s\n' '.section .drectve' '.ascii " -export:ProcessPrng=advapi32.SystemFunction036"' |
+		x86_64-w64-mingw32-as -o "$object" &&
+		x86_64-w64-mingw32-ld -shared --entry 0 -o "$1/bcryptprimitives.dll" "$object"
+}
+
+has_python() {
+	"$wine" "$dest/cpython-$1/python.exe" -c 'import sys; print(sys.version)'
+}
+
+# unpack_python MINOR MODULE copies the module's tree, in which larger files are gzipped.
+unpack_python() {
+	local dir tree=$work/cpython-$1
+	# From a directory outside this module: its go.mod stays as it is.
+	dir=$(cd "$work" && GOWORK=off three_times go mod download -json "$2" |
+		sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p') &&
+		cp -R "$dir/python/internal/data/windows-amd64" "$tree" &&
+		chmod -R u+w "$tree" &&
+		find "$tree" -name '*.gz' -exec gunzip {} + &&
+		"$wine" "$tree/python.exe" -m compileall -q -d "$dest/cpython-$1" "$tree/Lib" &&
+		rm -rf "$dest/cpython-$1" && mv "$tree" "$dest/cpython-$1"
+}
+
+main
