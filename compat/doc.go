@@ -27,8 +27,10 @@
 //
 // No peer outlives the test. Requests have a time limit, Close leaves no process, and
 // when the test itself is killed the peer ends with it. A worker (outside Linux the
-// peer, too) first completes the request that it is executing. Peers need Unix; on
-// other systems Start returns an error that wraps [errors.ErrUnsupported].
+// peer, too) first completes the request that it is executing. Peers need Unix or
+// Windows; on other systems Start returns an error that wraps [errors.ErrUnsupported]. On
+// Windows they have no resource tracker, no start method but spawn, and no exits by
+// signals.
 //
 // # Values
 //

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -30,6 +32,9 @@ func Exits() []Exit {
 		ExitSIGTERM, ExitSIGINT, ExitSIGABRT, ExitSIGKILL, ExitKillGroup,
 	}
 }
+
+// isSignal reports whether a signal ends the process.
+func (e Exit) isSignal() bool { return e == ExitKillGroup || strings.HasPrefix(string(e), "SIG") }
 
 // An ExitError is the error of a request during which the process has ended, and of
 // every later request.
@@ -63,6 +68,9 @@ func (p *Peer) Exit(how Exit) (code int, err error) {
 func (p *Peer) exit(ctx context.Context, how Exit) (code int, err error) {
 	if !slices.Contains(Exits(), how) {
 		return 0, p.error("exit", fmt.Errorf("unknown way %q", how))
+	}
+	if how.isSignal() && runtime.GOOS == "windows" {
+		return 0, p.error("exit", fmt.Errorf("Windows has no signals: %w", errors.ErrUnsupported))
 	}
 	message := fmt.Appendf(p.appendAddress(nil), `"exit":%q}`+"\n", string(how))
 	answer, err := p.process.converse(ctx, message)

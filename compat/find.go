@@ -190,17 +190,25 @@ func listedCandidates() (listed []candidate, only bool) {
 
 var versionedPython = regexp.MustCompile(`^python3\.[0-9]+$`)
 
+// executable returns the file name of a command. On Windows Python is python.exe.
+func executable(command string) string {
+	if runtime.GOOS == "windows" {
+		return strings.TrimSuffix(command, "3") + ".exe"
+	}
+	return command
+}
+
 // onPath returns all paths of each name: the first python3.11 may be a shim that does
 // not run, and the second the system's.
 func onPath() []string {
 	var plain, versioned, pypy []string
 	shims, _ := filepath.EvalSymlinks(filepath.Join(pyenvRoot(), "shims"))
 	for _, dir := range pathDirs() {
-		plain = append(plain, filepath.Join(dir, "python3"))
+		plain = append(plain, filepath.Join(dir, executable("python3")))
 		if dir == shims {
 			continue // most of its shims fail, each after a tenth of a second of CPU time
 		}
-		pypy = append(pypy, filepath.Join(dir, "pypy3"))
+		pypy = append(pypy, filepath.Join(dir, executable("pypy3")))
 		entries, _ := os.ReadDir(dir) // an unreadable folder has no candidates
 		for _, entry := range entries {
 			if versionedPython.MatchString(entry.Name()) {

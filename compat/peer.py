@@ -28,7 +28,6 @@ import json
 import multiprocessing
 import operator
 import os
-import resource
 import signal
 import struct
 import sys
@@ -313,8 +312,9 @@ class Pipes:
     """The pipes from and to Go, in the form of a multiprocessing Connection."""
 
     def __init__(self):
-        self.requests = open(3, "rb")
-        self.replies = open(4, "wb")
+        requests, replies = (3, 4) if os.name == "posix" else map(descriptor, sys.argv[-2:])
+        self.requests = open(requests, "rb")
+        self.replies = open(replies, "wb")
         register_after_fork(self, Pipes.close)
 
     def recv_bytes(self):
@@ -330,6 +330,13 @@ class Pipes:
     def close(self):
         self.requests.close()
         self.replies.close()
+
+
+def descriptor(handle):
+    """Return a descriptor of an inherited pipe: Windows passes on handles only."""
+    import msvcrt
+
+    return msvcrt.open_osfhandle(int(handle), os.O_BINARY)
 
 
 class Worker:
@@ -374,6 +381,8 @@ def leave(how):
     if how == "kill group":
         os.killpg(0, signal.SIGKILL)
     if how.startswith("SIG"):
+        import resource
+
         # No core file for SIGABRT. Background jobs ignore SIGINT by default.
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.signal(signal.SIGINT, signal.default_int_handler)

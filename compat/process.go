@@ -9,12 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
-	"syscall"
+	"sync/atomic"
 	"time"
 )
 
@@ -41,6 +42,8 @@ type process struct {
 	timeout time.Duration
 	cmd     *exec.Cmd
 
+	late     *time.Timer // kills the process at the deadline, if the pipes have none
+	isLate   atomic.Bool
 	mu       sync.Mutex // held for a message and its answer
 	requests *os.File
 	replies  *os.File
@@ -69,12 +72,13 @@ func startProcess(ctx context.Context, py Interpreter, options peerOptions) (*pr
 	}
 	cmd.Stdin = strings.NewReader(peerSource)
 	cmd.Stdout, cmd.Stderr = stderr.w, stderr.w
-	cmd.ExtraFiles = []*os.File{requests.r, replies.w} // descriptors 3 and 4
+	pass(cmd, requests.r, replies.w)
 	p := &process{
 		python: py, ctx: ctx, timeout: options.timeout, cmd: cmd,
 		requests: requests.w, replies: replies.r, reader: bufio.NewReader(replies.r),
 		stderr: stderr.r, exited: make(chan struct{}), finished: make(chan struct{}),
 	}
+	p.late = time.AfterFunc(math.MaxInt64, p.endLate)
 	p.close = sync.OnceValue(p.end)
 	started := make(chan error)
 	go p.run(started)
@@ -124,7 +128,13 @@ func (p *process) converse(ctx context.Context, message []byte) (answer, error) 
 
 func (p *process) exchange(ctx context.Context, message []byte) (a answer, err error) {
 	p.setDeadline(time.Now().Add(p.timeout))
+	defer p.late.Stop()
 	defer context.AfterFunc(ctx, func() { p.setDeadline(time.Unix(1, 0)) })()
+	defer func() {
+		if err != nil && p.isLate.Load() {
+			err = os.ErrDeadlineExceeded
+		}
+	}()
 	if _, err := p.requests.Write(message); err != nil {
 		return a, err
 	}
@@ -136,8 +146,16 @@ func (p *process) exchange(ctx context.Context, message []byte) (a answer, err e
 }
 
 func (p *process) setDeadline(t time.Time) {
-	p.requests.SetWriteDeadline(t)
 	p.replies.SetReadDeadline(t)
+	if err := p.requests.SetWriteDeadline(t); errors.Is(err, os.ErrNoDeadline) {
+		p.late.Reset(time.Until(t))
+	}
+}
+
+// endLate kills a process that has not answered in time: its end closes its pipes.
+func (p *process) endLate() {
+	p.isLate.Store(true)
+	p.cmd.Process.Kill()
 }
 
 // diagnose returns the reason why the conversation has failed. If the process is stuck,
@@ -152,7 +170,7 @@ func (p *process) diagnose(ctx context.Context, err error) error {
 			return fmt.Errorf("no answer: %w", ctx.Err())
 		}
 		return fmt.Errorf("no answer within %v: %w; its standard error:\n%s", p.timeout, err, p.output.String())
-	case !errors.Is(err, io.EOF) && !errors.Is(err, syscall.EPIPE):
+	case !errors.Is(err, io.EOF) && !isBroken(err):
 		return err
 	case !within(endTimeout, p.exited):
 		return fmt.Errorf("it has closed its pipes (%w) but not ended", err)

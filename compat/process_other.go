@@ -1,4 +1,4 @@
-//go:build !unix
+//go:build !unix && !windows
 
 package compat
 
@@ -10,10 +10,14 @@ import (
 	"runtime"
 )
 
-// prepare refuses: peer.py needs inherited descriptors and Unix signals.
+// prepare refuses: peer.py needs inherited pipes.
 func prepare(*exec.Cmd) error {
 	return fmt.Errorf("peers on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 }
+
+func pass(*exec.Cmd, ...*os.File) {}
+
+func isBroken(error) bool { return false }
 
 func killGroup(*os.Process) {}
 

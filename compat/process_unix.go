@@ -3,6 +3,7 @@
 package compat
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"syscall"
@@ -32,3 +33,9 @@ func exitCode(state *os.ProcessState) int {
 	}
 	return state.ExitCode()
 }
+
+// pass gives the pipes to a command, as the descriptors 3 and 4.
+func pass(cmd *exec.Cmd, pipes ...*os.File) { cmd.ExtraFiles = pipes }
+
+// isBroken reports whether a write failed because the process has closed its pipe.
+func isBroken(err error) bool { return errors.Is(err, syscall.EPIPE) }

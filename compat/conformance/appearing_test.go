@@ -10,6 +10,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -67,6 +68,7 @@ func attachWhole(t *testing.T, name string) bool {
 // testAppearingInPython attaches all the time while Go makes a list, which
 // appears in one step.
 func testAppearingInPython(t *testing.T, p *compat.Peer) {
+	testkit.NeedLinux(t)
 	check(t, p.Exec(`
 def wait(name):
     while True:

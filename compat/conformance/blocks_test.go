@@ -11,6 +11,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -44,6 +45,7 @@ var sizeRows = []sizeRow{
 
 // testSizes: on Linux the size of a block is exact on both sides.
 func testSizes(t *testing.T, p *compat.Peer) {
+	testkit.NeedLinux(t)
 	for _, row := range sizeRows {
 		t.Run(row.python, func(t *testing.T) {
 			if py := p.Interpreter(); row.float && (py.AtLeast(3, 10) || py.Implementation == "PyPy") {
@@ -80,6 +82,7 @@ func testSizes(t *testing.T, p *compat.Peer) {
 
 // testModes: Python opens for reading and writing, and needs the right to both.
 func testModes(t *testing.T, p *compat.Peer) {
+	testkit.NeedLinux(t)
 	made := must(p.CreateBlock(newName(t), 8))(t)
 	defer made.Unlink()
 	if info := must(os.Stat(fileOf(made.Name())))(t); info.Mode() != 0o600 {
@@ -117,6 +120,7 @@ func testModes(t *testing.T, p *compat.Peer) {
 
 // testBytes: each side reads the bytes that the other writes, in a block of either.
 func testBytes(t *testing.T, p *compat.Peer) {
+	testkit.NeedLinux(t)
 	const size = 5000
 	byGo := must(pyshm.Create(newName(t), size))(t)
 	defer byGo.Close()
@@ -149,6 +153,7 @@ func testBytes(t *testing.T, p *compat.Peer) {
 
 // testGrown: a block that grows stays as it was for attached processes.
 func testGrown(t *testing.T, p *compat.Peer) {
+	testkit.NeedLinux(t)
 	theirs := must(p.CreateBlock(newName(t), 100))(t)
 	defer theirs.Unlink()
 	ours := must(pyshm.Attach(theirs.Name()))(t)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -87,10 +88,26 @@ func newName(t testing.TB) string {
 }
 
 // fileBytes returns the content of a segment as the system shows it, without a handle of
-// Go or Python.
+// Go or Python. Where segments are no files, it has whole pages.
 func fileBytes(t testing.TB, name string) []byte {
 	t.Helper()
+	if runtime.GOOS == "windows" {
+		m := must(pyshm.Attach(name, pyshm.ReadOnly()))(t)
+		defer m.Close()
+		content := make([]byte, m.Size())
+		must(m.ReadAt(content, 0))(t)
+		return content
+	}
 	return must(os.ReadFile(fileOf(name)))(t)
+}
+
+// keepsNames reports that a segment stays when the last process has closed it.
+const keepsNames = runtime.GOOS != "windows"
+
+// sameContent reports whether content, of whole pages perhaps, is want.
+func sameContent(content, want []byte) bool {
+	rest, ok := bytes.CutPrefix(content, want)
+	return ok && (len(rest) == 0 || runtime.GOOS == "windows" && len(bytes.Trim(rest, "\x00")) == 0)
 }
 
 // createList makes a list in Go, in the layout of the peer's Python, and closes it

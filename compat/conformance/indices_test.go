@@ -10,6 +10,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -124,6 +125,7 @@ func (row indexRow) testPython(t *testing.T, p *compat.Peer, theirs *compat.List
 // format over the count, in CPython 3.8, or over the first offset, and the list is
 // destroyed.
 func testIndexOfEmpty(t *testing.T, p *compat.Peer) {
+	testkit.NeedLinux(t) // elsewhere a list without items looks incomplete
 	theirs := must(p.CreateList(newName(t), nil))(t)
 	defer theirs.Unlink()
 	ours := attachList(t, theirs.Name())

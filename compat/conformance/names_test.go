@@ -14,6 +14,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -76,6 +77,7 @@ func versionRows(py compat.Interpreter) []nameRow {
 }
 
 func testNames(t *testing.T, p *compat.Peer) {
+	testkit.NeedLinux(t)
 	for _, row := range slices.Concat(nameRows, versionRows(p.Interpreter())) {
 		t.Run(fmt.Sprintf("%q %d", strings.ReplaceAll(row.name, "/", "|"), row.length), func(t *testing.T) {
 			ordinary := newName(t)
@@ -153,6 +155,7 @@ func (row nameRow) testGoToPython(t *testing.T, p *compat.Peer) {
 
 // testGeneratedName: without a name, Go chooses one as Python does.
 func testGeneratedName(t *testing.T, p *compat.Peer) {
+	testkit.NeedLinux(t)
 	ours := must(pyshm.Create("", 8))(t)
 	defer ours.Close()
 	theirs := must(p.AttachBlock(ours.Name()))(t)
@@ -168,6 +171,7 @@ func testGeneratedName(t *testing.T, p *compat.Peer) {
 // A taken name is one error in Python and one in Go, and so is a missing name. Nothing
 // happens to the segment that has the name.
 func testTakenAndMissing(t *testing.T, p *compat.Peer) {
+	testkit.NeedLinux(t)
 	list, missing := createList(t, p, 1, "a", nil), newName(t)
 	taken, before := list.Name(), fileBytes(t, list.Name())
 	_, createBlock := pyshm.Create(taken, 8)
@@ -200,6 +204,7 @@ func testTakenAndMissing(t *testing.T, p *compat.Peer) {
 // testUnlink: the memory outlives the name, and the name may pass to another
 // segment. Python's unlink then takes the wrong one, Go's refuses.
 func testUnlink(t *testing.T, p *compat.Peer) {
+	testkit.NeedLinux(t)
 	name := newName(t)
 	theirs := must(p.CreateBlock(name, 8))(t)
 	ours := must(pyshm.Attach(name))(t)

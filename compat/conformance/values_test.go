@@ -161,7 +161,7 @@ func (row valueRow) testPythonToGo(t *testing.T, p *compat.Peer) {
 	}
 
 	content := fileBytes(t, theirs.Name())
-	if want := cpythonBytes(t, p, row.value); !bytes.Equal(content, want) {
+	if want := cpythonBytes(t, p, row.value); !sameContent(content, want) {
 		t.Errorf("Python wrote other bytes than Go with CPythonSlots\n%s", hexDiff(content, want))
 	}
 	kind, code := kindOf(row.value)
@@ -200,7 +200,7 @@ func (row valueRow) testGoToPython(t *testing.T, p *compat.Peer) {
 		}
 		return
 	}
-	if got, want := fileBytes(t, name), cpythonBytes(t, p, row.value); !bytes.Equal(got, want) {
+	if got, want := fileBytes(t, name), cpythonBytes(t, p, row.value); !sameContent(got, want) {
 		t.Errorf("Go wrote other bytes than CPython\n%s", hexDiff(got, want))
 	}
 }
