@@ -41,7 +41,7 @@ func newPool[T element](s *session) (*worker.Pool, error) {
 	pool, err := worker.Start(s.ctx, func() *exec.Cmd { return exec.Command(s.python.Path, program) },
 		worker.Options{Workers: 1, Arena: 1 << 30, Logger: slog.New(slog.DiscardHandler)})
 	if err == nil {
-		s.atEnd(func() { pool.Close(s.ctx) })
+		s.atEnd(func() { _ = pool.Close(s.ctx) })
 	}
 	return pool, err
 }
@@ -67,9 +67,10 @@ func byJob[T element](s *session) (p passer[T], err error) {
 	if err != nil {
 		return p, err
 	}
-	opened, end := make(chan error), make(chan struct{})
+	opened, end, ended := make(chan error), make(chan struct{}), make(chan struct{})
 	var call func() error
 	go func() {
+		defer close(ended)
 		err := pool.Do(s.ctx, func(j *worker.Job) error {
 			a, err := worker.NewArray[T](j, s.count)
 			if err != nil {
@@ -83,12 +84,14 @@ func byJob[T element](s *session) (p passer[T], err error) {
 			<-end
 			return nil
 		})
-		opened <- err
+		if err != nil {
+			opened <- err
+		}
 	}()
 	if err := <-opened; err != nil {
 		return p, err
 	}
-	s.atEnd(func() { close(end); <-opened })
+	s.atEnd(func() { close(end); <-ended })
 	data := p.data
 	p.send = func([]T) error { return call() }
 	p.receive = func() ([]T, error) { return data, nil }

@@ -107,7 +107,7 @@ func (b *bench) newSession(ctx context.Context) (*session, error) {
 	if s.dir, err = os.MkdirTemp("", "pyshm-bench-"); err != nil {
 		return nil, err
 	}
-	s.atEnd(func() { os.RemoveAll(s.dir) })
+	s.atEnd(func() { _ = os.RemoveAll(s.dir) })
 	if s.peer, err = startPeer(ctx, b.python); err != nil {
 		s.close()
 		return nil, err

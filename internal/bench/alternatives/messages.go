@@ -33,10 +33,10 @@ func overSocket[T element](class string, way func(s *session, c *net.UnixConn) p
 			receive: func() ([]T, error) { return p.receive() },
 		}
 		connected.accept = func() error {
-			defer l.Close()
+			defer func() { _ = l.Close() }()
 			c, err := l.AcceptUnix()
 			if err == nil {
-				s.atEnd(func() { c.Close() })
+				s.atEnd(func() { _ = c.Close() })
 				p = way(s, c)
 			}
 			return err
@@ -196,9 +196,9 @@ func overConnection[T element](s *session) (p passer[T], err error) {
 	}
 	var c *connection.Conn
 	accept := func() (err error) {
-		defer l.Close()
+		defer func() { _ = l.Close() }()
 		if c, err = l.Accept(s.ctx); err == nil {
-			s.atEnd(func() { c.Close() })
+			s.atEnd(func() { _ = c.Close() })
 		}
 		return err
 	}

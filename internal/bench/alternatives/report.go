@@ -36,7 +36,8 @@ type wayResult struct {
 type goalResult struct {
 	Name    string  `json:"name"`
 	Times   float64 `json:"times"`
-	AtLeast float64 `json:"atLeast"`
+	AtLeast float64 `json:"atLeast,omitempty"`
+	AtMost  float64 `json:"atMost,omitempty"`
 	Reached bool    `json:"reached"`
 }
 
@@ -71,7 +72,7 @@ func (r *report) judge() {
 				continue
 			}
 			times := rounds.Ratios(slow.times, fast.times).Median
-			r.Goals = append(r.Goals, goalResult{g.String(), times, g.atLeast, times >= g.atLeast})
+			r.Goals = append(r.Goals, goalResult{g.String(), times, g.atLeast, g.atMost, times >= g.atLeast && (g.atMost == 0 || times <= g.atMost)})
 		}
 	}
 }
@@ -89,11 +90,14 @@ func (t *tableResult) print(w io.Writer) {
 
 func (r *report) printGoals(w io.Writer) {
 	for _, g := range r.Goals {
-		missed := ""
+		bound, missed := fmt.Sprintf("≥ %g", g.AtLeast), ""
+		if g.AtMost > 0 {
+			bound = fmt.Sprintf("≤ %g", g.AtMost)
+		}
 		if !g.Reached {
 			missed = " -"
 		}
-		fmt.Fprintf(w, "%s: %.3g (≥ %g%s)\n", g.Name, g.Times, g.AtLeast, missed)
+		fmt.Fprintf(w, "%s: %.3g (%s%s)\n", g.Name, g.Times, bound, missed)
 	}
 }
 

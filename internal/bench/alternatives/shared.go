@@ -84,7 +84,7 @@ func newArray[T any](s *session, length int) (name string, data []T, err error) 
 	if err != nil {
 		return "", nil, err
 	}
-	s.atEnd(func() { a.Unlink(); a.Close() })
+	s.atEnd(func() { _, _ = a.Unlink(), a.Close() })
 	data, err = a.Slice()
 	return a.Name(), data, err
 }

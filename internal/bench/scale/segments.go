@@ -125,7 +125,9 @@ func createArray(size int, opts ...pyshm.CreateOption) error {
 func remove(h interface {
 	Unlink() error
 	Close() error
-}) { _, _ = h.Unlink(), h.Close() }
+}) {
+	_, _ = h.Unlink(), h.Close()
+}
 
 // segments attaches to more and more segments at a time.
 func segments() series {
