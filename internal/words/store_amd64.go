@@ -11,6 +11,6 @@ package words
 //go:noinline
 func StoreRelease64(p *uint64, v uint64) { *p = v }
 
-// StoreLast64 is StoreRelease64 as the last access of a function that is not inlined:
+// StoreLast64 is StoreRelease64 as the last access of a function that the compiler does not inline:
 // there is nothing behind it that the compiler could move.
 func StoreLast64(p *uint64, v uint64) { *p = v }

@@ -6,5 +6,5 @@ package words
 // before it.
 func StoreRelease64(p *uint64, v uint64) { Store64(p, v) }
 
-// StoreLast64 is StoreRelease64 as the last access of a function that is not inlined.
+// StoreLast64 is StoreRelease64 as the last access of a function that the compiler does not inline.
 func StoreLast64(p *uint64, v uint64) { Store64(p, v) }
