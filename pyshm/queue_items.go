@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"time"
 
@@ -337,19 +336,18 @@ var errAllDone = &reason{"all items are done: task done was said more often than
 // was put. It is for the same queues.
 func (q *Queue) Join(ctx context.Context) error {
 	return q.joinable("join", ctx, func(ctx context.Context) error {
-		if err := q.cond.Acquire(ctx); err != nil {
+		if err := q.cond.lock.Acquire(ctx); err != nil {
 			return err
 		}
 		left, err := q.unfinished.Value()
+		held := true
 		if err == nil && left > 0 {
-			err = q.cond.Wait(ctx)
+			held, err = q.cond.sleep(ctx)
 		}
-		for _, lost := range []error{fs.ErrClosed, ErrFault, ErrNotAcquired} {
-			if errors.Is(err, lost) { // the lock is not held, or perhaps not
-				return err
-			}
+		if !held { // nothing is left to do that needs the lock, which a dead process may hold
+			return err
 		}
-		return cmp.Or(err, q.cond.Release())
+		return cmp.Or(err, q.cond.lock.Release())
 	})
 }
 

@@ -344,6 +344,37 @@ func TestGetFinishesWhatItBegan(t *testing.T) {
 	wantState(t, rawSemaphore(t, q, "rlock"), 1, 0)
 }
 
+// A process is killed while it holds the condition. A Join that waits ends with its context,
+// or with Close, all the same.
+func TestJoinEndsWithoutLock(t *testing.T) {
+	for what, wait := range map[string]func(q *pyshm.Queue) error{
+		"context": func(q *pyshm.Queue) error { return q.Join(within(t, 50*time.Millisecond)) },
+		"close":   func(q *pyshm.Queue) error { return q.Join(context.Background()) },
+	} {
+		q := createQueue(t, 0, pyshm.Joinable())
+		noError(t, q.Put(t.Context(), 1))
+		lock, sleeping := rawSemaphore(t, q, "cond.lock"), rawSemaphore(t, q, "cond.sleeping")
+		joined := make(chan error, 1)
+		go func() { joined <- wait(q) }()
+		testkit.Eventually(t, "a Join that waits", func() bool { n, _ := sleeping.Value(); return n == 1 })
+		noError(t, lock.Acquire(t.Context()))
+		want := context.DeadlineExceeded
+		if what == "close" {
+			want = fs.ErrClosed
+			go q.Close()
+		}
+		select {
+		case err := <-joined:
+			if !errors.Is(err, want) {
+				t.Errorf("%s: %v", what, err)
+			}
+		case <-time.After(testkit.Patience):
+			t.Fatalf("%s: Join does not end", what)
+		}
+		noError(t, lock.Release())
+	}
+}
+
 // The writer of an item writes it so slowly that a Get would outlast its context for long.
 // Get returns then, and the next one goes on with the item.
 func TestGetOfSlowItem(t *testing.T) {
