@@ -21,7 +21,9 @@ func (g *gate) isClosed() bool { return g.closing == nil || g.closing.Err() != n
 // run calls f, with a context that is also done when Close begins. run must not be called
 // within f.
 func (g *gate) run(ctx context.Context, f func(ctx context.Context) error) error {
-	g.calls.RLock()
+	if !g.calls.TryRLock() { // only Close locks calls for writing, and may wait long for it
+		return errClosed
+	}
 	defer g.calls.RUnlock()
 	if g.isClosed() {
 		return errClosed

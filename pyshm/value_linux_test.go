@@ -85,6 +85,36 @@ func wantValue[T comparable](t testing.TB, v *pyshm.Value[T], want T) {
 }
 
 // Each name is made or none, and a failure leaves the names of others.
+// Close waits for an Update. A call that comes meanwhile need not wait for both.
+func TestCallDuringClose(t *testing.T) {
+	v := createValue[int64](t)
+	updating, release := make(chan struct{}), make(chan struct{})
+	var others sync.WaitGroup
+	others.Go(func() {
+		testkit.Check(t, v.Update(t.Context(), func(*int64) error {
+			close(updating)
+			<-release
+			return nil
+		}))
+	})
+	<-updating
+	others.Go(func() { testkit.Check(t, v.Close()) })
+	refused := make(chan struct{})
+	others.Go(func() {
+		defer close(refused)
+		for _, err := v.Load(now(t)); !errors.Is(err, fs.ErrClosed); _, err = v.Load(now(t)) {
+			time.Sleep(time.Millisecond)
+		}
+	})
+	select {
+	case <-refused:
+	case <-time.After(testkit.Patience):
+		t.Error("Load waits for the Close")
+	}
+	close(release)
+	others.Wait()
+}
+
 func TestValueNames(t *testing.T) {
 	name := testkit.Name(t)
 	testkit.RemoveAfter(t, name)
