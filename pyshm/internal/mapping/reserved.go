@@ -27,6 +27,8 @@ type reservation struct {
 	revoked  uint64        // ranges ever emptied
 	released uint64        // ranges ever released
 	futile   futility
+	limit    amount // what allowed returned
+	since    amount // added since then
 }
 
 // A place is what a reservation notes about a range.
@@ -64,8 +66,8 @@ type futility struct {
 func (r *reservation) add(m *Mapping) {
 	r.mu.Lock()
 	r.drop(m)
-	limit := allowed(r.held.bytes)
-	others := r.held.minus(r.kept)
+	r.updateLimit(m.amount())
+	limit, others := r.limit, r.held.minus(r.kept)
 	due := others.exceeds(limit)
 	wait := due && (r.running != nil || others.exceeds(limit.plus(limit)))
 	if due && r.running == nil {
@@ -85,6 +87,16 @@ func (r *reservation) add(m *Mapping) {
 	r.mu.Unlock()
 	if wait {
 		<-running
+	}
+}
+
+// updateLimit looks at what is allowed, unless little has been added since the last look:
+// the limit on addresses, or how many of them the rest of the process uses, may have
+// changed.
+func (r *reservation) updateLimit(more amount) {
+	r.since = r.since.plus(more)
+	if r.limit == (amount{}) || r.since.exceeds(amount{min(r.limit.bytes/16, 1<<30), 32}) {
+		r.limit, r.since = allowed(r.held.bytes), amount{}
 	}
 }
 
