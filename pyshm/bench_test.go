@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -33,7 +34,12 @@ func (g *guardedInt) Int(i int) (v int64, err error) {
 	if g.m.closed.Load() {
 		return 0, g.m.errClosed("int")
 	}
-	defer g.m.leave("int", g.m.enter(), &err)
+	was := enterCall(&err)
+	defer func() {
+		if debug.SetPanicOnFault(was); err != nil {
+			err = g.m.failed("int", err, recover())
+		}
+	}()
 	return int64(binary.NativeEndian.Uint64(g.data[8*i:])), nil
 }
 
