@@ -87,7 +87,7 @@ func parseIndex(arg string) (index, error) {
 func (x index) attachItem(name string, opts ...pyshm.AttachOption) (*pyshm.ShareableList, int, error) {
 	l, err := pyshm.AttachList(name, opts...)
 	if errors.Is(err, format.ErrCorrupt) || errors.Is(err, format.ErrIncomplete) {
-		return nil, 0, fmt.Errorf("%w: pyshm show prints its content", err)
+		return nil, 0, fmt.Errorf("%q is neither a list nor an array: %v: pyshm show prints its content, pyshm read and write move bytes", name, reason(err))
 	}
 	if err != nil {
 		return nil, 0, err

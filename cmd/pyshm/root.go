@@ -17,6 +17,7 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/pyshm"
 	"github.com/pyshm-go/pyshm/pyshm/manager"
+	"github.com/pyshm-go/pyshm/pyshm/worker"
 )
 
 // Exit statuses.
@@ -207,7 +208,10 @@ func (e startError) status() int {
 func explain(err error) string {
 	text := strings.TrimPrefix(err.Error(), "pyshm: ")
 	op, name := subject(err)
+	var notStarted *worker.StartError
 	switch {
+	case errors.As(err, &notStarted):
+		return text + "; run the command by itself to see why: it has to call pyshm_attach.serve"
 	case name == "":
 		return text
 	case errors.Is(err, errors.ErrUnsupported): // also of a lock that exists, but is musl's

@@ -50,7 +50,7 @@ func dump(ctx context.Context, m *pyshm.SharedMemory, path string, replace bool)
 	defer stop()
 	f, err := os.CreateTemp(filepath.Dir(path), ".pyshm-dump-")
 	if err != nil {
-		return err
+		return fmt.Errorf("dump: no file can be made in the folder %s: %w", shown(filepath.Dir(path)), rootCause(err))
 	}
 	defer os.Remove(f.Name()) // unless it has moved
 	defer f.Close()
@@ -144,6 +144,15 @@ func load(cmd *cobra.Command, path, name string, opts []pyshm.CreateOption) erro
 	}
 	defer m.Close()
 	return printName(cmd, m)
+}
+
+// rootCause returns the errno of an error about a path that only this command knows.
+func rootCause(err error) error {
+	var ofPath *fs.PathError
+	if errors.As(err, &ofPath) {
+		return ofPath.Err
+	}
+	return err
 }
 
 // openFile opens a regular file, and returns its size. It does not wait for a FIFO.
