@@ -74,16 +74,16 @@ func (v *topView) refresh(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	shown := map[string]string{}
+	texts := map[string]string{}
 	v.changed = map[string]bool{}
 	for _, s := range segments {
 		text := fmt.Sprint(s.Size, s.content(), s.Pids)
-		shown[s.found.Name] = text
+		texts[s.found.Name] = text
 		if v.before != nil && v.before[s.found.Name] != text {
 			v.changed[s.found.Name] = true
 		}
 	}
-	v.now, v.segments, v.before, v.names = now, segments, shown, map[int]string{}
+	v.now, v.segments, v.before, v.names = now, segments, texts, map[int]string{}
 	v.sort()
 	return nil
 }

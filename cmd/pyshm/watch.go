@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -169,8 +170,12 @@ func (v *watchView) follow() bool {
 		err = canDraw(w.table)
 		w.m.Close()
 	}
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		v.trouble = "gone, and waited for"
+		return false
+	}
+	if err != nil {
+		v.trouble = explain(err)
 		return false
 	}
 	v.w.m.Close()
@@ -263,7 +268,7 @@ func (v *watchView) read(first, end, width int) (lines []string, err error) {
 			c.text = text
 			cells[key] = c
 			texts[i] = append(texts[i], text)
-			v.widths[col] = max(v.widths[col], textWidth(text))
+			v.widths[col] = min(max(v.widths[col], textWidth(text)), width)
 		}
 		at += 2 + v.widths[col]
 		shownCols++

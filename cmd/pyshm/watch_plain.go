@@ -60,7 +60,7 @@ func (p *plainWatch) look(first bool) error {
 		return err
 	case !current && !p.follow():
 		if !p.gone {
-			p.say("%s is gone, and waited for", shown(p.name))
+			p.say("%s is %s", shown(p.name), visible(p.trouble))
 		}
 		p.gone = true
 		return nil
