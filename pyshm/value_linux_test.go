@@ -84,7 +84,6 @@ func wantValue[T comparable](t testing.TB, v *pyshm.Value[T], want T) {
 	}
 }
 
-// Each name is made or none, and a failure leaves the names of others.
 // Close waits for an Update. A call that comes meanwhile need not wait for both.
 func TestCallDuringClose(t *testing.T) {
 	v := createValue[int64](t)
@@ -115,6 +114,7 @@ func TestCallDuringClose(t *testing.T) {
 	others.Wait()
 }
 
+// Each name is made or none, and a failure leaves the names of others.
 func TestValueNames(t *testing.T) {
 	name := testkit.Name(t)
 	testkit.RemoveAfter(t, name)

@@ -32,6 +32,9 @@ which Python opens with np.load("/dev/shm/NAME", mmap_mode="r+").
 Prints the name. If NAME is empty (''), pyshm chooses one, as Python does. In a
 NAME with a star, such as 'frames-*', 8 random hexadecimal digits replace the
 last star. The segment stays until it is removed with pyshm rm, or by Python.
+With --hold, pyshm stays until Ctrl-C, and then removes it. On Windows that is
+the default, because a segment ends there with the last process that has it
+open.
 
 With --replace, the new segment takes the place of a segment that has the name
 already. Processes attached to the old segment keep it. When a Python ends that
@@ -82,6 +85,7 @@ segment, unless it runs under pyshm run.`,
 	cmd.Flags().Var(&block, "block", "create a block of memory of this size instead of a list")
 	cmd.Flags().StringVar(&dtype, "array", "", "create a numpy array of this dtype, all zero, instead of a list")
 	cmd.Flags().StringVar(&shape, "shape", "", "the array's shape, such as 480,640, or () for one element")
+	addHold(cmd)
 	cmd.Flags().BoolVar(&replace, "replace", false, "replace the segment that has the name; attached processes keep it")
 	return cmd
 }
@@ -113,7 +117,8 @@ func createList(cmd *cobra.Command, name, literal string, opts []pyshm.ListOptio
 }
 
 // printName prints the name as Python takes it. If that fails or is interrupted by a
-// signal, printName removes the segment, because no process knows its name.
+// signal, printName removes the segment, because no process knows its name. With --hold,
+// printName stays.
 func printName(cmd *cobra.Command, m *pyshm.SharedMemory) error {
 	ctx, stop := untilStopped(cmd.Context())
 	defer stop()
@@ -130,6 +135,7 @@ func printName(cmd *cobra.Command, m *pyshm.SharedMemory) error {
 	}
 	if err != nil {
 		m.Unlink()
+		return err
 	}
-	return err
+	return stay(cmd, m)
 }

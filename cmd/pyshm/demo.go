@@ -213,6 +213,9 @@ const sayFormat = "%-7s %-29s %s\n"
 func (d *demo) end() error {
 	errs := []error{d.python.Close()}
 	for segment, err := range pyshm.Segments() {
+		if errors.Is(err, errors.ErrUnsupported) {
+			break // segments end with their processes here
+		}
 		if err != nil {
 			errs = append(errs, err)
 		} else if strings.HasPrefix(strings.TrimPrefix(segment.Name, "sem."), d.stem) {

@@ -25,6 +25,10 @@ func (d *diagnosis) machine(ctx context.Context) {
 	} else if dir := envOf(cmd.Env, "PYTHONPATH"); dir != "" {
 		d.ok("workers", "pyshm run and WorkerEnv use %s; doctor -- COMMAND checks whether that reaches a command", dir)
 	}
+	if endsWithProcess {
+		d.ok("segments", "they end with the last process that has them open, and have no folder")
+		return
+	}
 	d.memory()
 	d.memoryLimit(root)
 	d.removeIPC(root, os.Geteuid())

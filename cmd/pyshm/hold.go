@@ -28,7 +28,9 @@ would restore the names that the other releases.
 
 Prints each name as soon as it is held, and logs on standard error the names
 that it restores. A killed hold leaves hidden names behind; rm --orphans
-removes them.`,
+removes them.
+
+On Windows hold keeps the segments alive after other processes have closed them.`,
 		Example: `  pyshm hold prices frames`,
 		Args:    names,
 		RunE: func(cmd *cobra.Command, args []string) error {

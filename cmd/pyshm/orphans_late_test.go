@@ -11,6 +11,7 @@ import (
 
 // A process that attaches while pyshm asks keeps the name.
 func TestOrphanAttachedAfterListing(t *testing.T) {
+	testkit.NeedLinux(t)
 	name := testkit.Name(t)
 	m, err := pyshm.Create(name, 64)
 	if err != nil {

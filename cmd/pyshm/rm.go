@@ -66,6 +66,9 @@ microseconds between check and removal keeps the memory, but not the name.`,
 
 // unlink removes the name of a segment, or if there is none the names of a queue.
 func unlink(name string) error {
+	if endsWithProcess {
+		return fmt.Errorf("rm %q: %w: on Windows a segment ends when the last process has closed it", name, errors.ErrUnsupported)
+	}
 	err := pyshm.Unlink(name)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -215,6 +215,7 @@ func explain(err error) string {
 	case name == "":
 		return text
 	case errors.Is(err, errors.ErrUnsupported): // also of a lock that exists, but is musl's
+	case endsWithProcess: // there is no pyshm ls, rm or --replace
 	case errors.Is(err, syscall.ENOENT) && op == "attach lock":
 		return fmt.Sprintf("no lock is named %q: pyshm ls shows all locks as sem.NAME, --create makes one", name)
 	case errors.Is(err, syscall.ENOENT) && op == "attach queue":

@@ -101,8 +101,8 @@ func newLoad() *cobra.Command {
 		Use:   "load FILE NAME",
 		Short: "Make a segment with the bytes of a file",
 		Long: `Makes a segment with the bytes of FILE, and prints its name. The name appears
-when all bytes are there. Names and --replace are as in pyshm create. FILE is a
-dump of any segment, a .npy file, or any other file.`,
+when all bytes are there. Names, --replace and --hold are as in pyshm create.
+FILE is a dump of any segment, a .npy file, or any other file.`,
 		Example: `  pyshm load prices.bin prices
   pyshm load image.npy image`,
 		Args: exactly("FILE", "NAME"),
@@ -114,6 +114,7 @@ dump of any segment, a .npy file, or any other file.`,
 			return load(cmd, args[0], args[1], opts)
 		},
 	}
+	addHold(cmd)
 	cmd.Flags().BoolVar(&replace, "replace", false, "replace the segment that has the name; attached processes keep it")
 	return cmd
 }
