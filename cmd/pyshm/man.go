@@ -62,7 +62,7 @@ func (p manPage) write(cmd *cobra.Command, name string) {
 	fmt.Fprintf(p, ".TH %s 1 \"\" \"pyshm %s\" \"pyshm\"\n", strings.ToUpper(escaped(name)), escaped(version()))
 	p.section("NAME", escaped(name)+" \\- "+escaped(cmd.Short))
 	p.section("SYNOPSIS")
-	p.verbatim(strings.ReplaceAll(cmd.UseLine(), " | ", "\n"+strings.TrimSuffix(cmd.CommandPath(), cmd.Name())))
+	p.verbatim(strings.ReplaceAll(cmd.UseLine(), "\n  ", "\n"))
 	p.section("DESCRIPTION")
 	for paragraph := range strings.SplitSeq(cmd.Long, "\n\n") {
 		p.paragraph(paragraph)
