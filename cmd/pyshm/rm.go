@@ -16,7 +16,8 @@ func newRm() *cobra.Command {
 		flags   orphanFlags
 	)
 	cmd := &cobra.Command{
-		Use:   "rm NAME... | rm --orphans",
+		Use: `rm NAME...
+  pyshm rm --orphans`,
 		Short: "Remove names",
 		Long: `Removes the names of lists and blocks, of locks as sem.NAME, and all names of a
 queue as NAME. A value has NAME and sem.NAME.lock, a barrier also sem.NAME with
