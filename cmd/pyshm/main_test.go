@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"bytes"
 	"context"
 	"fmt"
@@ -80,30 +81,42 @@ func (l leakless) Run() int { return testkit.Run(l.m) }
 
 // TestScripts runs the scripts that need no Python.
 func TestScripts(t *testing.T) {
-	runScripts(t, "testdata/script", false, nil)
+	runScripts(t, "testdata/script", nil, nil)
 }
 
-// TestPythonScripts runs the others under every interpreter, $PYTHON.
+// TestPythonScripts runs the others under every interpreter, $PYTHON. The condition [first]
+// is for the first interpreter, and [numpy] for the last one that has numpy, in $NUMPY.
 func TestPythonScripts(t *testing.T) {
 	found, _ := compat.Find(t.Context()) // ForEach reports an error
+	var numpy compat.Interpreter
+	var numpys []string
+	for _, py := range found {
+		if paths := testkit.Numpys(t, py); len(paths) > 0 {
+			numpy, numpys = py, paths
+		}
+	}
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
-		runScripts(t, "testdata/script/python", py == found[0], func(env *testscript.Env) {
+		only := map[string]bool{"first": py == found[0], "numpy": py == numpy}
+		runScripts(t, "testdata/script/python", only, func(env *testscript.Env) {
 			env.Setenv("PYTHON", py.Path)
 			commands := filepath.SplitList(env.Getenv("PATH"))[0]
 			env.Setenv("PATH", commands+":/usr/bin:/bin") // as few other Pythons as possible
 			env.Setenv("LC_ALL", "C.UTF-8")
 			env.Setenv("LAYOUT", layoutName(py.Layout()))
+			if py == numpy {
+				env.Setenv("NUMPY", cmp.Or(numpys[0], ".")) // for PYTHONPATH
+			}
 		})
 	})
 }
 
 // runScripts runs the scripts in dir. Each script names its segments with a prefix of
-// its own, $NAME, and must have removed them when it ends. The conditions are [first],
-// under the first interpreter; [namespaces], where a user may hide files from a
+// its own, $NAME, and must have removed them when it ends. The conditions are [first] and
+// [numpy], as in only; [namespaces], where a user may hide files from a
 // process; and [root], where the test is the superuser, which may hide files from other
 // users and hide processes as well.
-func runScripts(t *testing.T, dir string, first bool, setup func(*testscript.Env)) {
+func runScripts(t *testing.T, dir string, only map[string]bool, setup func(*testscript.Env)) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the scripts need a shell and /dev/shm, which " + runtime.GOOS + " lacks")
 	}
@@ -113,8 +126,8 @@ func runScripts(t *testing.T, dir string, first bool, setup func(*testscript.Env
 		RequireUniqueNames:  true,
 		Condition: func(condition string) (bool, error) {
 			switch condition {
-			case "first":
-				return first, nil
+			case "first", "numpy":
+				return only[condition], nil
 			case "namespaces":
 				return exec.Command("unshare", "--user", "--map-root-user", "--mount", "true").Run() == nil, nil
 			case "root":
