@@ -49,7 +49,7 @@ func (d *diagnosis) memory() {
 	case errors.Is(err, errors.ErrUnsupported): // segments are somewhere else, if there are any
 		return
 	case err != nil:
-		d.fail(about, "as root: mount -t tmpfs -o mode=1777 tmpfs /dev/shm", "%v", err)
+		d.fail(about, "as root: mkdir -p /dev/shm && mount -t tmpfs -o mode=1777 tmpfs /dev/shm", "%v", err)
 		return
 	}
 	used := s.size - s.free
@@ -194,8 +194,11 @@ func (d *diagnosis) inotify(root fs.FS) {
 // segments looks at all segments and locks.
 func (d *diagnosis) segments() {
 	segments, err := listSegments()
+	if _, missing := memoryState(); err != nil && missing != nil && !errors.Is(missing, errors.ErrUnsupported) {
+		return // as memory has found
+	}
 	if err != nil {
-		d.look("segments", "pyshm ls has more", "%s", explain(err))
+		d.look("segments", "look with pyshm ls, as root", "%s", explain(err))
 		return
 	}
 	var size uint64
