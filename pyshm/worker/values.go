@@ -178,7 +178,7 @@ func (j *Job) lane() (*lane, error) {
 	return j.worker.lane, nil
 }
 
-var errNoArena = &unsupported{"the worker shares no memory: it has no serve of pyshm_attach, sees another /dev/shm, or Options.Arena is negative"}
+var errNoArena = &unsupported{"the worker shares no memory: it has no serve of pyshm_attach, sees another /dev/shm, cannot use the semaphores of glibc (musl), or Options.Arena is negative"}
 
 // The functions of the helper that stand for values.
 const (
