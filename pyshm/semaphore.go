@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -334,7 +335,7 @@ func (s *Semaphore) Waiters() (waiters int, err error) {
 		return 0, s.errClosed(op)
 	}
 	defer s.m.leave(op, s.m.enter(), &err)
-	return int(s.sem.Waiters()), nil
+	return int(min(s.sem.Waiters(), math.MaxInt32)), nil // another process may count any number
 }
 
 // Locker returns a [sync.Locker] whose Lock calls Acquire, without an end to the

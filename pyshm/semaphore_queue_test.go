@@ -329,6 +329,26 @@ func TestTruncatedLock(t *testing.T) {
 	noError(t, l.Close())
 }
 
+// Absurd counts are no negative numbers, in an int of 32 bits either.
+func TestAbsurdCounts(t *testing.T) {
+	testkit.NeedLinux(t)
+	l := createLock(t)
+	file := pathOf("sem." + l.Name())
+	content, err := os.ReadFile(file)
+	noError(t, err)
+	for i := range content {
+		if is32 := len(content) == 16; i < 8 && !is32 || is32 && (i < 4 || i >= 12) { // the value and the waiters
+			content[i] = 0xff
+		}
+	}
+	noError(t, os.WriteFile(file, content, 0))
+	value, errValue := l.Value()
+	waiters, errWaiters := l.Waiters()
+	if value < 1<<30 || waiters < 1<<30 || errValue != nil || errWaiters != nil {
+		t.Errorf("value %d, %v; %d waiters, %v", value, errValue, waiters, errWaiters)
+	}
+}
+
 // Another process stores arbitrary words all the time. No goroutine waits beyond the
 // end of its context, and nothing crashes.
 func TestHostileSemaphore(t *testing.T) {
