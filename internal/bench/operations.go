@@ -71,7 +71,7 @@ func singleItems() []operation {
 				return nil
 			})
 		}),
-		one("set int in Batch", 400, "sl[0] = 5", func(l *pyshm.ShareableList, n int) error {
+		one("set int in Batch", 500, "sl[0] = 5", func(l *pyshm.ShareableList, n int) error {
 			return l.Batch(func(l *format.List) error {
 				for range n {
 					if err := l.SetInt(0, 5); err != nil {
@@ -81,8 +81,8 @@ func singleItems() []operation {
 				return nil
 			})
 		}),
-		one("get str of 5 bytes", 35, "sl[2]", getStr(2)),
-		one("get str of 100 bytes", 17, "sl[3]", getStr(3)),
+		one("get str of 5 bytes", 40, "sl[2]", getStr(2)),
+		one("get str of 100 bytes", 25, "sl[3]", getStr(3)),
 		one("append str of 5 bytes", 70, "sl[2]", func(l *pyshm.ShareableList, n int) (err error) {
 			var buf []byte
 			for range n {
@@ -231,7 +231,27 @@ func creating() []operation {
 func others() []operation {
 	return []operation{
 		{
-			name: "SharedMemory create, close, unlink", goal: 1.8, most: 2000,
+			name: "SharedMemory attach, close", goal: 2.5, most: 2000, c: "attach_block NAME",
+			python: "_m = SharedMemory(NAME)\n_m.close()",
+			start: func(name string) (func(int) error, func(), error) {
+				m, err := pyshm.Create(name, 4096)
+				if err != nil {
+					return nil, nil, err
+				}
+				return func(n int) error {
+					for range n {
+						m, err := pyshm.Attach(name)
+						if err != nil {
+							return err
+						}
+						m.Close()
+					}
+					return nil
+				}, func() { m.Close(); m.Unlink() }, nil
+			},
+		},
+		{
+			name: "SharedMemory create, close, unlink", goal: 1.8, most: 2000, c: "create_block NAME",
 			python: "_m = SharedMemory(create=True, size=4096)\n_m.close()\n_m.unlink()",
 			start: func(name string) (func(int) error, func(), error) {
 				return func(n int) error {

@@ -135,22 +135,61 @@ static int write_words(int fd, uint64_t n, uint64_t first, uint64_t step) {
 	return 0;
 }
 
+/* Gives the file a name, by its descriptor if the kernel does that. */
+static int give_name(int fd, const char *path) {
+	char proc[50];
+	if (linkat(fd, "", AT_FDCWD, path, AT_EMPTY_PATH) == 0) return 0;
+	snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, proc, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+}
+
 static int create(const char *name, uint64_t n, const int64_t *values) {
-	char path[300], proc[50];
+	char path[300];
 	struct statfs fs;
 	snprintf(path, sizeof path, "/dev/shm/%s", name);
 	int fd = open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), failed;
 	if (fd < 0) return -1;
-	snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
 	size_t size = 16 + 25 * n;
 	failed = fchmod(fd, 0600) || fstatfs(fd, &fs) || (fs.f_blocks && size / fs.f_bsize >= fs.f_bavail);
 	failed = failed || write_all(fd, &n, 8) || write_words(fd, n + 1, 0, 8) || write_all(fd, values, 8 * n) ||
 		write_words(fd, n, format_int, 0) || write_words(fd, n / 8, 0, 0) || write_all(fd, &(uint64_t){0}, n % 8);
 	void *memory = failed ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	failed = memory == MAP_FAILED || linkat(AT_FDCWD, proc, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+	failed = memory == MAP_FAILED || give_name(fd, path);
 	if (memory != MAP_FAILED) munmap(memory, size);
 	close(fd);
 	return failed || unlink(path) ? -1 : 0;
+}
+
+/* Creates a block, and removes it. */
+static int create_block(const char *name, size_t size) {
+	char path[300];
+	struct statfs fs;
+	struct stat st, now;
+	snprintf(path, sizeof path, "/dev/shm/%s", name);
+	int fd = open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0) return -1;
+	int failed = fchmod(fd, 0600) || fstatfs(fd, &fs) || (fs.f_blocks && size / fs.f_bsize >= fs.f_bavail) ||
+		fallocate(fd, 0, 0, size) || fstat(fd, &st);
+	void *memory = failed ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	failed = memory == MAP_FAILED || give_name(fd, path);
+	close(fd);
+	if (memory != MAP_FAILED) munmap(memory, size);
+	return failed || lstat(path, &now) || now.st_ino != st.st_ino || unlink(path) ? -1 : 0;
+}
+
+/* Attaches to a block, and closes it. */
+static int attach_block(const char *name) {
+	char path[300];
+	struct stat st;
+	snprintf(path, sizeof path, "/dev/shm/%s", name);
+	if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode)) return -1;
+	int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0) return -1;
+	void *memory = MAP_FAILED;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+		memory = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	return memory == MAP_FAILED ? -1 : munmap(memory, st.st_size);
 }
 
 static void bind_to(int cpu) {
@@ -214,6 +253,11 @@ static int64_t measure(long n, const char *op, const char *name, const char *arg
 		for (long i = 0; i < n && !failed; i++) failed = create(name, length, values);
 		took = now() - begin;
 		free(values);
+	} else if (strcmp(op, "create_block") == 0 || strcmp(op, "attach_block") == 0) {
+		int creating = strcmp(op, "create_block") == 0;
+		begin = now();
+		for (long i = 0; i < n && !failed; i++) failed = creating ? create_block(name, 4096) : attach_block(name);
+		took = now() - begin;
 	} else if (strcmp(op, "handover") == 0) {
 		return hand_over(n, name, argument);
 	} else if (strcmp(op, "lock") == 0) {
