@@ -9,12 +9,13 @@ import (
 )
 
 // step is how many interpreters share the combinations of a test.
-const step = 3
+const step = 4
 
 // Share returns the combinations that a test tries on an interpreter. The oldest and the
-// newest interpreter of each implementation try all of them. The code of the others lies
-// between: each tries every third combination, and the next one in the result of
-// compat.Find tries the combinations after these. In a soak, every interpreter tries all.
+// newest interpreter try all of them. The code of the others lies between, also PyPy's,
+// whose library is CPython's of the same version: each tries every fourth combination, and
+// the next one in the result of compat.Find tries the combinations after these. In a soak,
+// every interpreter tries all.
 func Share[T any](t testing.TB, py compat.Interpreter, all []T) []T {
 	t.Helper()
 	if soak.Length(0, 100) > 0 {
@@ -26,10 +27,8 @@ func Share[T any](t testing.TB, py compat.Interpreter, all []T) []T {
 func share[T any](found []compat.Interpreter, py compat.Interpreter, all []T) (part []T) {
 	older, newer := false, false
 	for _, other := range found {
-		if other.Implementation == py.Implementation {
-			order := slices.Compare(other.Version[:], py.Version[:])
-			older, newer = older || order < 0, newer || order > 0
-		}
+		order := slices.Compare(other.Version[:], py.Version[:])
+		older, newer = older || order < 0, newer || order > 0
 	}
 	place := slices.Index(found, py)
 	if !older || !newer || place < 0 {
