@@ -3,22 +3,18 @@ package conformance
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format/npy"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
-	"github.com/pyshm-go/pyshm/scripts"
 )
 
 // forEachArrayPython runs f for each numpy, with pyshm_attach.
 func forEachArrayPython(t *testing.T, f func(t *testing.T, p *compat.Peer)) {
-	dir := t.TempDir()
-	check(t, os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper()), 0o600))
 	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
-		check(t, p.Exec("import sys; sys.path.insert(0, "+pyRepr(dir)+")\nimport copy, gc, os, pickle, numpy, pyshm_attach\nfrom pyshm_attach import *"))
+		check(t, p.Exec("import sys; sys.path.insert(0, "+pyRepr(testkit.HelperDir(t))+")\nimport copy, gc, os, pickle, numpy, pyshm_attach\nfrom pyshm_attach import *"))
 		f(t, p)
 	})
 }

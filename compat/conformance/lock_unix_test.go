@@ -19,7 +19,6 @@ import (
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
-	"github.com/pyshm-go/pyshm/scripts"
 )
 
 // These tests share locks between this process and a Python, made by either.
@@ -465,14 +464,13 @@ func TestSendAttachedLock(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		dir := t.TempDir()
-		check(t, os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper()), 0o600))
 		check(t, os.WriteFile(filepath.Join(dir, "take.py"), []byte("def take(lock):\n    assert lock.acquire(True, 20)\n"), 0o600))
-		p := start(t, py, compat.Dir(dir))
+		p := start(t, py, compat.Dir(dir), compat.Env("PYTHONPATH="+testkit.HelperDir(t)))
 		l := must(pyshm.CreateLock(testkit.Name(t)))(t)
 		defer l.Unlink()
 		defer l.Close()
 		check(t, p.Exec(fmt.Sprintf("from pyshm_attach import *\nfrom take import take\nsys.shared = attach_rlock(%q)", l.Name())))
-		for _, method := range testkit.StartMethods {
+		for _, method := range testkit.Share(t, py, testkit.StartMethods) {
 			check(t, p.Exec(fmt.Sprintf(`
 child = multiprocessing.get_context(%q).Process(target=take, args=(sys.shared,))
 child.start()

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,7 +17,6 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
-	"github.com/pyshm-go/pyshm/scripts"
 )
 
 // A lockWorker is a process that increments item 0 of a list under a lock, in Go or in
@@ -157,8 +155,7 @@ type lockField struct {
 
 func newLockField(t *testing.T, slots int) *lockField {
 	t.Helper()
-	f := &lockField{t: t, slots: map[format.Layout][]int{}, lists: map[format.Layout]*pyshm.ShareableList{}, next: 1, helper: t.TempDir()}
-	check(t, os.WriteFile(filepath.Join(f.helper, "pyshm_attach.py"), []byte(scripts.AttachHelper()), 0o600))
+	f := &lockField{t: t, slots: map[format.Layout][]int{}, lists: map[format.Layout]*pyshm.ShareableList{}, next: 1, helper: testkit.HelperDir(t)}
 	f.lock = must(pyshm.CreateLock(testkit.Name(t)))(t)
 	t.Cleanup(func() { f.lock.Unlink(); f.lock.Close() })
 	for _, layout := range []format.Layout{format.Offsets, format.Sizes} {
@@ -195,7 +192,7 @@ func (f *lockField) start(py *compat.Interpreter, w lockWorker, goroutines int) 
 	cmd := testkit.Command(f.t, "lock worker", job)
 	if py != nil {
 		cmd = exec.CommandContext(f.t.Context(), py.Path, "-c", lockWorkerScript, job)
-		cmd.Env = append(os.Environ(), "PYTHONPATH="+f.helper)
+		cmd.Env = append(os.Environ(), "PYTHONPATH="+f.helper, "PYTHONDONTWRITEBYTECODE=")
 	}
 	cmd.Stderr = os.Stderr
 	check(f.t, cmd.Start())

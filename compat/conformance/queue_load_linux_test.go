@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"github.com/pyshm-go/pyshm/internal/soak"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
-	"github.com/pyshm-go/pyshm/scripts"
 )
 
 // A queueWorker is a process, in Go or Python, that puts items into a queue and at the same
@@ -126,8 +124,7 @@ type queueField struct {
 
 func newQueueField(t *testing.T, maxsize, producers, each int) *queueField {
 	t.Helper()
-	f := &queueField{t: t, helper: t.TempDir()}
-	check(t, os.WriteFile(filepath.Join(f.helper, "pyshm_attach.py"), []byte(scripts.AttachHelper()), 0o600))
+	f := &queueField{t: t, helper: testkit.HelperDir(t)}
 	f.q = must(pyshm.CreateQueue(testkit.Name(t), maxsize))(t)
 	t.Cleanup(func() { f.q.Unlink(); f.q.Close() })
 	block := must(pyshm.Create(testkit.Name(t), producers*each+1))(t)
@@ -146,7 +143,7 @@ func (f *queueField) start(py *compat.Interpreter, producer, items int) {
 	cmd := testkit.Command(f.t, "queue worker", job)
 	if py != nil {
 		cmd = exec.CommandContext(f.t.Context(), py.Path, "-c", queueWorkerScript, job)
-		cmd.Env = append(os.Environ(), "PYTHONPATH="+f.helper)
+		cmd.Env = append(os.Environ(), "PYTHONPATH="+f.helper, "PYTHONDONTWRITEBYTECODE=")
 	}
 	cmd.Stderr = os.Stderr
 	check(f.t, cmd.Start())

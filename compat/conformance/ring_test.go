@@ -13,7 +13,6 @@ import (
 	"github.com/pyshm-go/pyshm/internal/soak"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
-	"github.com/pyshm-go/pyshm/scripts"
 )
 
 //go:embed ring_numpy.py
@@ -25,10 +24,9 @@ const ringWords = 512 // in a frame
 // for each way in which Python uses a ring: "numpy" and "pyshm_attach".
 func forEachRingPython(t *testing.T, f func(t *testing.T, p *compat.Peer, api string)) {
 	dir := t.TempDir()
-	check(t, os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper()), 0o600))
 	check(t, os.WriteFile(filepath.Join(dir, "ring_numpy.py"), []byte(ringNumpy), 0o600))
 	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
-		check(t, p.Exec("import sys; sys.path.insert(0, "+pyRepr(dir)+")\nimport ring_numpy, pyshm_attach, numpy"))
+		check(t, p.Exec("import sys; sys.path[:0] = ["+pyRepr(dir)+", "+pyRepr(testkit.HelperDir(t))+"]\nimport ring_numpy, pyshm_attach, numpy"))
 		for _, api := range []string{"numpy", "pyshm_attach"} {
 			t.Run(api, func(t *testing.T) { f(t, p, api) })
 		}

@@ -17,7 +17,6 @@ import (
 	"github.com/pyshm-go/pyshm/internal/soak"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
-	"github.com/pyshm-go/pyshm/scripts"
 )
 
 // These tests share values, arrays and barriers of multiprocessing between this process
@@ -29,11 +28,10 @@ var valuePython string
 // forEachValuePython runs f for each interpreter, with the functions of value_python.py.
 func forEachValuePython(t *testing.T, f func(t *testing.T, py compat.Interpreter, p *compat.Peer)) {
 	dir := t.TempDir()
-	check(t, os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper()), 0o600))
 	check(t, os.WriteFile(filepath.Join(dir, "value_python.py"), []byte(valuePython), 0o600))
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
-		p := start(t, py, compat.Dir(dir))
+		p := start(t, py, compat.Dir(dir), compat.Env("PYTHONPATH="+testkit.HelperDir(t)))
 		check(t, p.Exec("import gc, ctypes, json\nfrom multiprocessing import sharedctypes\nfrom value_python import *\nfrom pyshm_attach import *\nspawn = multiprocessing.get_context('spawn')"))
 		f(t, py, p)
 		check(t, p.Close())

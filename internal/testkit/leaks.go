@@ -29,7 +29,11 @@ const leakPatience = 3 * time.Second
 func Run(m interface{ Run() int }) int {
 	heedSignals()
 	before := takeCensus()
-	if status := m.Run(); status != 0 {
+	status := m.Run()
+	for _, clean := range afterRun {
+		clean()
+	}
+	if status != 0 {
 		return status
 	}
 	leaks := before.leaks(leakPatience)
@@ -41,6 +45,9 @@ func Run(m interface{ Run() int }) int {
 	}
 	return 0
 }
+
+// afterRun has what Run calls after the tests.
+var afterRun []func()
 
 // A census counts things by their description.
 type census map[string]int

@@ -6,8 +6,10 @@ import (
 	"math"
 	"math/big"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,13 +44,34 @@ func StartPeer(t testing.TB, py compat.Interpreter, options ...compat.PeerOption
 	return p
 }
 
-// AttachHelper lets a peer import pyshm_attach.
+// AttachHelper lets a peer import pyshm_attach. Its working directory has the file, and
+// its bytecode, which the first peer of each version keeps for the others: Python would
+// need a quarter of the time of a start for compiling it. Peers must not write other files
+// there.
 func AttachHelper(t testing.TB) compat.PeerOption {
 	t.Helper()
-	dir := t.TempDir()
-	Check(t, os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper()), 0o600))
-	return compat.Dir(dir)
+	dir := HelperDir(t)
+	return compat.Command(func(cmd *exec.Cmd) {
+		cmd.Dir = dir
+		cmd.Env = append(cmd.Environ(), "PYTHONDONTWRITEBYTECODE=")
+	})
 }
+
+// HelperDir returns the directory of [AttachHelper], for other entries of Python's path.
+func HelperDir(t testing.TB) string {
+	t.Helper()
+	return Must(helperDir())(t)
+}
+
+// helperDir makes the directory, which Run removes.
+var helperDir = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "pyshm-helper-")
+	if err == nil {
+		afterRun = append(afterRun, func() { os.RemoveAll(dir) })
+		err = os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper()), 0o600)
+	}
+	return dir, err
+})
 
 // StartMethods are multiprocessing's start methods.
 var StartMethods = []string{"fork", "spawn", "forkserver"}
