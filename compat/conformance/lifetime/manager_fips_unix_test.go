@@ -16,6 +16,7 @@ import (
 // that Python is refused, as a client and as a server, and the manager lives on. The mode
 // holds for the whole process.
 func TestManagerInFIPSOnlyMode(t *testing.T) {
+	t.Parallel()
 	if !testkit.InFIPSOnlyMode(t) {
 		return
 	}

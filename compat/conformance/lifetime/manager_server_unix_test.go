@@ -87,6 +87,7 @@ func state(pid int) string {
 }
 
 func TestGoClientOfPythonServer(t *testing.T) {
+	t.Parallel()
 	forEachPythonServer(t, func(t *testing.T, client *manager.Client, reader *compat.Peer, ended func() bool) {
 		ctx := t.Context()
 		other := manager.NewClient(client.Address(), []byte("another key"))
@@ -129,6 +130,7 @@ func TestGoClientOfPythonServer(t *testing.T) {
 // A hundred requests at a time are more than the queue of Python's server takes: 16
 // clients up to 3.12, 128 later. Python's clients wait, and so do Go's.
 func TestManyClientsOfPythonServer(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		s := startPythonServer(t, py, "None")
@@ -157,6 +159,7 @@ func TestManyClientsOfPythonServer(t *testing.T) {
 
 // The server dies when it is about to track a segment that a client has just made.
 func TestPythonServerKilledInTheMiddle(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py)
@@ -188,6 +191,7 @@ server.track_segment = track_segment
 
 // A server that hangs costs no more than the context allows.
 func TestPythonServerStopped(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		s := startPythonServer(t, py, "None")

@@ -77,6 +77,7 @@ manager = SharedMemoryManager(address=%s, authkey=%s)`, address, format.Repr(key
 }
 
 func TestGoManagerServesPython(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py)
@@ -109,6 +110,7 @@ numbers = manager.ShareableList([1, "a", None, 2.5, True, b"x"])`))
 // A segment that Python made through one manager is not kept by another, so that it is
 // gone when the first manager releases it.
 func TestOneManagerOwnsWhatPythonMade(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py)
@@ -136,6 +138,7 @@ dispatch(conn, None, "track_segment", (%s,))`, format.Repr(authkey), format.Repr
 
 // The paths of sockets may have any bytes but NUL and slash.
 func TestPythonAddressOfAnyPath(t *testing.T) {
+	t.Parallel()
 	paths := []string{
 		"it's", `"quoted"`, `it's "both"`, `back\slash`, `\udcff`, `end\`, "line\nfeed", "\t\r\x01\x1b\x7f", " ",
 		"é€😀", "\u0085\u00ad\u200b\ufffd\U0010ffff", "\xff", "\x80'\xfe\"", "caf\xe9", "\xed\xb3\xbf", "\xf0\x9f", `\` + "\xff",
@@ -179,6 +182,7 @@ def ask(address, key, request):
 
 // A Go manager and CPython's server send the same replies, byte for byte.
 func TestGoManagerAnswersAsPython(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py)
@@ -220,6 +224,7 @@ func TestGoManagerAnswersAsPython(t *testing.T) {
 }
 
 func TestGoManagerRefusesPythonWithAnotherKey(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py)
@@ -279,6 +284,7 @@ func survives(t *testing.T, log *logBook, end func() error, unlinked bool, segme
 // However a Python ends, the segments that it has made through a Go manager, and the
 // segments to which it has attached, stay.
 func TestTrackedSegmentsSurvive(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		for _, how := range testkit.Share(t, py, compat.Exits()) {
@@ -316,6 +322,7 @@ func TestTrackedSegmentsSurvive(t *testing.T) {
 
 // A manager cannot distinguish a tracker's unlink from an explicit one.
 func TestTrackedSegmentsSurviveUnlink(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		m, log := startManager(t, "")
@@ -332,6 +339,7 @@ func TestTrackedSegmentsSurviveUnlink(t *testing.T) {
 }
 
 func TestTrackedSegmentsSurviveUntracked(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		if !py.HasTrack {
 			return
@@ -350,6 +358,7 @@ func TestTrackedSegmentsSurviveUntracked(t *testing.T) {
 // Workers of workers, by every start method: the segments stay, whichever resource
 // tracker unlinks them, and whenever.
 func TestTrackedSegmentsSurviveWorkers(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		for _, method := range testkit.Share(t, py, testkit.StartMethods) {

@@ -17,7 +17,7 @@ import (
 // not crash Python when the block is closed or collected first. They do not remove the
 // segment to which they have attached, either.
 func TestNumpyArraysSurvive(t *testing.T) {
-	ownTemp(t)
+	t.Parallel()
 	tested := false
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		if !py.HasNumpy {

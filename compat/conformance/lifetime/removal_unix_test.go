@@ -14,6 +14,7 @@ import (
 // A segment to which a worker process has attached goes with the worker if the worker was
 // forked before its parent had a resource tracker, and otherwise with the parent.
 func TestWorkersRemoveWhatTheyAttachedTo(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py)
@@ -48,6 +49,7 @@ func TestWorkersRemoveWhatTheyAttachedTo(t *testing.T) {
 // until the manager has ended, too. Then the resource tracker removes it, unless the
 // tracker was killed.
 func TestPythonEndsWithItsManager(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		for _, how := range testkit.Share(t, py, []compat.Exit{compat.ExitNormal, compat.ExitException, compat.ExitKillGroup,

@@ -37,7 +37,7 @@ func wantCurrent(t *testing.T, what string, list *pyshm.ShareableList, want bool
 // names of segments that they have made and attached to. Without protection, Python
 // removes the other segments, as documented at Replace.
 func TestReplacedByGo(t *testing.T) {
-	ownTemp(t)
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		for _, how := range testkit.Share(t, py, compat.Exits()) {
@@ -80,7 +80,7 @@ func TestReplacedByGo(t *testing.T) {
 // TestReplacedBeforeTheTrackerKnows replaces a segment that Python has made while
 // Python's tracker cannot yet have read about it.
 func TestReplacedBeforeTheTrackerKnows(t *testing.T) {
-	ownTemp(t)
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py, workerEnv(t))
@@ -103,7 +103,7 @@ func TestReplacedBeforeTheTrackerKnows(t *testing.T) {
 
 // TestMadeAgain: Python makes a segment under a name that it has made before.
 func TestMadeAgain(t *testing.T) {
-	ownTemp(t)
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py, workerEnv(t))
@@ -127,6 +127,7 @@ func TestMadeAgain(t *testing.T) {
 // TestUnlinkAfterReplace: unlink refuses a name that has passed to another segment, as
 // Go's does, before and after close.
 func TestUnlinkAfterReplace(t *testing.T) {
+	t.Parallel()
 	forProtections(t, func(t *testing.T, py compat.Interpreter, way protection) {
 		p := start(t, py, way.option(t))
 		name := goList(t, py.Layout()).Name()
@@ -152,7 +153,7 @@ func TestUnlinkAfterReplace(t *testing.T) {
 // TestReplacedUnderPythonsManager: a manager of Python's that was asked to track a name
 // leaves its successor alone, when it is asked to release it and at its end.
 func TestReplacedUnderPythonsManager(t *testing.T) {
-	ownTemp(t)
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py, workerEnv(t))
@@ -189,6 +190,7 @@ def request(method, name):
 // sitecustomize, and some do not. The segments that they create are removed, and nothing
 // is printed that Python would not print.
 func TestMixedTree(t *testing.T) {
+	t.Parallel()
 	site := siteDir(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		for _, test := range []struct {

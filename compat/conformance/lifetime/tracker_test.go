@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,16 +15,12 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// workerEnv starts a peer with pyshm.WorkerEnv.
+// workerEnv starts a peer with pyshm.WorkerEnv. The peer keeps bytecode.
 func workerEnv(t testing.TB) compat.PeerOption {
-	return compat.Command(func(cmd *exec.Cmd) { check(t, pyshm.WorkerEnv(cmd)) })
-}
-
-// ownTemp makes the directory of WorkerEnv go away after the test.
-func ownTemp(t *testing.T) {
-	cache := t.TempDir()
-	check(t, os.Chmod(filepath.Dir(cache), 0o755)) // root's workers may run as other users
-	t.Setenv("XDG_CACHE_HOME", cache)
+	return compat.Command(func(cmd *exec.Cmd) {
+		cmd.Env = append(cmd.Environ(), "PYTHONDONTWRITEBYTECODE=")
+		check(t, pyshm.WorkerEnv(cmd))
+	})
 }
 
 // goList makes a list in Go, in the layout of an interpreter.
@@ -63,7 +58,7 @@ func wantThere(t *testing.T, segments map[string]string) {
 // TestWorkerEnv ends unmodified Pythons in every way. The segments to which they have
 // attached are still there. The segments that they have created are not.
 func TestWorkerEnv(t *testing.T) {
-	ownTemp(t)
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		for _, how := range testkit.Share(t, py, compat.Exits()) {
@@ -117,6 +112,7 @@ func checkCreated(t *testing.T, p *compat.Peer, how compat.Exit, created string,
 // TestAttachHelper is the same for pyshm_attach and for aliases. A plain attach beside
 // them shows that they are needed.
 func TestAttachHelper(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		for _, how := range testkit.Share(t, py, compat.Exits()) {
@@ -170,6 +166,7 @@ created = ShareableList([1, 2, 3], name=%[7]q)
 
 // TestAttachHelperRefuses lists that this Python would misread, and damage.
 func TestAttachHelperRefuses(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py, testkit.AttachHelper(t))
@@ -232,7 +229,6 @@ var protections = []protection{
 
 // forProtections runs a test for each interpreter and each protection.
 func forProtections(t *testing.T, test func(t *testing.T, py compat.Interpreter, way protection)) {
-	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		for _, way := range protections {
@@ -255,6 +251,7 @@ func (way protection) attachIn(t *testing.T, p *compat.Peer, name string) {
 // TestUnlinkOfAttached: a process can still unlink a segment to which it has attached,
 // without any complaint.
 func TestUnlinkOfAttached(t *testing.T) {
+	t.Parallel()
 	forProtections(t, func(t *testing.T, py compat.Interpreter, way protection) {
 		p := start(t, py, way.option(t))
 		name := goList(t, py.Layout()).Name()
@@ -276,6 +273,7 @@ func TestUnlinkOfAttached(t *testing.T) {
 // TestUnlinkOfUntrackable removes segments with names that some or all trackers cannot
 // hold. A tracker that holds such a name must forget it.
 func TestUnlinkOfUntrackable(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py, testkit.AttachHelper(t))
@@ -301,6 +299,7 @@ func TestUnlinkOfUntrackable(t *testing.T) {
 // TestAttachInTree attaches in worker processes, which share the tracker of their
 // parent or, if forked before it has one, start their own.
 func TestAttachInTree(t *testing.T) {
+	t.Parallel()
 	forProtections(t, func(t *testing.T, py compat.Interpreter, way protection) {
 		p := start(t, py, way.option(t))
 		foreign := goList(t, py.Layout()).Name()
@@ -334,6 +333,7 @@ func TestAttachInTree(t *testing.T) {
 // TestSendAttached sends a list and a block to a worker, which attaches to them on
 // arrival.
 func TestSendAttached(t *testing.T) {
+	t.Parallel()
 	forProtections(t, func(t *testing.T, py compat.Interpreter, way protection) {
 		p := start(t, py, way.option(t))
 		name := goList(t, py.Layout()).Name()
@@ -354,7 +354,7 @@ func TestSendAttached(t *testing.T) {
 
 // TestWorkerEnvThreads attaches in one thread and creates in another one.
 func TestWorkerEnvThreads(t *testing.T) {
-	ownTemp(t)
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py, workerEnv(t))

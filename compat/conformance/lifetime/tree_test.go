@@ -20,7 +20,7 @@ type treeFate struct {
 // with pyshm_attach as without, whichever process attaches to a segment of Go, and when.
 // Processes forked later share the tracker that Python starts at the first attach.
 func TestTreesLiveAsEver(t *testing.T) {
-	ownTemp(t)
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		for _, tree := range testkit.Share(t, py, trees) {

@@ -51,7 +51,7 @@ if __name__ == "__main__":
 // TestWorkerEnvProvidesHelper: every process of a worker can import pyshm_attach, and
 // attach to a list and a lock of Go, without a copy of the file.
 func TestWorkerEnvProvidesHelper(t *testing.T) {
-	ownTemp(t)
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		list := testkit.Must(pyshm.CreateList(testkit.Name(t), []any{0}, pyshm.Layout(py.Layout())))(t)
@@ -77,6 +77,7 @@ func TestWorkerEnvProvidesHelper(t *testing.T) {
 // own choice, and Python finds it first. Python does not take a pyshm_attach further down
 // on PYTHONPATH, or an installed one.
 func TestWorkerEnvHelperYieldsToProgram(t *testing.T) {
+	t.Parallel()
 	site := siteDir(t)
 	behind := t.TempDir()
 	testkit.Check(t, os.WriteFile(filepath.Join(behind, "pyshm_attach.py"), nil, 0o600))
@@ -100,12 +101,12 @@ func TestWorkerEnvHelperYieldsToProgram(t *testing.T) {
 // TestWorkerEnvHelperRemoved removes pyshm_attach.py, alone or with its directory,
 // under a running worker: a Python that it starts afterwards can import it all the same.
 func TestWorkerEnvHelperRemoved(t *testing.T) {
-	original := siteDir(t)
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		for _, removed := range testkit.Share(t, py, []string{"pyshm_attach.py", ""}) {
 			t.Run(fmt.Sprintf("%q", removed), func(t *testing.T) {
-				site := copyOfSite(t, original)
+				site := copyOfSite(t)
 				p := testkit.StartPeer(t, py, compat.Env("PYTHONPATH="+site))
 				testkit.Check(t, os.RemoveAll(filepath.Join(site, removed)))
 				worker := testkit.Must(p.StartWorker("spawn"))(t)

@@ -21,7 +21,7 @@ import (
 // the worker starts afterwards is protected all the same. If the worker cannot restore
 // the directory safely, it prints that the Python is not protected.
 func TestWorkerEnvFolderRemoved(t *testing.T) {
-	original := siteDir(t)
+	t.Parallel()
 	type way struct {
 		method string
 		safe   bool
@@ -32,7 +32,7 @@ func TestWorkerEnvFolderRemoved(t *testing.T) {
 		for _, way := range testkit.Share(t, py, ways) {
 			method, safe := way.method, way.safe
 			t.Run(fmt.Sprintf("%s/safe=%v", method, safe), func(t *testing.T) {
-				site := copyOfSite(t, original)
+				site := copyOfSite(t)
 				p := start(t, py, compat.Env("PYTHONPATH="+site))
 				check(t, os.RemoveAll(site))
 				if !safe {
@@ -58,21 +58,12 @@ func TestWorkerEnvFolderRemoved(t *testing.T) {
 	})
 }
 
-// copyOfSite returns a copy of WorkerEnv's directory in one that belongs to this user.
-func copyOfSite(t *testing.T, original string) string {
-	t.Helper()
-	parent := t.TempDir()
-	check(t, os.Chmod(parent, 0o755))
-	site := filepath.Join(parent, "site")
-	check(t, os.CopyFS(site, os.DirFS(original)))
-	return site
-}
-
 // TestWorkerEnvHoldsFolder: in a place with a cleaner, the worker holds the lock that
 // systemd-tmpfiles respects.
 func TestWorkerEnvHoldsFolder(t *testing.T) {
+	t.Parallel()
 	site := filepath.Join(t.TempDir(), "pyshm-0-test")
-	check(t, os.CopyFS(site, os.DirFS(siteDir(t))))
+	copySite(t, site)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		p := start(t, py, compat.Env("PYTHONPATH="+site))
 		wantEqual(t, "a cleaner is kept out while Python runs", lockFolder(t, site), error(syscall.EWOULDBLOCK))
@@ -95,10 +86,10 @@ func lockFolder(t *testing.T, dir string) error {
 // TestWorkerEnvForAnotherUser: root's workers that run as another user can read the
 // directory.
 func TestWorkerEnvForAnotherUser(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can start a process as another user")
 	}
-	ownTemp(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		cmd := exec.CommandContext(t.Context(), py.Path, "-c", "import sys; print(hasattr(sys, '_pyshm_ran'))")
@@ -125,6 +116,7 @@ PYTHONPATH=%[1]s${PYTHONPATH:+:$PYTHONPATH} exec "$@"
 // tool's sitecustomize runs, too. Before such a tool, WorkerEnv does not reach the
 // Python, which PYSHM_VERBOSE shows.
 func TestWorkerEnvWithInstrument(t *testing.T) {
+	t.Parallel()
 	site := siteDir(t)
 	tool := foreignSite(t, "import sys; sys.instrumented = True\n")
 	program := filepath.Join(t.TempDir(), "instrument")
@@ -154,8 +146,9 @@ print(getattr(sys, 'instrumented', False), hasattr(sys, '_pyshm_ran'))
 // TestWorkerEnvWithPython2: a Python 2 that a worker starts runs the sitecustomize that
 // WorkerEnv's sitecustomize hides.
 func TestWorkerEnvWithPython2(t *testing.T) {
+	t.Parallel()
 	python := findPython2(t)
-	site := copyOfSite(t, siteDir(t))
+	site := copyOfSite(t)
 	hidden := foreignSite(t, "import sys; sys.hidden = __file__, __name__\n")
 	for _, path := range []string{site + ":" + hidden, site + ":" + hidden + "/missing:" + hidden, site} {
 		cmd := exec.CommandContext(t.Context(), python, "-c",

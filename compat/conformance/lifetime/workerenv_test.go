@@ -16,7 +16,7 @@ import (
 // TestWorkerEnvRunsHiddenSiteCustomize: a sitecustomize further down on PYTHONPATH, and
 // the one of a virtual environment, work as if WorkerEnv's were not there.
 func TestWorkerEnvRunsHiddenSiteCustomize(t *testing.T) {
-	ownTemp(t)
+	t.Parallel()
 	const hidden = "import sys; sys.hidden = __file__\n"
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -63,7 +63,7 @@ func checkProtected(t *testing.T, p *compat.Peer) {
 
 // TestWorkerEnvWithBrokenSiteCustomize: a broken sitecustomize fails as it would alone.
 func TestWorkerEnvWithBrokenSiteCustomize(t *testing.T) {
-	ownTemp(t)
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		dir := t.TempDir()
@@ -116,9 +116,10 @@ finally:
 // and others before, between and behind them. Each runs once, and in the same order as
 // without WorkerEnv's.
 func TestWorkerEnvInChain(t *testing.T) {
+	t.Parallel()
 	dirs := map[string]string{
 		"first":     siteDir(t),
-		"second":    siteDir(t),
+		"second":    copyOfSite(t),
 		"link":      filepath.Join(t.TempDir(), "link"),
 		"by path":   foreignSite(t, chainByPath),
 		"by import": foreignSite(t, chainByImport),
@@ -160,13 +161,37 @@ func TestWorkerEnvInChain(t *testing.T) {
 	})
 }
 
-// siteDir returns a directory of its own with WorkerEnv's sitecustomize.
+// siteDir returns WorkerEnv's directory.
 func siteDir(t *testing.T) string {
-	ownTemp(t)
+	t.Helper()
 	cmd := exec.Command("python3")
 	cmd.Env = []string{}
 	check(t, pyshm.WorkerEnv(cmd))
 	return strings.TrimPrefix(cmd.Env[0], "PYTHONPATH=")
+}
+
+// copyOfSite returns a copy of WorkerEnv's directory in one that belongs to this user.
+func copyOfSite(t *testing.T) string {
+	t.Helper()
+	parent := t.TempDir()
+	check(t, os.Chmod(parent, 0o755))
+	site := filepath.Join(parent, "site")
+	copySite(t, site)
+	return site
+}
+
+// copySite copies WorkerEnv's directory without the bytecode, which Pythons of other tests
+// may be writing.
+func copySite(t *testing.T, to string) {
+	t.Helper()
+	check(t, os.MkdirAll(filepath.Join(to, "__pycache__"), 0o755))
+	from := siteDir(t)
+	for _, entry := range must(os.ReadDir(from))(t) {
+		if entry.Type().IsRegular() {
+			text := must(os.ReadFile(filepath.Join(from, entry.Name())))(t)
+			check(t, os.WriteFile(filepath.Join(to, entry.Name()), text, 0o644))
+		}
+	}
 }
 
 // foreignSite returns a directory with another sitecustomize.
@@ -179,7 +204,7 @@ func foreignSite(t *testing.T, text string) string {
 // TestWorkerEnvKeepsLoaders: the modules that WorkerEnv changes can be found, loaded,
 // reloaded and run as without WorkerEnv.
 func TestWorkerEnvKeepsLoaders(t *testing.T) {
-	ownTemp(t)
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py, workerEnv(t))
@@ -209,7 +234,7 @@ runpy.run_module("multiprocessing.resource_tracker")
 // cannot change a module that the zipimporter of 3.8 and 3.9 loads. The module works all
 // the same.
 func TestWorkerEnvWithZip(t *testing.T) {
-	ownTemp(t)
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		library := filepath.Join(t.TempDir(), "library")
@@ -237,7 +262,7 @@ shutil.make_archive(sys.argv[1], "zip", os.path.dirname(package), os.path.basena
 // TestWorkerEnvDuringAttach makes a lock while an attach is on its way, as a signal
 // handler or a finalizer may: the lock is registered, and removed when Python is killed.
 func TestWorkerEnvDuringAttach(t *testing.T) {
-	ownTemp(t)
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py, workerEnv(t))
@@ -263,6 +288,7 @@ os.fstat = fstat
 // TestHelperDirectoryHasNoSiteCustomize: a program with the repository's scripts on
 // PYTHONPATH can import pyshm_attach, and nothing else changes.
 func TestHelperDirectoryHasNoSiteCustomize(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		const state = "getattr(sys.modules.get('sitecustomize'), '__file__', None)"
