@@ -19,13 +19,13 @@ const differentialBatch = 100
 // TestDifferential makes random lists in Python and in Go, sets random items of
 // each from the other side, and compares bytes and values all the way.
 //
-// It makes about 2,000 lists, or 20,000 for each interpreter with PYSHM_SOAK=1.
+// It makes about 1,000 lists, or 20,000 for each interpreter with PYSHM_SOAK=1.
 // A failure shows a seed: with PYSHM_SEED=seed every interpreter gets the same lists
 // again.
 func TestDifferential(t *testing.T) {
 	t.Parallel()
 	found := must(compat.Find(t.Context()))(t)
-	lists, seed := soak.Length(2000/len(found), 20_000), soak.Seed(t)
+	lists, seed := soak.Length(1000/len(found), 20_000), soak.Seed(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py)
