@@ -6,8 +6,9 @@ input, and a worker gets the compiled text as an argument of exec(), which every
 start method can pass on. Before it is executed, `code` is set to the compiled text.
 In a worker, `connection` is set to the worker's end of a pipe.
 
-Tests start this script thousands of times, so it does not import datetime and
-dataclasses (and with it inspect): a request with a value of theirs has.
+Tests start this script thousands of times, so it does not import datetime,
+dataclasses (and with it inspect) and traceback: a request with a value of theirs has,
+and an error imports the last.
 
 A message is one line of JSON. Go sends
 
@@ -31,7 +32,6 @@ import os
 import signal
 import struct
 import sys
-import traceback
 from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import ShareableList, SharedMemory
 from multiprocessing.util import register_after_fork
@@ -259,10 +259,16 @@ def describe(error):
     return {
         "Type": prefix + kind.__qualname__,
         "Message": printable(str, error),
-        "Traceback": printable(traceback.format_exc),
+        "Traceback": printable(format_exc),
         "File": printable(str, file),
         "Line": line,
     }
+
+
+def format_exc():
+    import traceback
+
+    return traceback.format_exc()
 
 
 def find_place(error):
@@ -271,9 +277,12 @@ def find_place(error):
         if is_callers(error.filename):
             return error.filename, error.lineno
     place = "", 0
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        if is_callers(frame.f_code.co_filename) and line:
-            place = frame.f_code.co_filename, line
+    traceback = error.__traceback__
+    while traceback is not None:
+        file, line = traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
+        if is_callers(file) and line:
+            place = file, line
+        traceback = traceback.tb_next
     return place
 
 
