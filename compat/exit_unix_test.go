@@ -34,9 +34,10 @@ func workerExitCode(how compat.Exit) int {
 // Exit returns, the resource tracker has unlinked the segment, unless the tracker was
 // killed as well.
 func TestExit(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
-		for _, how := range compat.Exits() {
+		for _, how := range testkit.Share(t, py, compat.Exits()) {
 			t.Run(string(how), func(t *testing.T) {
 				t.Parallel()
 				p := start(t, py)
@@ -67,6 +68,7 @@ func TestExit(t *testing.T) {
 }
 
 func TestExitInAnUnknownWay(t *testing.T) {
+	t.Parallel()
 	if code, err := start(t, testkit.Python(t)).Exit("explode"); err == nil {
 		t.Errorf("exit code %d and no error", code)
 	}
@@ -74,6 +76,7 @@ func TestExitInAnUnknownWay(t *testing.T) {
 
 // TestProcessDies reports a process that ends in the middle of a request.
 func TestProcessDies(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py)
@@ -90,6 +93,7 @@ func TestProcessDies(t *testing.T) {
 
 // TestProcessIsEnded: an exception outside of the class Exception ends the process.
 func TestProcessIsEnded(t *testing.T) {
+	t.Parallel()
 	for statement, code := range map[string]int{
 		"sys.exit(5)":             5,
 		"raise KeyboardInterrupt": exitCodes[compat.ExitSIGINT],
@@ -103,6 +107,7 @@ func TestProcessIsEnded(t *testing.T) {
 }
 
 func TestWorkers(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py)
@@ -136,6 +141,7 @@ func TestWorkers(t *testing.T) {
 }
 
 func TestWorkerExit(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py)
@@ -152,6 +158,7 @@ func TestWorkerExit(t *testing.T) {
 
 // TestWorkersEndWithTheirParent: workers end in every way in which their parent ends.
 func TestWorkersEndWithTheirParent(t *testing.T) {
+	t.Parallel()
 	ways := []compat.Exit{compat.ExitSIGKILL, compat.ExitNormal, compat.ExitException}
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -172,6 +179,7 @@ func TestWorkersEndWithTheirParent(t *testing.T) {
 // TestKilledTestLeavesNoPython kills a test process whose peer is busy, so that the
 // peer does not notice that a pipe closes. A busy worker finishes its request.
 func TestKilledTestLeavesNoPython(t *testing.T) {
+	t.Parallel()
 	for busy, statements := range map[string]string{
 		"peer":   "import time; time.sleep(60)",
 		"worker": "import time; time.sleep(1)",

@@ -198,6 +198,7 @@ func sameBits(a, b reflect.Value) bool {
 }
 
 func TestEvalInto(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := testkit.StartPeer(t, py)
@@ -221,6 +222,7 @@ func TestEvalInto(t *testing.T) {
 // TestEvalIntoReplaces: EvalInto replaces the whole variable if it succeeds, and
 // nothing of it if it fails.
 func TestEvalIntoReplaces(t *testing.T) {
+	t.Parallel()
 	p := testkit.StartPeer(t, testkit.Python(t))
 	old := map[string]int{"old": 1}
 	v := struct {
@@ -287,6 +289,7 @@ var refusedFromNumpy = []intoTest{
 }
 
 func TestEvalIntoFromNumpy(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		if !py.HasNumpy {

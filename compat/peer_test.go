@@ -31,6 +31,7 @@ func someOfEach() []any {
 func second[T any](_ T, err error) error { return err }
 
 func TestListRequests(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p, other := testkit.StartPeer(t, py), testkit.StartPeer(t, py)
@@ -78,6 +79,7 @@ func TestListRequests(t *testing.T) {
 }
 
 func TestBlockRequests(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := testkit.StartPeer(t, py)
@@ -108,6 +110,7 @@ func TestBlockRequests(t *testing.T) {
 }
 
 func TestEvalAndExec(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := testkit.StartPeer(t, py)
@@ -132,6 +135,7 @@ func TestEvalAndExec(t *testing.T) {
 
 // TestLongInts has more than the 4300 digits that Python converts by default.
 func TestLongInts(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := testkit.StartPeer(t, py)
@@ -146,6 +150,7 @@ func TestLongInts(t *testing.T) {
 // TestVariablesOfTheirOwn: the variables of lists and blocks replace no variable of a
 // test.
 func TestVariablesOfTheirOwn(t *testing.T) {
+	t.Parallel()
 	p := testkit.StartPeer(t, testkit.Python(t))
 	testkit.Check(t, p.Exec("list1 = block2 = 'kept'"))
 	list := testkit.Must(p.CreateList("", []any{"list"}))(t)
@@ -157,6 +162,7 @@ func TestVariablesOfTheirOwn(t *testing.T) {
 
 // TestOddExceptions: even an odd exception comes back, and the peer goes on.
 func TestOddExceptions(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := testkit.StartPeer(t, py)
@@ -173,6 +179,7 @@ func TestOddExceptions(t *testing.T) {
 }
 
 func TestDo(t *testing.T) {
+	t.Parallel()
 	p := testkit.StartPeer(t, testkit.Python(t))
 	list := testkit.Must(p.CreateList("", []any{strings.Repeat("x", 1000), 0}))(t)
 	defer list.Unlink()
@@ -204,6 +211,7 @@ func TestDo(t *testing.T) {
 }
 
 func TestRequestsOfConcurrentCallers(t *testing.T) {
+	t.Parallel()
 	p := testkit.StartPeer(t, testkit.Python(t))
 	values := []any{int64(0), int64(1), int64(2), int64(3)}
 	list := testkit.Must(p.CreateList("", values))(t)
@@ -222,6 +230,7 @@ func TestRequestsOfConcurrentCallers(t *testing.T) {
 }
 
 func TestStderrIsCaptured(t *testing.T) {
+	t.Parallel()
 	p := testkit.StartPeer(t, testkit.Python(t))
 	testkit.Check(t, p.Exec("print('to stdout'); sys.stderr.write('to stderr\\n')"))
 	testkit.Check(t, p.Close())
@@ -234,6 +243,7 @@ func TestStderrIsCaptured(t *testing.T) {
 
 // TestOutputSurvivesSIGKILL: no line waits in a buffer of the process.
 func TestOutputSurvivesSIGKILL(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := testkit.StartPeer(t, py, compat.Env("PYTHONUNBUFFERED=")) // empty counts as not set
@@ -249,6 +259,7 @@ func TestOutputSurvivesSIGKILL(t *testing.T) {
 // TestPeerClosesWhatItOpened: warnings about the peer itself would hide warnings about
 // the code that a test examines.
 func TestPeerClosesWhatItOpened(t *testing.T) {
+	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := testkit.StartPeer(t, py, compat.Env("PYTHONDEVMODE=1", "PYTHONWARNINGS=error"))
@@ -260,6 +271,7 @@ func TestPeerClosesWhatItOpened(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	testkit.Check(t, os.WriteFile(filepath.Join(dir, "beside.py"), []byte("answer = 42\n"), 0o644))
 	p := testkit.StartPeer(t, testkit.Python(t),
@@ -274,6 +286,7 @@ func TestOptions(t *testing.T) {
 // TestCommandMayReplaceSysProcAttr: the peer has a process group of its own all the
 // same. Otherwise ExitKillGroup would end this test.
 func TestCommandMayReplaceSysProcAttr(t *testing.T) {
+	t.Parallel()
 	p := testkit.StartPeer(t, testkit.Python(t), compat.Command(func(cmd *exec.Cmd) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}))
@@ -281,6 +294,7 @@ func TestCommandMayReplaceSysProcAttr(t *testing.T) {
 }
 
 func TestStartFails(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for _, path := range []string{
 		filepath.Join(dir, "missing"),
@@ -328,7 +342,7 @@ func TestStuckPythonIsKilled(t *testing.T) {
 // that has ended.
 func TestStuckWorkerIsKilled(t *testing.T) {
 	t.Parallel()
-	p := testkit.Must(testkit.Python(t).Start(t.Context(), compat.Timeout(time.Second)))(t)
+	p := testkit.Must(testkit.Python(t).Start(t.Context(), compat.Timeout(4*time.Second)))(t)
 	worker := testkit.Must(p.StartWorker("fork"))(t)
 	if err := worker.Exec("import time; time.sleep(60)"); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a request that takes too long: %v", err)
@@ -344,6 +358,7 @@ func TestStuckWorkerIsKilled(t *testing.T) {
 }
 
 func TestContextLimitsRequests(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	idle, busy := testkit.Must(testkit.Python(t).Start(ctx))(t), testkit.Must(testkit.Python(t).Start(ctx))(t)
@@ -359,6 +374,7 @@ func TestContextLimitsRequests(t *testing.T) {
 }
 
 func TestAfterClose(t *testing.T) {
+	t.Parallel()
 	p := testkit.StartPeer(t, testkit.Python(t))
 	testkit.Check(t, p.Close())
 	testkit.Check(t, p.Close())

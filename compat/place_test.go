@@ -38,6 +38,7 @@ func wantPlace(t *testing.T, err error, file string, line int) {
 // TestErrorsHaveAPlace: an error has the line of the caller's own Python, in a module,
 // or in the source of this call or an earlier one.
 func TestErrorsHaveAPlace(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	beside, broken := filepath.Join(dir, "beside.py"), filepath.Join(dir, "broken.py")
 	testkit.Check(t, os.WriteFile(beside, []byte("import json\n\ndef load():\n    return json.loads('[')\n"), 0o644))
