@@ -81,11 +81,12 @@ func (l leakless) Run() int { return testkit.Run(l.m) }
 
 // TestScripts runs the scripts that need no Python.
 func TestScripts(t *testing.T) {
-	runScripts(t, "testdata/script", nil, nil)
+	runScripts(t, scriptsIn(t, "testdata/script"), nil, nil)
 }
 
 // TestPythonScripts runs the others under every interpreter, $PYTHON. The condition [first]
-// is for the first interpreter, and [numpy] for the last one that has numpy, in $NUMPY.
+// is for the first interpreter, and [numpy] for the last one that has numpy, in $NUMPY. These
+// two run all scripts, as the oldest and the newest do. The interpreters between share them.
 func TestPythonScripts(t *testing.T) {
 	found, _ := compat.Find(t.Context()) // ForEach reports an error
 	var numpy compat.Interpreter
@@ -97,8 +98,12 @@ func TestPythonScripts(t *testing.T) {
 	}
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
+		scripts := scriptsIn(t, "testdata/script/python")
+		if py != found[0] && py != numpy {
+			scripts = testkit.Share(t, py, scripts)
+		}
 		only := map[string]bool{"first": py == found[0], "numpy": py == numpy}
-		runScripts(t, "testdata/script/python", only, func(env *testscript.Env) {
+		runScripts(t, scripts, only, func(env *testscript.Env) {
 			env.Setenv("PYTHON", py.Path)
 			commands := filepath.SplitList(env.Getenv("PATH"))[0]
 			env.Setenv("PATH", commands+":/usr/bin:/bin") // as few other Pythons as possible
@@ -111,17 +116,23 @@ func TestPythonScripts(t *testing.T) {
 	})
 }
 
-// runScripts runs the scripts in dir. Each script names its segments with a prefix of
-// its own, $NAME, and must have removed them when it ends. The conditions are [first] and
-// [numpy], as in only; [namespaces], where a user may hide files from a
-// process; and [root], where the test is the superuser, which may hide files from other
-// users and hide processes as well.
-func runScripts(t *testing.T, dir string, only map[string]bool, setup func(*testscript.Env)) {
+// scriptsIn returns the files of the scripts in a folder.
+func scriptsIn(t *testing.T, dir string) []string {
+	t.Helper()
+	return testkit.Must(filepath.Glob(filepath.Join(dir, "*.txtar")))(t)
+}
+
+// runScripts runs scripts. Each script names its segments with a prefix of its own, $NAME,
+// and must have removed them when it ends. The conditions are [first] and [numpy], as in
+// only; [namespaces], where a user may hide files from a process; and [root],
+// where the test is the superuser, which may hide files from other users and hide
+// processes as well.
+func runScripts(t *testing.T, files []string, only map[string]bool, setup func(*testscript.Env)) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the scripts need a shell and /dev/shm, which " + runtime.GOOS + " lacks")
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 dir,
+		Files:               files,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Condition: func(condition string) (bool, error) {
