@@ -57,6 +57,7 @@ readonly cpython=$dest/cpython-3.14
 readonly cpython_unstable=$dest/cpython-3.15
 readonly numpy=$dest/numpy-$numpy_version
 readonly pypy=$dest/pypy3
+readonly pypy_unstable=$dest/pypy-3.11
 
 main() {
 	status=0
@@ -73,6 +74,7 @@ main() {
 	provide PyPy "$(command -v pypy3 || echo "$pypy/usr/bin/pypy3")" bring_pypy
 
 	provide_pypy_numpy "$(command -v pypy3 || echo "$pypy/usr/bin/pypy3")"
+	provide "PyPy 3.11" "$pypy_unstable/usr/bin/pypy3" unpack_pypy_unstable
 
 	mv "$work/list" "$dest/list"
 	exit "$status"
@@ -280,11 +282,29 @@ find_cpython() {
 	return 1
 }
 
-# unpack_cpython_unstable leaves the host's apt and dpkg as they are: apt works as if on
-# a machine without any package installed, and only downloads.
+# unpack_cpython_unstable unpacks python3.15.
 unpack_cpython_unstable() {
-	local tree=$work/cpython-unstable apt=$work/unstable mirror keys=/usr/share/keyrings/debian-archive-keyring.gpg
-	mirror=$(debian_mirror) && mkdir -p "$apt" "$tree" || return
+	local tree=$work/cpython-unstable
+	unpack_unstable python3.15 "$tree" &&
+		wrap_unstable "$tree/usr/bin" python3.15 &&
+		compile_modules "$tree/usr/bin/python3.15" "$tree" "$cpython_unstable" &&
+		install_tree "$tree" "$cpython_unstable"
+}
+
+# unpack_pypy_unstable unpacks a newer PyPy than the machine's Debian has.
+unpack_pypy_unstable() {
+	local tree=$work/pypy-unstable
+	unpack_unstable pypy3 "$tree" &&
+		wrap_unstable "$tree/usr/bin" pypy3 &&
+		install_tree "$tree" "$pypy_unstable"
+}
+
+# unpack_unstable PACKAGE TREE unpacks a package of Debian unstable and all that it needs.
+# It leaves the host's apt and dpkg as they are: apt works as if on a machine without any
+# package installed, and only downloads.
+unpack_unstable() {
+	local apt=$work/unstable mirror keys=/usr/share/keyrings/debian-archive-keyring.gpg
+	mirror=$(debian_mirror) && rm -rf "$apt/cache" && mkdir -p "$apt" "$2" || return
 	[ -f "$keys" ] && keys="[signed-by=$keys]" || keys=
 	echo "deb $keys $mirror sid main" >"$apt/sources.list"
 	: >"$apt/status"
@@ -292,11 +312,8 @@ unpack_cpython_unstable() {
 		-o Dir::Etc::sourceparts=/dev/null -o APT::Architectures="$(dpkg --print-architecture)"
 		-o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
 	private_apt "${unstable[@]}" update &&
-		private_apt "${unstable[@]}" -y install --download-only --no-install-recommends python3.15 &&
-		unpack_packages "$apt/cache/archives" "$tree" &&
-		wrap_cpython_unstable "$tree/usr/bin" &&
-		compile_modules "$tree/usr/bin/python3.15" "$tree" "$cpython_unstable" &&
-		install_tree "$tree" "$cpython_unstable"
+		private_apt "${unstable[@]}" -y install --download-only --no-install-recommends "$1" &&
+		unpack_packages "$apt/cache/archives" "$2"
 }
 
 # debian_mirror prints the address from which this machine gets its Debian packages.
@@ -320,17 +337,17 @@ debian_mirror() {
 	return 1
 }
 
-# wrap_cpython_unstable renames the interpreter to python3.15.real, and makes python3.15
+# wrap_unstable FOLDER PYTHON renames the interpreter to PYTHON.real, and makes PYTHON
 # a script that starts it with the C library beside it. argv[0] is the script, or a link
 # to it as in a virtual environment: Python finds its modules and sys.executable by it.
 # PATH does not matter.
-wrap_cpython_unstable() {
-	mv "$1/python3.15" "$1/python3.15.real" && cat >"$1/python3.15" <<-'WRAPPER' && chmod +x "$1/python3.15"
+wrap_unstable() {
+	mv "$1/$2" "$1/$2.real" && cat >"$1/$2" <<-'WRAPPER' && chmod +x "$1/$2"
 		#!/bin/sh
 		bin=$(command -p readlink -f "$0")
 		bin=${bin%/*}
 		for loader in "$bin"/../lib/*-linux-*/ld-linux*.so.*; do
-		    exec "$loader" --library-path "${loader%/*}" --argv0 "$0" "$bin/python3.15.real" "$@"
+		    exec "$loader" --library-path "${loader%/*}" --argv0 "$0" "$bin/$(basename "$(command -p readlink -f "$0")").real" "$@"
 		done
 	WRAPPER
 }
