@@ -10,6 +10,8 @@
 #                 with the C library that it needs (only on Debian)
 #   PyPy          Debian's package pypy3: installed when run as root, otherwise
 #                 unpacked (only where apt-get exists); and a numpy for PyPy 3.9 or 3.11
+#   PyPy 3.11     Debian unstable's package, unpacked as CPython 3.15 is. It is not
+#                 listed, because it makes the tests slow: CI runs them with it apart.
 #
 # Unpacked files go to .interpreters/ at the top of the repository, which git ignores;
 # removing that folder undoes everything. .interpreters/list has the interpreters that
@@ -74,7 +76,7 @@ main() {
 	provide PyPy "$(command -v pypy3 || echo "$pypy/usr/bin/pypy3")" bring_pypy
 
 	provide_pypy_numpy "$(command -v pypy3 || echo "$pypy/usr/bin/pypy3")"
-	provide "PyPy 3.11" "$pypy_unstable/usr/bin/pypy3" unpack_pypy_unstable
+	list=unlisted provide "PyPy 3.11" "$pypy_unstable/usr/bin/pypy3" unpack_pypy_unstable
 
 	mv "$work/list" "$dest/list"
 	exit "$status"
@@ -90,7 +92,8 @@ remove_abandoned_work() {
 }
 
 # provide NAME EXECUTABLE BRING lists EXECUTABLE if it runs. If it does not run, provide
-# calls BRING first, which may assign another path to executable.
+# calls BRING first, which may assign another path to executable. The variable list may
+# name another list.
 provide() {
 	local name=$1 executable=$2 bring=$3
 	if ! version "$executable" >"$work/version" 2>/dev/null; then
@@ -99,7 +102,7 @@ provide() {
 			return
 		fi
 	fi
-	echo "$executable" >>"$work/list"
+	echo "$executable" >>"$work/${list:-list}"
 	echo "ready    $name: $executable ($(cat "$work/version"))"
 }
 

@@ -59,7 +59,7 @@ var nameRows = []nameRow{
 func versionRows(py compat.Interpreter) []nameRow {
 	// Older Pythons silently cut a name at a NUL.
 	nul := nameRow{name: "NAME\x00b", create: fs.ErrInvalid, attach: fs.ErrInvalid}
-	if py.AtLeast(3, 13) {
+	if py.AtLeast(3, 13) || py.Implementation == "PyPy" && py.AtLeast(3, 11) {
 		nul.raises = "ValueError"
 	} else {
 		nul.file = "NAME"

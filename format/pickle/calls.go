@@ -94,7 +94,8 @@ func latin1(s string) ([]byte, bool) {
 	return b, true
 }
 
-// plainSet knows set([...]) and frozenset([...]) of protocols 0 to 3.
+// plainSet knows set([...]) and frozenset([...]) of protocols 0 to 3. PyPy 8 writes
+// frozenset((...)).
 func (m *machine) plainSet(c Class, args []any) (any, error) {
 	n := &node{kind: setNode, at: m.at}
 	if c == classFrozenSet {
@@ -106,6 +107,10 @@ func (m *machine) plainSet(c Class, args []any) (any, error) {
 	case 1:
 		if list := kindOf(args[0], listNode); list != nil {
 			n.items = slices.Clone(list.items)
+			return n, m.charge(len(n.items))
+		}
+		if items, ok := tupleItems(args[0]); ok {
+			n.items = slices.Clone(items)
 			return n, m.charge(len(n.items))
 		}
 	}
@@ -240,11 +245,11 @@ func (m *machine) location(zone *node) *time.Location {
 func fixedZone(zone *node) *time.Location {
 	args, _ := tupleItems(zone.draft.args)
 	d := zone.draft
-	if d.callee != any(classTimezone) || d.form != Call || d.state != nil || d.pairs != nil || zone.items != nil || len(args) < 1 || len(args) > 2 {
+	if d.callee != any(classTimezone) || d.form != Call || d.pairs != nil || zone.items != nil || len(args) < 1 || len(args) > 2 {
 		return nil
 	}
 	offset, ok := args[0].(time.Duration)
-	if !ok || offset%time.Second != 0 || offset <= -24*time.Hour || offset >= 24*time.Hour {
+	if !ok || offset%time.Second != 0 || offset <= -24*time.Hour || offset >= 24*time.Hour || !restates(d.state, args) {
 		return nil
 	}
 	if len(args) == 2 {
@@ -263,3 +268,22 @@ func fixedZone(zone *node) *time.Location {
 // maxZoneName bounds the name of a zone, which is written again for each time that
 // uses the zone.
 const maxZoneName = 64
+
+// restates reports whether a timezone has no state, or the one that PyPy 8 gives it, which
+// says once more what the arguments say: (None, {'_offset': offset, '_name': name}).
+func restates(state any, args []any) bool {
+	if state == nil {
+		return true
+	}
+	pair, _ := tupleItems(state)
+	if len(pair) != 2 || pair[0] != nil {
+		return false
+	}
+	slots := kindOf(pair[1], dictNode)
+	var name any
+	if len(args) == 2 {
+		name = args[1]
+	}
+	return slots != nil && len(slots.items) == 4 && slots.items[0] == any("_offset") && slots.items[1] == args[0] &&
+		slots.items[2] == any("_name") && slots.items[3] == name
+}
