@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/soak"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
@@ -115,7 +116,7 @@ func init() {
 				return err
 			}
 		}
-		for n := range 2000 {
+		for n := range soak.Length(700, 40_000) {
 			if err := cycles[kind](name); err != nil {
 				return fmt.Errorf("cycle %d: %w", n, err)
 			}
