@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -124,6 +125,19 @@ func TestQueueResetsAtOnce(t *testing.T) {
 			wantState(t, rawSemaphore(t, q, lock), 1, 0)
 		}
 	}
+}
+
+// While another process resets the queue, and has locked its pipe for that, Reset waits.
+func TestQueueResetWaitsForAnother(t *testing.T) {
+	q := createQueue(t, 0)
+	noError(t, rawSemaphore(t, q, "wlock").Acquire(t.Context()))
+	pipe := rawPipe(t, q)
+	noError(t, syscall.Flock(int(pipe.Fd()), syscall.LOCK_EX))
+	if err := q.Reset(within(t, 500*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("during another: %v", err)
+	}
+	noError(t, pipe.Close())
+	noError(t, q.Reset(t.Context()))
 }
 
 // A goroutine waits in Get of the handle that is reset: for a lock of a killed reader, for
