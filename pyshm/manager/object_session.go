@@ -25,18 +25,28 @@ func (s *session) serveObjects() {
 			s.manager.options.log.Debug("session ended", "client", s.conn.RemoteAddr(), "reason", err)
 			return
 		}
-		reply, undo := s.answerCall(payload)
-		if undo == nil {
-			undo = func() {}
-		} else if s.isGone() {
-			undo()
-			return
-		}
-		if err := s.reply(reply); err != nil {
-			undo()
+		if !s.deliver(s.answerCall(payload)) {
 			return
 		}
 	}
+}
+
+// deliver sends a reply, and reports whether it could be delivered. If not, it calls undo,
+// which may be nil.
+func (s *session) deliver(reply []byte, undo func()) bool {
+	if undo == nil {
+		return s.reply(reply) == nil
+	}
+	if s.isGone() || s.reply(reply) != nil {
+		undo()
+		return false
+	}
+	return true
+}
+
+// dropping returns a function that gives up a reference that a client should have got.
+func (s *session) dropping(id string) func() {
+	return func() { _ = s.manager.objects.decref(id) } // a hostile client may have given it up
 }
 
 // isGone reports whether the client has closed the connection already. Over TCP a reply to
@@ -87,10 +97,11 @@ func (s *session) answerCall(payload []byte) (reply []byte, undo func()) {
 	if t, ok := v.(taken); ok {
 		v, undo = t.value, t.undo
 	}
-	if kind == kindReturn {
-		if kind, v, err = s.asProxy(v); err != nil {
-			return encodeReply(kindTraceback, traceback(raisedLine(err), "")), undo
+	if made, ok := v.(typed); ok && kind == kindReturn {
+		if v, undo, err = s.asProxy(made); err != nil {
+			return encodeReply(kindTraceback, traceback(raisedLine(err), "")), nil
 		}
+		kind = kindProxy
 	}
 	reply, err = pickle.Marshal(pickle.Tuple{kind, v})
 	if err != nil {
@@ -118,18 +129,14 @@ func (s *session) callObject(r request) (kind string, v any, err error) {
 	return kindReturn, v, nil
 }
 
-// asProxy makes the reply for a method's result, which may be an object.
-func (s *session) asProxy(v any) (string, any, error) {
-	t, ok := v.(typed)
-	if !ok {
-		return kindReturn, v, nil
-	}
+// asProxy makes the reply for a method's result that is an object.
+func (s *session) asProxy(t typed) (v any, undo func(), err error) {
 	id, methods, err := s.manager.objects.add(t.object)
 	if err != nil {
-		return "", nil, err
+		return nil, nil, err
 	}
 	address := tokenAddress(s.manager.address()) // which clients overwrite
-	return kindProxy, pickle.Tuple{tupleOf(methods), token(t.typeid, address, id)}, nil
+	return pickle.Tuple{tupleOf(methods), token(t.typeid, address, id)}, s.dropping(id), nil
 }
 
 func (h *held) has(method string) bool {

@@ -168,6 +168,43 @@ func TestUndelivered(t *testing.T) {
 	}
 }
 
+// An object of which no client has got the reference is forgotten.
+func TestUndeliveredReference(t *testing.T) {
+	m, c, _ := startObjects(t)
+	called, proceed := make(chan struct{}), make(chan struct{})
+	slowly := func(context.Context, []any) (any, error) {
+		called <- struct{}{}
+		<-proceed
+		return NewLock(), nil
+	}
+	m.Register("slow", slowly)
+	m.Register("maker", func(context.Context, []any) (any, error) {
+		return NewObject(map[string]Function{"slow": func(ctx context.Context, args []any) (any, error) {
+			o, err := slowly(ctx, args)
+			return WithType("Lock", o.(Object)), err
+		}}), nil
+	})
+	maker := newProxy(t, c, "maker")
+	for what, request := range map[string]func() net.Conn{
+		"create": func() net.Conn {
+			conn := authenticated(t, m)
+			testkit.Check(t, wire.WriteFrame(conn, encodeRequest("create", "slow")))
+			return conn
+		},
+		"call": func() net.Conn {
+			conn := calling(t, m)
+			testkit.Check(t, wire.WriteFrame(conn, callOf(t, maker.ID(), "slow")))
+			return conn
+		},
+	} {
+		conn := request()
+		<-called
+		testkit.Check(t, conn.Close())
+		proceed <- struct{}{}
+		testkit.Eventually(t, what+" is undone", func() bool { return m.objects.count() == 1 })
+	}
+}
+
 // A thousand clients wait at a time, and each gets one item.
 func TestThousandClients(t *testing.T) {
 	const clients = 1000

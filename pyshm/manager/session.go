@@ -35,6 +35,7 @@ type session struct {
 	guest   *admission.Guest
 	frames  *wire.Reader
 	locks   map[*rlock]struct{} // that belong to the session
+	undo    func()              // undoes the request if its reply cannot be delivered; or nil
 }
 
 // serve runs the session of a client that has been let in.
@@ -61,7 +62,7 @@ func (s *session) run() {
 		return // the client had nothing to ask for
 	}
 	reply, isAccepted := s.answer(payload, err)
-	if err := s.reply(reply); err == nil && isAccepted {
+	if s.deliver(reply, s.undo) && isAccepted {
 		s.serveObjects()
 	}
 }
@@ -103,7 +104,11 @@ var methods = map[string]method{
 	"debug_info":        {nil, func(s *session, _ []string) (any, error) { return s.manager.objects.describe(), nil }},
 
 	"incref": {[]string{"ident"}, func(s *session, args []string) (any, error) {
-		return nil, s.manager.objects.incref(args[0])
+		err := s.manager.objects.incref(args[0])
+		if err == nil {
+			s.undo = s.dropping(args[0])
+		}
+		return nil, err
 	}},
 	"decref": {[]string{"ident"}, func(s *session, args []string) (any, error) {
 		return nil, s.manager.objects.decref(args[0])
@@ -148,6 +153,7 @@ func (s *session) create(r request) (any, error) {
 	if err != nil {
 		return nil, raisedLine(err)
 	}
+	s.undo = s.dropping(id)
 	return pickle.Tuple{id, tupleOf(methods)}, nil
 }
 
