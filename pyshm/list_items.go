@@ -148,12 +148,7 @@ func (l *ShareableList) Bytes(i int) (v []byte, err error) {
 	if l.m.isClosed() {
 		return nil, l.m.errClosed("get")
 	}
-	was := enterCall(&err)
-	defer func() {
-		if debug.SetPanicOnFault(was); err != nil {
-			err = l.m.failed("get", err, recover())
-		}
-	}()
+	defer l.m.leave("get", l.m.enter(), &err)
 	return l.list.Bytes(i)
 }
 
@@ -177,12 +172,7 @@ func (l *ShareableList) RawBytes(i int) (slot []byte, err error) {
 	if l.m.isClosed() {
 		return nil, l.m.errClosed("get")
 	}
-	was := enterCall(&err)
-	defer func() {
-		if debug.SetPanicOnFault(was); err != nil {
-			err = l.m.failed("get", err, recover())
-		}
-	}()
+	defer l.m.leave("get", l.m.enter(), &err)
 	return l.list.RawBytes(i)
 }
 
@@ -191,12 +181,7 @@ func (l *ShareableList) Slot(i int) (slot format.Slot, err error) {
 	if l.m.isClosed() {
 		return format.Slot{}, l.m.errClosed("slot of")
 	}
-	was := enterCall(&err)
-	defer func() {
-		if debug.SetPanicOnFault(was); err != nil {
-			err = l.m.failed("slot of", err, recover())
-		}
-	}()
+	defer l.m.leave("slot of", l.m.enter(), &err)
 	return l.list.Slot(i)
 }
 
@@ -205,12 +190,7 @@ func (l *ShareableList) Values() (values []any, err error) {
 	if l.m.isClosed() {
 		return nil, l.m.errClosed("get")
 	}
-	was := enterCall(&err)
-	defer func() {
-		if debug.SetPanicOnFault(was); err != nil {
-			err = l.m.failed("get", err, recover())
-		}
-	}()
+	defer l.m.leave("get", l.m.enter(), &err)
 	return l.list.Values()
 }
 
@@ -219,12 +199,7 @@ func (l *ShareableList) CopyInts(dst []int64, from int) (n int, err error) {
 	if l.m.isClosed() {
 		return 0, l.m.errClosed("get")
 	}
-	was := enterCall(&err)
-	defer func() {
-		if debug.SetPanicOnFault(was); err != nil {
-			err = l.m.failed("get", err, recover())
-		}
-	}()
+	defer l.m.leave("get", l.m.enter(), &err)
 	return l.list.CopyInts(dst, from)
 }
 
@@ -233,12 +208,7 @@ func (l *ShareableList) CopyFloats(dst []float64, from int) (n int, err error) {
 	if l.m.isClosed() {
 		return 0, l.m.errClosed("get")
 	}
-	was := enterCall(&err)
-	defer func() {
-		if debug.SetPanicOnFault(was); err != nil {
-			err = l.m.failed("get", err, recover())
-		}
-	}()
+	defer l.m.leave("get", l.m.enter(), &err)
 	return l.list.CopyFloats(dst, from)
 }
 
@@ -247,12 +217,7 @@ func (l *ShareableList) Index(v any) (i int, err error) {
 	if l.m.isClosed() {
 		return 0, l.m.errClosed("index")
 	}
-	was := enterCall(&err)
-	defer func() {
-		if debug.SetPanicOnFault(was); err != nil {
-			err = l.m.failed("index", err, recover())
-		}
-	}()
+	defer l.m.leave("index", l.m.enter(), &err)
 	return l.list.Index(v)
 }
 
@@ -261,12 +226,7 @@ func (l *ShareableList) Count(v any) (n int, err error) {
 	if l.m.isClosed() {
 		return 0, l.m.errClosed("count")
 	}
-	was := enterCall(&err)
-	defer func() {
-		if debug.SetPanicOnFault(was); err != nil {
-			err = l.m.failed("count", err, recover())
-		}
-	}()
+	defer l.m.leave("count", l.m.enter(), &err)
 	return l.list.Count(v)
 }
 
@@ -275,12 +235,7 @@ func (l *ShareableList) Check() (err error) {
 	if l.m.isClosed() {
 		return l.m.errClosed("check")
 	}
-	was := enterCall(&err)
-	defer func() {
-		if debug.SetPanicOnFault(was); err != nil {
-			err = l.m.failed("check", err, recover())
-		}
-	}()
+	defer l.m.leave("check", l.m.enter(), &err)
 	return l.list.Check()
 }
 
@@ -289,12 +244,7 @@ func (l *ShareableList) Set(i int, v any) (err error) {
 	if l.m.isClosed() {
 		return l.m.errClosed("set")
 	}
-	was := enterCall(&err)
-	defer func() {
-		if debug.SetPanicOnFault(was); err != nil {
-			err = l.m.failed("set", err, recover())
-		}
-	}()
+	defer l.m.leave("set", l.m.enter(), &err)
 	return l.list.Set(i, v)
 }
 
@@ -387,12 +337,7 @@ func (l *ShareableList) AddInt(i int, delta int64) (sum int64, err error) {
 	if l.m.isClosed() {
 		return 0, l.m.errClosed("add to")
 	}
-	was := enterCall(&err)
-	defer func() {
-		if debug.SetPanicOnFault(was); err != nil {
-			err = l.m.failed("add to", err, recover())
-		}
-	}()
+	defer l.m.leave("add to", l.m.enter(), &err)
 	return l.list.AddInt(i, delta)
 }
 
@@ -401,11 +346,6 @@ func (l *ShareableList) CompareAndSwapInt(i int, old, new int64) (swapped bool, 
 	if l.m.isClosed() {
 		return false, l.m.errClosed("compare and swap")
 	}
-	was := enterCall(&err)
-	defer func() {
-		if debug.SetPanicOnFault(was); err != nil {
-			err = l.m.failed("compare and swap", err, recover())
-		}
-	}()
+	defer l.m.leave("compare and swap", l.m.enter(), &err)
 	return l.list.CompareAndSwapInt(i, old, new)
 }
