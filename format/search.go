@@ -123,7 +123,7 @@ func (l *List) search(op string, v any, found func(i int, equal uint64) bool) er
 		if n > wordSize {
 			n &^= wordSize - 1 // a run, and then the rest
 		}
-		more, err := true, error(nil)
+		var more bool
 		if equal, ok := s.run(i, n); ok {
 			more = equal.each(i, found)
 		} else if more, err = s.items(op, i, n, found); err != nil {
