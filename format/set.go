@@ -37,6 +37,8 @@ func (l *List) SetBool(i int, v bool) error { return l.setNumber(i, formatBool, 
 
 // setNumber stores a number or bool in item i. It is put for the usual case, in which the
 // item has the same format already. Otherwise it leaves the work to put.
+//
+//go:noinline
 func (l *List) setNumber(i int, format, bits uint64) error {
 	if uint(i) < uint(len(l.formats)) && !l.readOnly {
 		start, _, ok := l.slot(i)
