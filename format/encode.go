@@ -51,18 +51,12 @@ type Encoder struct {
 	at     func(i int) (item, error)
 	values []any // of which at returns one, or nil if the values have a type
 	n      int
-	slots  []plannedSlot // nil if all items are numbers of one kind
-	kind   Kind          // the kind of all items if slots is nil
-	words  []uint64      // the numbers as they lie in their slots, or nil
+	plan   plan     // of the slots, unless all items are numbers of one kind
+	kind   Kind     // the kind of all items, or 0 if there is a plan
+	words  []uint64 // the numbers as they lie in their slots, or nil
 	layout Layout
 	exact  bool // Options.CPythonSlots
 	size   int
-}
-
-// A plannedSlot is the size and kind that the header will have for an item.
-type plannedSlot struct {
-	size uint32
-	kind Kind
 }
 
 // NewEncoder returns an Encoder of the values. It checks all of them, so that writing
@@ -97,49 +91,50 @@ func newEncoder(e Encoder, opts *Options) (*Encoder, error) {
 	if err := e.apply(opts); err != nil {
 		return nil, err
 	}
-	e.slots = make([]plannedSlot, e.n)
+	e.plan = newPlan(e.n)
 	dataSize := uint64(0)
-	for i := range e.slots {
-		slot, ok := e.planUsual(i)
-		if !ok {
+	for i := range e.n {
+		kind, size := e.planUsual(i)
+		if kind == 0 {
 			var err error
-			if slot, err = e.plan(i); err != nil {
+			if kind, size, err = e.planAny(i); err != nil {
 				return nil, itemErr("encode", i, err)
 			}
 		}
-		e.slots[i] = slot
-		dataSize += uint64(slot.size)
+		e.plan.add(kind, size)
+		dataSize += uint64(size)
 	}
 	return &e, e.setSize(dataSize)
 }
 
-// plan checks value i, and returns the slot that it needs.
-func (e *Encoder) plan(i int) (plannedSlot, error) {
+// planAny checks value i, and returns the kind and size of its slot.
+func (e *Encoder) planAny(i int) (Kind, int, error) {
 	it, err := e.at(i)
 	if err == nil {
 		err = e.check(it)
 	}
-	return plannedSlot{uint32(e.slotSize(it)), it.kind}, err
+	return it.kind, e.slotSize(it), err
 }
 
-// planUsual is plan for numbers of the usual types and for ASCII.
-func (e *Encoder) planUsual(i int) (slot plannedSlot, ok bool) {
+// planUsual is planAny for numbers of the usual types and for ASCII. For others the kind
+// is 0.
+func (e *Encoder) planUsual(i int) (kind Kind, size int) {
 	if e.values == nil {
-		return slot, false
+		return 0, 0
 	}
 	switch v := e.values[i].(type) {
 	case int, int64:
-		return plannedSlot{wordSize, Int}, true
+		return Int, wordSize
 	case float64:
-		return plannedSlot{wordSize, Float}, true
+		return Float, wordSize
 	case nil:
-		return plannedSlot{wordSize, None}, true
+		return None, wordSize
 	case string:
-		text := strItem(v).text
-		ok = len(v) <= MaxText && isASCII(text) && (len(v) == 0 || v[len(v)-1] != 0)
-		return plannedSlot{uint32(slotFor(len(v))), Str}, ok
+		if len(v) <= MaxText && isASCII(strItem(v).text) && (len(v) == 0 || v[len(v)-1] != 0) {
+			return Str, slotFor(len(v))
+		}
 	}
-	return slot, false
+	return 0, 0
 }
 
 // newNumberEncoder completes an Encoder of numbers, or bools, all of one kind.
@@ -245,50 +240,51 @@ func (e *Encoder) WriteTo(w io.Writer) (int64, error) {
 // encode writes the four areas one after the other.
 func (e *Encoder) encode(s *sink) {
 	s.word(uint64(e.n))
-	if e.slots == nil {
+	if e.kind != 0 {
 		e.encodeNumbers(s)
 		return
 	}
 	e.encodeTable(s)
-	for i := 0; i < e.n; {
-		n := e.encodeSlots(s, i)
-		if n == 0 { // a slot larger than the buffer
-			it, _ := e.at(i) // newEncoder has checked the error
-			size := int(e.slots[i].size)
-			text := it.text[:min(size, len(it.text))]
-			s.bytes(text)
-			s.zeros(size - len(text))
-			n = 1
+	for left := e.plan; len(left.slots) > 0; {
+		rest := e.encodeSlots(s, left)
+		if len(rest.slots) == len(left.slots) {
+			rest = e.encodeLarge(s, left)
 		}
-		i += n
+		left = rest
 	}
 	e.encodeFormats(s)
-	for slots := e.slots; len(slots) > 0; {
-		part := s.space(1)
-		n := min(len(slots), len(part))
-		for j, slot := range slots[:n] {
-			part[j] = byte(slot.kind.code())
-		}
-		s.use(n)
-		slots = slots[n:]
-	}
+	e.encodeCodes(s)
 }
 
-// encodeSlots puts as many slots as the buffer has room for, from slot i on, and returns
-// how many.
-func (e *Encoder) encodeSlots(s *sink, i int) (n int) {
-	part := s.space(int(e.slots[i].size))
-	free := len(part)
-	for _, slot := range e.slots[i:] {
-		if len(part) < int(slot.size) {
+// encodeSlots puts as many of the slots that are left as the buffer has room for, and
+// returns the rest.
+func (e *Encoder) encodeSlots(s *sink, left plan) (rest plan) {
+	first, _ := left.slots[0].size(left.large)
+	part := s.space(first)
+	free, i := len(part), e.n-len(left.slots)
+	slots, large := left.slots, left.large
+	for j, slot := range slots {
+		size, more := slot.size(large)
+		if size > len(part) {
+			slots = slots[:j]
 			break
 		}
-		e.encodeSlot(part[:slot.size], i+n)
-		part = part[slot.size:]
-		n++
+		large = more
+		e.encodeSlot(part[:size], i+j)
+		part = part[size:]
 	}
 	s.use(free - len(part))
-	return n
+	return plan{left.slots[len(slots):], large}
+}
+
+// encodeLarge puts the first slot, which is larger than the buffer, and returns the rest.
+func (e *Encoder) encodeLarge(s *sink, left plan) (rest plan) {
+	it, _ := e.at(e.n - len(left.slots)) // newEncoder has checked the error
+	size, large := left.slots[0].size(left.large)
+	text := it.text[:min(size, len(it.text))]
+	s.bytes(text)
+	s.zeros(size - len(text))
+	return plan{left.slots[1:], large}
 }
 
 func (e *Encoder) encodeSlot(slot []byte, i int) {
@@ -320,13 +316,27 @@ func (e *Encoder) encodeSlot(slot []byte, i int) {
 }
 
 func (e *Encoder) encodeFormats(s *sink) {
-	for slots := e.slots; len(slots) > 0; {
+	size, large := 0, e.plan.large
+	for slots := e.plan.slots; len(slots) > 0; {
 		part := s.space(wordSize)
 		n := min(len(slots), len(part)/wordSize)
 		for j, slot := range slots[:n] {
-			binary.NativeEndian.PutUint64(part[j*wordSize:], formatFor(slot.kind, int(slot.size)))
+			size, large = slot.size(large)
+			binary.NativeEndian.PutUint64(part[j*wordSize:], formatFor(slot.kind(), size))
 		}
 		s.use(n * wordSize)
+		slots = slots[n:]
+	}
+}
+
+func (e *Encoder) encodeCodes(s *sink) {
+	for slots := e.plan.slots; len(slots) > 0; {
+		part := s.space(1)
+		n := min(len(slots), len(part))
+		for j, slot := range slots[:n] {
+			part[j] = byte(slot.kind().code())
+		}
+		s.use(n)
 		slots = slots[n:]
 	}
 }
@@ -356,14 +366,16 @@ func (e *Encoder) encodeTable(s *sink) {
 	if e.layout == Offsets {
 		s.word(offset)
 	}
-	for slots := e.slots; len(slots) > 0; {
+	size, large := 0, e.plan.large
+	for slots := e.plan.slots; len(slots) > 0; {
 		part := s.space(wordSize)
 		n := min(len(slots), len(part)/wordSize)
 		for j, slot := range slots[:n] {
-			offset += uint64(slot.size)
+			size, large = slot.size(large)
+			offset += uint64(size)
 			entry := offset
 			if e.layout == Sizes {
-				entry = uint64(slot.size)
+				entry = uint64(size)
 			}
 			binary.NativeEndian.PutUint64(part[j*wordSize:], entry)
 		}

@@ -40,18 +40,9 @@ const (
 	codeNone   int8 = 3 // None, whatever the slot holds
 )
 
-func (k Kind) code() int8 {
-	switch k {
-	case Str:
-		return codeStr
-	case Bytes:
-		return codeBytes
-	case None:
-		return codeNone
-	default:
-		return codeNumber
-	}
-}
+func (k Kind) code() int8 { return kindCodes[k%Kind(len(kindCodes))] }
+
+var kindCodes = [8]int8{Str: codeStr, Bytes: codeBytes, None: codeNone} // else codeNumber
 
 // Format words: Python's struct packs an item with this format. Its text, padded with
 // NULs to 8 bytes, is one word in the machine's byte order.
