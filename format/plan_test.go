@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/internal/alloctest"
 )
@@ -14,13 +12,18 @@ import (
 // Slots of every size, in any order, are read back as the values that they were made of.
 func TestPlannedSizes(t *testing.T) {
 	var values []any
-	for n := range 700 {
-		values = append(values, strings.Repeat("x", n), int64(n), []byte(strings.Repeat("y", 700-n)), nil, n%2 == 0)
+	for n := range 300 {
+		values = append(values, strings.Repeat("x", n), int64(n), []byte(strings.Repeat("y", 300-n)), nil, n%2 == 0)
 	}
 	inLayouts(t, func(t *testing.T, layout format.Layout) {
 		got, err := format.Decode(encode(t, layout, values...))
-		if diff := cmp.Diff(values, got); err != nil || diff != "" {
-			t.Errorf("%v %s", err, diff)
+		if err != nil || len(got) != len(values) {
+			t.Fatalf("%d of %d values, %v", len(got), len(values), err)
+		}
+		for i, v := range values {
+			if !format.Equal(got[i], v) {
+				t.Errorf("%d: %v instead of %v", i, got[i], v)
+			}
 		}
 	})
 }
