@@ -68,7 +68,7 @@ func TestInterpreterFacts(t *testing.T) {
 			script += "print(" + fact.expression + ")\n"
 		}
 		out, err := exec.CommandContext(t.Context(), py.Path, "-c", script).CombinedOutput()
-		answers := strings.Split(strings.TrimSpace(string(out)), "\n")
+		answers := strings.Split(strings.TrimSpace(strings.ReplaceAll(string(out), "\r\n", "\n")), "\n")
 		if err != nil || len(answers) != len(facts) {
 			t.Fatalf("%v\n%s", err, out)
 		}
@@ -98,6 +98,7 @@ func TestFindReturnsEachOnce(t *testing.T) {
 }
 
 func TestFindPassesOverWhatDoesNotRun(t *testing.T) {
+	testkit.NeedLinux(t)
 	py := testkit.Python(t)
 	shims, real := t.TempDir(), t.TempDir()
 	command(t, filepath.Join(shims, "python3"), "echo no such version >&2; exit 127")
@@ -116,6 +117,7 @@ func TestFindPassesOverWhatDoesNotRun(t *testing.T) {
 
 // TestFindRunsNoVersionedShim: each of pyenv's shims costs a start of pyenv.
 func TestFindRunsNoVersionedShim(t *testing.T) {
+	testkit.NeedLinux(t)
 	pyenv := t.TempDir()
 	shims, ran := filepath.Join(pyenv, "shims"), filepath.Join(pyenv, "ran")
 	check(t, os.Mkdir(shims, 0o755))
@@ -131,6 +133,7 @@ func TestFindRunsNoVersionedShim(t *testing.T) {
 }
 
 func TestFindOrder(t *testing.T) {
+	testkit.NeedLinux(t)
 	all, err := compat.Find(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -162,6 +165,7 @@ func checkOrder(t *testing.T, want ...compat.Interpreter) {
 }
 
 func TestFindReadsTheListOfThisModuleOnly(t *testing.T) {
+	testkit.NeedLinux(t)
 	py := testkit.Python(t)
 	for _, test := range []struct {
 		goMod string
@@ -189,6 +193,7 @@ func TestFindReadsTheListOfThisModuleOnly(t *testing.T) {
 }
 
 func TestFindKeepsVirtualEnvironmentsApart(t *testing.T) {
+	testkit.NeedLinux(t)
 	py := testkit.Python(t)
 	env := filepath.Join(t.TempDir(), "env")
 	if out, err := exec.CommandContext(t.Context(), py.Path, "-m", "venv", "--without-pip", env).CombinedOutput(); err != nil {
@@ -211,6 +216,7 @@ func TestFindKeepsVirtualEnvironmentsApart(t *testing.T) {
 // TestNamesDiffer: all interpreters that Find returns have different names, and each
 // has the same name the next time.
 func TestNamesDiffer(t *testing.T) {
+	testkit.NeedLinux(t)
 	py := testkit.Python(t)
 	listed := []string{py.Path}
 	for range 2 {
@@ -256,6 +262,7 @@ func TestForEachRunsEach(t *testing.T) {
 }
 
 func TestFindListedMustRun(t *testing.T) {
+	testkit.NeedLinux(t)
 	dir := t.TempDir()
 	for _, broken := range []string{
 		filepath.Join(dir, "missing"),
@@ -274,6 +281,7 @@ func TestFindListedMustRun(t *testing.T) {
 
 // TestFindOnly: with "only:" there is no interpreter besides the listed ones.
 func TestFindOnly(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Setenv("PYSHM_PYTHONS", "")
 	all, err := compat.Find(t.Context())
 	if err != nil {
@@ -309,6 +317,7 @@ func TestFindOnly(t *testing.T) {
 
 // TestFindListedMayBeRelative: the path that Find returns works from any folder.
 func TestFindListedMayBeRelative(t *testing.T) {
+	testkit.NeedLinux(t)
 	dir := t.TempDir()
 	path := command(t, filepath.Join(dir, "listed"), "exec '"+compat.Executable(testkit.Python(t))+`' "$@"`)
 	t.Chdir(dir)
@@ -323,6 +332,7 @@ func TestFindListedMayBeRelative(t *testing.T) {
 }
 
 func TestFindNone(t *testing.T) {
+	testkit.NeedLinux(t)
 	dir := t.TempDir()
 	command(t, filepath.Join(dir, "python3"), "echo wrong architecture >&2; exit 1")
 	onlyPath(t, dir)
@@ -338,6 +348,7 @@ func TestFindNone(t *testing.T) {
 }
 
 func TestFindHonoursTheContext(t *testing.T) {
+	testkit.NeedLinux(t)
 	slow := command(t, filepath.Join(t.TempDir(), "slow"), "sleep 60")
 	t.Setenv("PYSHM_PYTHONS", slow)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -354,6 +365,7 @@ func TestFindHonoursTheContext(t *testing.T) {
 // The interpreters that scripts/interpreters.sh has brought to this source tree take
 // part in the tests.
 func TestFindReturnsWhatWasBrought(t *testing.T) {
+	testkit.NeedLinux(t)
 	list, err := os.ReadFile("../.interpreters/list")
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Skip("scripts/interpreters.sh has not been run here")

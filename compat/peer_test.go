@@ -31,6 +31,7 @@ func someOfEach() []any {
 func second[T any](_ T, err error) error { return err }
 
 func TestListRequests(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -79,6 +80,7 @@ func TestListRequests(t *testing.T) {
 }
 
 func TestBlockRequests(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -230,6 +232,7 @@ func TestRequestsOfConcurrentCallers(t *testing.T) {
 }
 
 func TestStderrIsCaptured(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	p := testkit.StartPeer(t, testkit.Python(t))
 	testkit.Check(t, p.Exec("print('to stdout'); sys.stderr.write('to stderr\\n')"))
@@ -243,6 +246,7 @@ func TestStderrIsCaptured(t *testing.T) {
 
 // TestOutputSurvivesSIGKILL: no line waits in a buffer of the process.
 func TestOutputSurvivesSIGKILL(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -259,6 +263,7 @@ func TestOutputSurvivesSIGKILL(t *testing.T) {
 // TestPeerClosesWhatItOpened: warnings about the peer itself would hide warnings about
 // the code that a test examines.
 func TestPeerClosesWhatItOpened(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -286,6 +291,7 @@ func TestOptions(t *testing.T) {
 // TestCommandMayReplaceSysProcAttr: the peer has a process group of its own all the
 // same. Otherwise ExitKillGroup would end this test.
 func TestCommandMayReplaceSysProcAttr(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	p := testkit.StartPeer(t, testkit.Python(t), compat.Command(func(cmd *exec.Cmd) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -341,6 +347,7 @@ func TestStuckPythonIsKilled(t *testing.T) {
 // already. Close waits for the worker once, and not once more after killing a process
 // that has ended.
 func TestStuckWorkerIsKilled(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	p := testkit.Must(testkit.Python(t).Start(t.Context(), compat.Timeout(4*time.Second)))(t)
 	worker := testkit.Must(p.StartWorker("fork"))(t)

@@ -19,6 +19,7 @@ import (
 // TestProbeUnderPyshmRun: the module that `pyshm run` puts on PYTHONPATH wraps the
 // constructor of SharedMemory and changes no fact.
 func TestProbeUnderPyshmRun(t *testing.T) {
+	testkit.NeedLinux(t)
 	found := must(compat.Find(t.Context()))(t)
 	cmd := exec.Command("go", "test")
 	check(t, pyshm.WorkerEnv(cmd))
@@ -55,6 +56,7 @@ func wantRuns(t *testing.T, pids string, want int) {
 // TestHangingCandidateIsRunOnce: a candidate that has exceeded its time is not run
 // again.
 func TestHangingCandidateIsRunOnce(t *testing.T) {
+	testkit.NeedLinux(t)
 	pids := filepath.Join(t.TempDir(), "pids")
 	path := hangingCommand(t, pids)
 	t.Cleanup(compat.SetProbeTimeout(time.Second))
@@ -68,6 +70,7 @@ func TestHangingCandidateIsRunOnce(t *testing.T) {
 
 // TestHangingCandidateIsRunAgain: a candidate is run again if the caller had less time.
 func TestHangingCandidateIsRunAgain(t *testing.T) {
+	testkit.NeedLinux(t)
 	pids := filepath.Join(t.TempDir(), "pids")
 	path := hangingCommand(t, pids)
 	for range 2 {
@@ -83,6 +86,7 @@ func TestHangingCandidateIsRunAgain(t *testing.T) {
 // TestProbeImportsNothingFromTheWorkingDirectory: the working directory is the tested
 // package's, and may hold a script with the name of a module of Python.
 func TestProbeImportsNothingFromTheWorkingDirectory(t *testing.T) {
+	testkit.NeedLinux(t)
 	path := command(t, filepath.Join(t.TempDir(), "python3"), "exec '"+testkit.Python(t).Path+`' "$@"`)
 	dir := t.TempDir()
 	for _, module := range []string{"json", "platform"} {

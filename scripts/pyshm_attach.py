@@ -771,7 +771,7 @@ def _check_semaphore(name: str) -> None:
 def _has_glibc() -> bool:
     try:
         return bool(os.confstr("CS_GNU_LIBC_VERSION"))
-    except (OSError, ValueError):
+    except (AttributeError, OSError, ValueError):  # Windows has no confstr
         return False
 
 
@@ -1068,9 +1068,16 @@ def _check_element(name: str, dtype: Any) -> None:
 
 def _map(name: str, readonly: bool) -> tuple[mmap.mmap, tuple[int, int]]:
     """Map the segment, and return its device and inode as well."""
+    access = mmap.ACCESS_READ if readonly else mmap.ACCESS_WRITE
+    if sys.platform == "win32":
+        segment = shared_memory.SharedMemory(name)  # fails if there is none: mmap would make one
+        try:
+            # As long as it is mapped, the name leads to no other segment.
+            return mmap.mmap(-1, segment.size, tagname=name, access=access), (0, 0)
+        finally:
+            segment.close()
     fd, found = _open(name, readonly)
     try:
-        access = mmap.ACCESS_READ if readonly else mmap.ACCESS_WRITE
         return mmap.mmap(fd, found.st_size, access=access), (found.st_dev, found.st_ino)
     finally:
         os.close(fd)

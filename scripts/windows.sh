@@ -7,6 +7,7 @@
 #   the prefix       Wine's folder, with a DLL that programs of Go need
 #   CPython 3.14     relocatable builds for Windows that the Go modules below carry
 #   CPython 3.11
+#   numpy            its wheel, for CPython 3.11: Wine lacks functions that newer ones call
 #
 # The prefix and the Pythons go to .interpreters/windows at the top of the repository,
 # which git ignores; removing that folder undoes everything but the packages. Parts that
@@ -31,6 +32,9 @@ readonly top
 readonly dest=$top/.interpreters/windows
 readonly work=$dest/.work.$$
 readonly wine=$top/scripts/wine.sh
+readonly numpy_version=1.26.4
+# For PYTHONPATH, so that a Python without numpy is tested, too.
+readonly numpy=$dest/numpy-$numpy_version-cp311
 
 main() {
 	local minor module
@@ -45,6 +49,7 @@ main() {
 			provide "CPython $minor" "has_python $minor" "unpack_python $minor $module"
 		fi
 	done <<<"$modules"
+	provide "numpy $numpy_version" has_numpy unpack_numpy
 	exit "$status"
 }
 
@@ -114,6 +119,17 @@ unpack_python() {
 		find "$tree" -name '*.gz' -exec gunzip {} + &&
 		"$wine" "$tree/python.exe" -m compileall -q -d "$dest/cpython-$1" "$tree/Lib" &&
 		rm -rf "$dest/cpython-$1" && mv "$tree" "$dest/cpython-$1"
+}
+
+has_numpy() {
+	PYTHONPATH=$numpy "$wine" "$dest/cpython-3.11/python.exe" -c 'import numpy; print(numpy.__file__)'
+}
+
+unpack_numpy() {
+	local tree=$work/numpy
+	three_times python3 -m pip install --quiet --no-deps --no-compile --only-binary :all: --ignore-requires-python \
+		--target "$tree" --python-version 311 --platform win_amd64 "numpy==$numpy_version" &&
+		rm -rf "$numpy" && mv "$tree" "$numpy"
 }
 
 main

@@ -171,6 +171,7 @@ func testGrown(t *testing.T, p *compat.Peer) {
 
 // Python dies where a block has been cut short. Go returns ErrFault.
 func TestTruncatedBlock(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()

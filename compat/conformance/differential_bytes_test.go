@@ -25,6 +25,7 @@ import (
 // the same, or fails for a reason that format/LAYOUT.md gives. Where Python raises an
 // exception, Go reads nothing.
 func TestDifferentialBytes(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	seed := soak.Seed(t)
 	reads := soak.Length(2000, 150_000)

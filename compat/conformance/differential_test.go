@@ -10,6 +10,7 @@ import (
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/internal/soak"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -23,6 +24,7 @@ const differentialBatch = 100
 // A failure shows a seed: with PYSHM_SEED=seed every interpreter gets the same lists
 // again.
 func TestDifferential(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	found := must(compat.Find(t.Context()))(t)
 	lists, seed := soak.Length(1000/len(found), 20_000), soak.Seed(t)

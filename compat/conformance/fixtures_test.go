@@ -6,10 +6,12 @@ import (
 	"testing"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 // Every interpreter writes the bytes of testdata, and reads the values of testdata.
 func TestFixtures(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()

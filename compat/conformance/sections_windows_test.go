@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 	"github.com/pyshm-go/pyshm/pyshm/connection"
 	"github.com/pyshm-go/pyshm/pyshm/manager"
+	"github.com/pyshm-go/pyshm/scripts"
 )
 
 // TestSections compares Go with Python where segments are sections of Windows.
@@ -363,4 +365,57 @@ func TestSectionCycles(t *testing.T) {
 		must(m.WriteAt([]byte{1}, 0))(t)
 		check(t, m.Close())
 	}
+}
+
+// TestSectionArraysOfNumpy compares arrays with numpy's: its own, or the one that
+// scripts/windows.sh has brought for CPython 3.11.
+func TestSectionArraysOfNumpy(t *testing.T) {
+	brought, _ := filepath.Glob("../../.interpreters/windows/numpy-*-cp311")
+	tested := false
+	found := must(compat.Find(t.Context()))(t)
+	for _, py := range found {
+		path := ""
+		if !py.HasNumpy {
+			if len(brought) == 0 || !py.AtLeast(3, 11) || py.AtLeast(3, 12) {
+				continue
+			}
+			path = must(filepath.Abs(brought[0]))(t)
+		}
+		tested = true
+		t.Run(py.String(), func(t *testing.T) {
+			testSectionArraysOfNumpy(t, start(t, py, compat.Env("PYTHONPATH="+path)))
+		})
+	}
+	if !tested {
+		t.Skip("no Python here has numpy: scripts/windows.sh brings it for one")
+	}
+}
+
+func testSectionArraysOfNumpy(t *testing.T, p *compat.Peer) {
+	check(t, p.Exec(scripts.AttachHelper()+"\nimport numpy as np\n"))
+	ours := must(pyshm.CreateArray[float64](newName(t), []int{2, 3}))(t)
+	defer ours.Close()
+	check(t, p.Exec(fmt.Sprintf("a = attach_array(%q); a[1, 2] = 1.5; a[0] += np.arange(3)", ours.Name())))
+	elements := make([]float64, 6)
+	must(ours.CopyTo(elements))(t)
+	wantEqual(t, "what numpy has written", elements, []float64{0, 1, 2, 0, 0, 1.5})
+	check(t, ours.Set(-4, 1, 0))
+	wantEqual(t, "what Go has written", must(p.Eval("a.shape == (2, 3) and a[1].tolist() == [-4, 0, 1.5]"))(t), any(true))
+	check(t, p.Exec("del a"))
+
+	check(t, p.Exec(`
+stream = io.BytesIO()
+np.save(stream, np.arange(6, dtype="<i2").reshape(2, 3))
+made = shared_memory.SharedMemory(create=True, size=len(stream.getvalue()))
+made.buf[:made.size] = stream.getvalue()
+`))
+	name := must(p.Eval("made.name"))(t).(string)
+	array := must(pyshm.AttachArray[int16](name))(t)
+	defer array.Close()
+	numbers := make([]int16, 6)
+	must(array.CopyTo(numbers))(t)
+	wantEqual(t, "numpy's array in Go", numbers, []int16{0, 1, 2, 3, 4, 5})
+	wantEqual(t, "shape", array.Shape(), []int{2, 3})
+	_, err := p.Eval("attach_event('x')")
+	wantPythonError(t, err, "NotImplementedError", "no names on Windows")
 }
