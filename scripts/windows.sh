@@ -3,7 +3,7 @@
 # Brings Windows to a Debian machine on amd64, for the tests of .ci/run:
 #
 #   wine64           Debian's packages of Wine and of an assembler for Windows,
-#                    installed with apt-get (as root)
+#                    installed with apt-get (as root, or by sudo)
 #   the prefix       Wine's folder, with a DLL that programs of Go need
 #   CPython 3.14     relocatable builds for Windows that the Go modules below carry
 #   CPython 3.11
@@ -75,10 +75,10 @@ has_packages() {
 }
 
 install_packages() {
-	local apt=(apt-get -q -y -o DPkg::Lock::Timeout=300)
+	local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300)
+	[ "$(id -u)" = 0 ] || apt=(sudo --non-interactive "${apt[@]}")
 	three_times "${apt[@]}" update &&
-		DEBIAN_FRONTEND=noninteractive three_times "${apt[@]}" install --no-install-recommends \
-			wine64 binutils-mingw-w64-x86-64
+		three_times "${apt[@]}" install --no-install-recommends wine64 binutils-mingw-w64-x86-64
 }
 
 # has_prefix looks for the file first: Wine makes a prefix that is missing.
