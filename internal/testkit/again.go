@@ -21,7 +21,8 @@ func Again(t *testing.T, prepare func(*exec.Cmd)) (again bool, err error) {
 	if os.Getenv(againEnv) == t.Name() {
 		return true, nil
 	}
-	cmd := exec.Command(self(t), "-test.v", "-test.run="+only(t.Name()))
+	self := self(t)
+	cmd := exec.Command(self[0], append(self[1:], "-test.v", "-test.run="+only(t.Name()))...)
 	cmd.Env = append(os.Environ(), againEnv+"="+t.Name())
 	prepare(cmd)
 	out, err := cmd.CombinedOutput()

@@ -55,18 +55,28 @@ func Command(t testing.TB, role string, args ...string) *exec.Cmd {
 	if _, ok := Roles[role]; !ok {
 		t.Fatalf("there is no role %q", role)
 	}
-	cmd := exec.CommandContext(t.Context(), self(t), args...)
+	self := self(t)
+	cmd := exec.CommandContext(t.Context(), self[0], append(self[1:], args...)...)
 	cmd.Env = append(os.Environ(), RoleEnv+"="+role)
 	return cmd
 }
 
-// self returns a path of the test binary that other users may execute, too.
-func self(t testing.TB) string {
+// EmulatorEnv is the variable with the command of the emulator in which the tests run, if
+// they run in one: scripts/qemu.sh sets it. Linux cannot start a test binary for another
+// processor without it.
+const EmulatorEnv = "PYSHM_EMULATOR"
+
+// self returns the command of the test binary, by a path that other users may execute, too.
+func self(t testing.TB) []string {
 	t.Helper()
-	if runtime.GOOS == "linux" {
-		return "/proc/self/exe"
+	emulator := os.Getenv(EmulatorEnv)
+	if runtime.GOOS == "linux" && emulator == "" {
+		return []string{"/proc/self/exe"}
 	}
 	path, err := os.Executable()
 	Check(t, err)
-	return path
+	if emulator != "" {
+		return []string{emulator, path}
+	}
+	return []string{path}
 }
