@@ -31,7 +31,10 @@ func Run(m interface{ Run() int }) int {
 	before := takeCensus()
 	status := m.Run()
 	for _, clean := range afterRun {
-		clean()
+		if err := clean(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			status = max(status, 1)
+		}
 	}
 	if status != 0 {
 		return status
@@ -47,7 +50,7 @@ func Run(m interface{ Run() int }) int {
 }
 
 // afterRun has what Run calls after the tests.
-var afterRun []func()
+var afterRun []func() error
 
 // A census counts things by their description.
 type census map[string]int

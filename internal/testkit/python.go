@@ -67,7 +67,7 @@ func HelperDir(t testing.TB) string {
 var helperDir = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "pyshm-helper-")
 	if err == nil {
-		afterRun = append(afterRun, func() { os.RemoveAll(dir) })
+		afterRun = append(afterRun, func() error { return os.RemoveAll(dir) })
 		err = os.WriteFile(filepath.Join(dir, "pyshm_attach.py"), []byte(scripts.AttachHelper()), 0o600)
 	}
 	return dir, err
