@@ -316,6 +316,8 @@ func addLists(f *testing.F, add func(b []byte)) {
 		for _, values := range [][]any{
 			{}, {1}, {"a"}, {nil}, {math.NaN()}, everyKind(), {"", "", ""}, {1, 2, 3, 4},
 			{format.Sized{Value: "room", Capacity: 200}, []byte{0xff}, true},
+			slices.Repeat([]any{5}, 72), slices.Repeat([]any{1.5}, 72), slices.Repeat([]any{"a"}, 72),
+			slices.Repeat([]any{[]byte("a"), []byte("a longer one")}, 20), // read in runs
 		} {
 			add(encode(f, layout, values...))
 		}
