@@ -120,7 +120,7 @@ func fightRuns(t *testing.T, good []byte, layout format.Layout) {
 	wg.Wait()
 }
 
-// No method returns text that is no UTF-8, however the bytes change while it reads.
+// No method returns invalid UTF-8, however the bytes change while it reads.
 func TestEnemyOfText(t *testing.T) {
 	good := encode(t, format.Offsets, slices.Repeat([]any{"abcdefgh"}, 8)...)
 	buf := newFence(t, len(good)).atStart(good, 0)
