@@ -290,7 +290,7 @@ func (l *List) isSlot(start, end uint64) bool {
 // slot returns where the slot of item i, which is below Len, begins and ends in the data
 // area, in words, and whether it lies in there. It is span for the usual case.
 func (l *List) slot(i int) (start, end uint64, ok bool) {
-	// An offset that is no multiple of 8 becomes greater than every length.
+	// An offset that 8 does not divide becomes greater than every length.
 	offsets := l.offsets
 	start = bits.RotateLeft64(words.Load64(&offsets[i]), -3)
 	end = bits.RotateLeft64(words.Load64(&offsets[i+1]), -3)
