@@ -16,8 +16,7 @@ type Mapping struct {
 	length uintptr        // bytes of the range: size rounded up to whole pages
 	pinned atomic.Bool
 	empty  atomic.Bool // Revoke has succeeded
-	place  place       // belongs to the reservation
-	backing
+	place  place       // what the system and the reservation note
 }
 
 // Bytes returns the memory. Its addresses are valid until Release. Touching

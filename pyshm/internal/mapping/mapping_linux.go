@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A backing is what a range needs besides its addresses. Linux needs nothing.
-type backing struct{}
+// A place is what is noted about a range.
+type place struct{ account }
 
 // Map maps the first size bytes (at least 1) of a file, shared with all processes that
 // map the file. The descriptor is not needed afterwards.

@@ -4,10 +4,7 @@ package mapping
 
 import "errors"
 
-type (
-	place   struct{} // the accounts are for the systems that have mappings
-	backing struct{}
-)
+type place struct{} // there is nothing to note
 
 // Map returns errors.ErrUnsupported.
 func Map(fd, size int, readOnly bool) (*Mapping, error) { return nil, errors.ErrUnsupported }

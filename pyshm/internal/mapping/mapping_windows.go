@@ -7,8 +7,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A backing is what a range needs besides its addresses.
-type backing struct {
+// A place is what is noted about a range.
+type place struct {
+	account
 	section windows.Handle // keeps the section's name; 0 after Revoke
 }
 
@@ -39,7 +40,7 @@ func Map(section, size int, readOnly bool) (*Mapping, error) {
 	page := uintptr(os.Getpagesize())
 	m := &Mapping{
 		addr: toPointer(addr), size: size, length: (uintptr(size) + page - 1) &^ (page - 1),
-		backing: backing{section: own},
+		place: place{section: own},
 	}
 	reserved.add(m)
 	return m, nil
@@ -90,9 +91,9 @@ func (m *Mapping) protect(protection uint32) error {
 }
 
 func (m *Mapping) closeSection() {
-	if m.section != 0 {
-		_ = windows.CloseHandle(m.section) // fails only if it is closed already
-		m.section = 0
+	if m.place.section != 0 {
+		_ = windows.CloseHandle(m.place.section) // fails only if it is closed already
+		m.place.section = 0
 	}
 }
 

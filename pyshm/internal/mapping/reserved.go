@@ -31,8 +31,8 @@ type reservation struct {
 	since    amount // added since then
 }
 
-// A place is what a reservation notes about a range.
-type place struct {
+// An account is what a reservation notes about a range.
+type account struct {
 	held  bool   // the range counts in reservation.held
 	begun uint64 // reservation.begun when the range was mapped or emptied; the range counts in kept if begun has changed
 }
@@ -80,7 +80,7 @@ func (r *reservation) add(m *Mapping) {
 		r.revoked++
 	}
 	if !m.pinned.Load() {
-		m.place = place{true, r.begun}
+		m.place.account = account{true, r.begun}
 		r.held = r.held.plus(m.amount())
 	}
 	running := r.running
