@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A place is what is noted about a range.
+// A place has the notes about a range.
 type place struct{ account }
 
 // Map maps the first size bytes (at least 1) of a file, shared with all processes that

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A place is what is noted about a range.
+// A place has the notes about a range.
 type place struct {
 	account
 	section windows.Handle // keeps the section's name; 0 after Revoke
