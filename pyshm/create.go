@@ -1,6 +1,7 @@
 package pyshm
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -78,9 +79,7 @@ func create(kind nameKind, pattern string, c content, o createOptions) (*SharedM
 	return n.create(c, o)
 }
 
-// create makes a segment with this name: first an unnamed file, then its content, then
-// its mapping, and in one last step the name. Where a segment cannot be made without a
-// name, the name comes before the content.
+// create makes a segment with this name.
 func (n newName) create(c content, o createOptions) (*SharedMemory, error) {
 	switch {
 	case o.mode&^fs.ModePerm != 0:
@@ -88,11 +87,23 @@ func (n newName) create(c content, o createOptions) (*SharedMemory, error) {
 	case c.size < 1:
 		return nil, invalid("size %d is not positive", c.size)
 	}
-	if c.fill != nil || c.size > quickSize {
+	quick := c.fill == nil && c.size <= quickSize
+	if !quick {
 		if err := n.checkFree(o.replace); err != nil {
 			return nil, err
 		}
 	}
+	m, err := n.createFree(c, o)
+	if err != nil && quick {
+		err = cmp.Or(n.checkFree(o.replace), err) // a full /dev/shm must not hide that the name is taken
+	}
+	return m, err
+}
+
+// createFree is create for a name that is probably free. It makes first an unnamed file,
+// then its content, then its mapping, and in one last step the name. Where a segment
+// cannot be made without a name, the name comes before the content.
+func (n newName) createFree(c content, o createOptions) (*SharedMemory, error) {
 	f, err := shmfile.New(o.mode)
 	if err != nil {
 		return nil, err

@@ -231,6 +231,9 @@ func TestNamesRunOut(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+	if _, err := pyshm.Create(names[0], 1); !errors.Is(err, fs.ErrExist) { // as in Python
+		t.Errorf("Create of a name that is taken: %v", err)
+	}
 	testkit.WantNames(t, names...)
 	for _, name := range names {
 		if err := pyshm.Unlink(name); err != nil {
