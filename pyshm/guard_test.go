@@ -1,6 +1,7 @@
 package pyshm_test
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -136,6 +137,50 @@ func TestGuardLetsGoexitPass(t *testing.T) {
 		t.Error("Goexit returned")
 	}()
 	<-done
+}
+
+// A context whose method does something runs it in an Acquire that waits.
+type doing struct {
+	context.Context
+	do func()
+}
+
+func (d doing) Done() <-chan struct{} { d.do(); return nil }
+
+// The guard that is written out in Acquire lets a panic or the end of the goroutine pass,
+// and restores the goroutine's setting.
+func TestGuardOfAcquire(t *testing.T) {
+	testkit.NeedLinux(t)
+	l := createLock(t)
+	if err := l.Acquire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for what, do := range map[string]func(){
+		"panic":  func() { panic("boom") },
+		"Goexit": runtime.Goexit,
+	} {
+		done := make(chan bool)
+		go func() {
+			defer close(done)
+			defer func() {
+				if r := recover(); (r == "boom") != (what == "panic") {
+					t.Errorf("%s: recover returns %v", what, r)
+				}
+				if debug.SetPanicOnFault(false) {
+					t.Errorf("%s: faults still panic", what)
+				}
+			}()
+			l.Acquire(doing{t.Context(), do})
+			t.Errorf("%s: Acquire returned", what)
+		}()
+		<-done
+	}
+	if err := l.Release(); err != nil {
+		t.Error(err)
+	}
+	if err := l.Acquire(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
 
 // With this setting, recover returns nil for panic(nil), as before Go 1.21.
