@@ -100,7 +100,7 @@ func (n newName) create(c content, o createOptions) (*SharedMemory, error) {
 	return m, err
 }
 
-// createFree is create for a name that is probably free. It makes first an unnamed file,
+// createFree is create for a name that seems to be free. It makes first an unnamed file,
 // then its content, then its mapping, and in one last step the name. Where a segment
 // cannot be made without a name, the name comes before the content.
 func (n newName) createFree(c content, o createOptions) (*SharedMemory, error) {

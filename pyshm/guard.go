@@ -40,9 +40,9 @@ func (m *SharedMemory) leave(op string, old bool, err *error) {
 }
 
 // enterCall is enter for the methods that take some 20 ns or less, of which a call of leave
-// and its recover would be 2 ns: those that read or set one item of a known type, Get, the
-// step of an iteration, and those of a semaphore that are called for each turn. All other
-// methods defer leave. Such a method goes on with
+// and its recover would be 2 ns: Get, the next step of an iteration, reading or setting an
+// item of a known type, and acquiring and releasing a semaphore. All other methods defer
+// leave. Such a method goes on with
 //
 //	was := enterCall(&err)
 //	defer func() {

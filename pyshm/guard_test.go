@@ -147,8 +147,8 @@ type doing struct {
 
 func (d doing) Done() <-chan struct{} { d.do(); return nil }
 
-// The guard that is written out in Acquire lets a panic or the end of the goroutine pass,
-// and restores the goroutine's setting.
+// The guard in Acquire lets a panic or the end of the goroutine pass, and restores the
+// goroutine's setting.
 func TestGuardOfAcquire(t *testing.T) {
 	testkit.NeedLinux(t)
 	l := createLock(t)
