@@ -193,12 +193,11 @@ func TestMixedTree(t *testing.T) {
 	t.Parallel()
 	site := siteDir(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
-		for _, test := range []struct {
-			name, ofParent, ofWorker string
-		}{
+		type tree struct{ name, ofParent, ofWorker string }
+		for _, test := range testkit.Share(t, py, []tree{
 			{"unmodified worker", site, ""},
 			{"unmodified parent", "", site},
-		} {
+		}) {
 			t.Run(test.name, func(t *testing.T) {
 				t.Parallel()
 				p := start(t, py, compat.Env("PYTHONPATH="+test.ofParent))

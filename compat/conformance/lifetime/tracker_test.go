@@ -227,11 +227,11 @@ var protections = []protection{
 	{"pyshm_attach", testkit.AttachHelper, "import pyshm_attach", "pyshm_attach.attach_list(%q)"},
 }
 
-// forProtections runs a test for each interpreter and each protection.
+// forProtections runs a test for each interpreter and each protection that it shares.
 func forProtections(t *testing.T, test func(t *testing.T, py compat.Interpreter, way protection)) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
-		for _, way := range protections {
+		for _, way := range testkit.Share(t, py, protections) {
 			t.Run(way.name, func(t *testing.T) {
 				t.Parallel()
 				test(t, py, way)
