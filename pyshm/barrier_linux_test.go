@@ -183,22 +183,20 @@ func TestBarrierHostile(t *testing.T) {
 	m := attach(t, b.Name())
 	at := int64(m.Size() - 12)
 	for _, words := range [][2]int32{{2, 0}, {-3, 0}, {0, -1}, {0, 3}, {0, 4}, {1 << 30, 1 << 30}, {-1 << 31, -1 << 31}} {
-		var memory [8]byte
-		binary.NativeEndian.PutUint32(memory[:], uint32(words[0]))
-		binary.NativeEndian.PutUint32(memory[4:], uint32(words[1]))
-		_, err := m.WriteAt(memory[:], at)
+		memory := barrierWords(words[0], words[1])
+		_, err := m.WriteAt(memory, at)
 		testkit.Check(t, err)
 		if _, err := b.Wait(t.Context()); !errors.Is(err, format.ErrCorrupt) {
 			t.Errorf("state %d, count %d: %v", words[0], words[1], err)
 		}
-		want(t, m, string(memory[:]), at)
+		want(t, m, string(memory), at)
 		testkit.Check(t, b.Repair())
 	}
 	if _, errs := waitAll(t.Context(), 3, b); len(errs) > 0 {
 		t.Error(errs)
 	}
 	// A barrier that never drains: a party waits until its context is done.
-	_, err := m.WriteAt([]byte{1, 0, 0, 0, 2, 0, 0, 0}, at)
+	_, err := m.WriteAt(barrierWords(1, 2), at)
 	testkit.Check(t, err)
 	if _, err := b.Wait(done(t)); !errors.Is(err, context.Canceled) || errors.Is(err, pyshm.ErrBroken) {
 		t.Errorf("while it drains: %v", err)
@@ -210,18 +208,23 @@ func TestBarrierHostile(t *testing.T) {
 	}
 }
 
+// barrierWords returns what the memory of a barrier holds.
+func barrierWords(state, count int32) []byte {
+	return binary.NativeEndian.AppendUint32(binary.NativeEndian.AppendUint32(nil, uint32(state)), uint32(count))
+}
+
 // A count full of notifications does not keep a party beyond its context, in a barrier that
 // fills or one that drains.
 func TestBarrierNotifiedWithoutEnd(t *testing.T) {
-	for _, state := range []byte{0, 1} {
+	for _, state := range []int32{0, 1} {
 		b := createBarrier(t, 3)
 		m := attach(t, b.Name())
-		_, err := m.WriteAt([]byte{state, 0, 0, 0, 1, 0, 0, 0}, int64(m.Size()-12))
+		_, err := m.WriteAt(barrierWords(state, 1), int64(m.Size()-12))
 		testkit.Check(t, err)
 		wait, err := os.OpenFile(pathOf("sem."+b.Name()+".wait"), os.O_WRONLY, 0)
 		testkit.Check(t, err)
 		defer wait.Close()
-		_, err = wait.WriteAt([]byte{0xff, 0xff, 0xff, 0x7f}, 0)
+		_, err = wait.WriteAt(binary.NativeEndian.AppendUint32(nil, math.MaxInt32), 0)
 		testkit.Check(t, err)
 		failed := make(chan error, 1)
 		go func() {
@@ -267,6 +270,7 @@ func TestBarrierNames(t *testing.T) {
 }
 
 func TestBarrierParts(t *testing.T) {
+	testkit.NeedFaultAddress(t)
 	memory, f := nameless(t, make([]byte, 64))
 	memory.Offset, memory.Size = 8, 8
 	c := createCondition(t)

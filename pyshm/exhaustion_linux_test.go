@@ -25,6 +25,7 @@ import (
 )
 
 func TestFullMemory(t *testing.T) {
+	testkit.NeedFaultAddress(t)
 	if !testkit.InPrivateShm(t, 1<<20) {
 		return
 	}

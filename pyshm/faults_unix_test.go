@@ -93,6 +93,7 @@ func renamed(make func(path string) error) func(*rand.Rand, string) error {
 // is in use. Methods return only the errors that the fault allows, and users of another
 // list notice nothing.
 func TestFaults(t *testing.T) {
+	testkit.NeedFaultAddress(t)
 	seed := soak.Seed(t)
 	undisturbed := createList(t, usedValues(soak.Rand(seed, -1), 40))
 	for n, f := range faults {
@@ -256,6 +257,7 @@ func dependsOnPermission(args []string, end <-chan string) error {
 // If another process truncates a new segment as soon as it has a name, Create still
 // returns the handle. It does not fail and leave the name behind.
 func TestTruncatedAtBirth(t *testing.T) {
+	testkit.NeedFaultAddress(t)
 	for what, create := range map[string]func(name string) (io.Closer, error){
 		"list":  func(name string) (io.Closer, error) { return pyshm.CreateList(name, everyKind) },
 		"lock":  func(name string) (io.Closer, error) { return pyshm.CreateLock(name) },

@@ -16,6 +16,7 @@ import (
 )
 
 func TestTruncated(t *testing.T) {
+	testkit.NeedFaultAddress(t)
 	testkit.NeedLinux(t)
 	page := os.Getpagesize()
 	for _, size := range []int{0, 100, page} {
@@ -49,6 +50,7 @@ func TestTruncated(t *testing.T) {
 }
 
 func TestTruncatedWhileReading(t *testing.T) {
+	testkit.NeedFaultAddress(t)
 	testkit.NeedLinux(t)
 	const size = 1 << 20
 	m := create(t, size)
@@ -94,6 +96,7 @@ func TestGuardPassesResult(t *testing.T) {
 
 // A guard catches nothing but faults in its own segment.
 func TestGuardLetsPanicsPass(t *testing.T) {
+	testkit.NeedFaultAddress(t)
 	testkit.NeedLinux(t)
 	m := create(t, 1)
 	truncated := create(t, 1)
@@ -277,6 +280,7 @@ var scopedWrites = map[string]func(m *pyshm.SharedMemory, f func() error) error{
 }
 
 func TestScopedMemory(t *testing.T) {
+	testkit.NeedFaultAddress(t)
 	testkit.NeedLinux(t)
 	boom := errors.New("boom")
 	nothing := func() error { return nil }

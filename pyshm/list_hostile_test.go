@@ -170,6 +170,7 @@ func results(method reflect.Value, args []any) (values []any, errs []string) {
 
 // An iterator from Batch is guarded also if iter.Pull runs it on another goroutine.
 func TestBatchGuardsPulledIterator(t *testing.T) {
+	testkit.NeedFaultAddress(t)
 	testkit.NeedLinux(t)
 	list := createList(t, []any{1, 2})
 	first, late := any(nil), any(nil)

@@ -141,6 +141,7 @@ func TestListReadOnly(t *testing.T) {
 
 // Every method of a truncated, a closed or a zero list returns an error.
 func TestListMethodsFail(t *testing.T) {
+	testkit.NeedFaultAddress(t)
 	testkit.NeedLinux(t)
 	truncated := createList(t, everyKind)
 	if err := os.Truncate(pathOf(truncated.Name()), 0); err != nil {
@@ -307,6 +308,7 @@ func TestListAwaitsNoDeadWriter(t *testing.T) {
 
 // After a fault, the caller of AppendStr still has the slice to append to.
 func TestAppendStrToTruncated(t *testing.T) {
+	testkit.NeedFaultAddress(t)
 	testkit.NeedLinux(t)
 	l := createList(t, []any{"abc"})
 	if err := os.Truncate(pathOf(l.Name()), 0); err != nil {

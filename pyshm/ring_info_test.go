@@ -31,6 +31,7 @@ func wantRing(t *testing.T, r *pyshm.Ring[[3]uint8], newest uint64) {
 }
 
 func TestDescribeRing(t *testing.T) {
+	testkit.NeedFaultAddress(t)
 	testkit.NeedLinux(t)
 	r := createRing[[3]uint8](t, 3, 4, 5)
 	wantRing(t, r, 0)

@@ -239,6 +239,7 @@ func TestRingElements(t *testing.T) {
 }
 
 func TestRingReadOnlyClosedTruncated(t *testing.T) {
+	testkit.NeedFaultAddress(t)
 	testkit.NeedLinux(t)
 	r := createRing[int64](t, 3, 5000)
 	if _, err := r.Publish(fill(int64(1))); err != nil {

@@ -205,6 +205,7 @@ func TestInspectGone(t *testing.T) {
 
 // Inspect returns a result whatever another process writes into the list meanwhile.
 func TestInspectHostile(t *testing.T) {
+	testkit.NeedFaultAddress(t)
 	testkit.NeedLinux(t)
 	list, err := format.Encode([]any{1, 2.5, "three", []byte("four"), nil, true}, nil)
 	if err != nil {

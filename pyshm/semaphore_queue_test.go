@@ -298,6 +298,7 @@ func TestCloseDuringRelease(t *testing.T) {
 // A truncated semaphore is an error for every goroutine: for new ones, and for
 // waiters, which no wake can reach any more.
 func TestTruncatedLock(t *testing.T) {
+	testkit.NeedFaultAddress(t)
 	testkit.NeedLinux(t)
 	l := createLock(t)
 	other := attachLock(t, l.Name())

@@ -226,6 +226,7 @@ func nameless(t testing.TB, content []byte) (pyshm.MemoryParts, *os.File) {
 }
 
 func TestParts(t *testing.T) {
+	testkit.NeedFaultAddress(t)
 	memory, f := nameless(t, make([]byte, 4096))
 	memory.Offset, memory.Size = 16, 8
 	for _, pid := range []int{os.Getpid(), 0} {

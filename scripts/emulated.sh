@@ -4,8 +4,8 @@
 # to Debian on amd64:
 #
 #   the emulators   Debian's package qemu-user-static, installed with apt-get (as root)
-#   a Python        Debian's for each processor, unpacked together with the C library that
-#                   it needs
+#   a Python        Debian's for each processor, with numpy, unpacked together with the C
+#                   library that it needs
 #
 # The processors have Go's names: 386, arm, arm64 and s390x, which are all if none is
 # named. The Pythons go to .interpreters/emulated at the top of the repository, which git
@@ -68,8 +68,8 @@ install_emulators() {
 
 # has_python PROCESSOR prints what the machine looks like to the Python.
 has_python() {
-	"$(python_of "$dest/$1")" -c 'import platform as p, struct, sys
-print("CPython", p.python_version(), p.machine(), sys.byteorder + "-endian,", 8 * struct.calcsize("P"), "bits")'
+	"$(python_of "$dest/$1")" -c 'import numpy, platform as p, struct, sys
+print("CPython %s, numpy %s, %s-endian, %d bits" % (p.python_version(), numpy.__version__, sys.byteorder, 8 * struct.calcsize("P")))'
 }
 
 # python_of TREE prints the path of the only interpreter there.
@@ -91,7 +91,7 @@ unpack_python() {
 		-o Dir::Cache="$apt/cache" -o APT::Architecture="$debian" -o APT::Architectures="$debian"
 		-o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
 	three_times "${other[@]}" update || echo 'going on with the sources that were fetched'
-	three_times "${other[@]}" install --download-only --no-install-recommends python3-minimal libpython3-stdlib || return
+	three_times "${other[@]}" install --download-only --no-install-recommends python3-minimal python3-numpy || return
 	for package in "$apt/cache/archives"/*.deb; do
 		dpkg-deb -x "$package" "$tree" || return
 	done
@@ -112,7 +112,8 @@ wrap_python() {
 		for loader in "\$root"/lib/*-linux-*/ld*.so.* "\$root"/usr/lib/*-linux-*/ld*.so.*; do
 		    [ ! -f "\$loader" ] || break
 		done
-		libraries=\${loader%/*}:\$root/usr/lib/\$(command -p basename "\${loader%/*}")
+		libraries=\$root/usr/lib/\$(command -p basename "\${loader%/*}")
+		libraries=\${loader%/*}:\$libraries:\$libraries/blas:\$libraries/lapack
 		exec $2 "\$loader" --library-path "\$libraries" --argv0 "\$0" "\$python.real" "\$@"
 	WRAPPER
 }

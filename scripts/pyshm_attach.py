@@ -543,7 +543,10 @@ def _ctype_of(descr: Any) -> Any:
         kinds["i%d" % (bits // 8)] = getattr(ctypes, "c_int%d" % bits)
         kinds["u%d" % (bits // 8)] = getattr(ctypes, "c_uint%d" % bits)
     if isinstance(descr, str) and descr[1:2] in ("S", "U") and descr[0] in ("|", _NATIVE):
-        return (ctypes.c_char if descr[1] == "S" else ctypes.c_wchar) * int(descr[2:])
+        try:
+            return (ctypes.c_char if descr[1] == "S" else ctypes.c_wchar) * int(descr[2:])
+        except OverflowError:  # more than the addresses of this machine
+            raise ValueError("the elements are %s, which are too large" % descr) from None
     code = _plain_descr(descr)[0] if isinstance(descr, str) else ""
     kind = kinds.get(code[1:])
     if kind is None:

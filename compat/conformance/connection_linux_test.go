@@ -271,7 +271,10 @@ func init() {
 // files, too, and must stay blocking while Go waits for them.
 func TestGoInheritsPipe(t *testing.T) {
 	t.Parallel()
-	exe := must(os.Executable())(t)
+	var command []any
+	for _, word := range testkit.Executable(t) {
+		command = append(command, word)
+	}
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := startConnecter(t, py)
@@ -286,7 +289,7 @@ def exchange(r, w):
     return ok
 def start_go(*fds):
     env = dict(os.environ, `+testkit.RoleEnv+`='echo')
-    return subprocess.Popen([`+format.Repr(exe)+`] + [str(fd) for fd in fds], pass_fds=fds, env=env)
+    return subprocess.Popen(`+format.Repr(command)+` + [str(fd) for fd in fds], pass_fds=fds, env=env)
 `))
 		t.Run("duplex", func(t *testing.T) {
 			check(t, p.Exec("mine, theirs = Pipe()\nchild = start_go(theirs.fileno(), theirs.fileno())"))

@@ -66,7 +66,7 @@ func (g generator) value(size int) any {
 	case 1:
 		return pick(g, int64(0), math.MaxInt64, math.MinInt64, -1)
 	case 2:
-		return floatOf(g.Uint64()) // every exponent, and NaNs
+		return floatOf(inPython(g.Uint64())) // every exponent, and NaNs
 	case 3:
 		return pick(g, 0, math.Copysign(0, -1), 1, 1e16, 1e-5, math.Inf(1), g.NormFloat64(), float64(g.IntN(1e6))/100)
 	case 4:

@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -568,7 +569,8 @@ os.confstr = confstr
 		list := createList(t, p, 1, "two").Name()
 		_, err := p.Eval(fmt.Sprintf("attach_lock(%q)", list))
 		wantPythonError(t, err, "ValueError", "not a semaphore")
-		semaphore := testkit.ForeignWords(t, 1, 0, 0, 0) // as musl makes it
+		words := []int64{1, 0, 0, 0} // as musl makes it; 16 bytes for 32-bit processors
+		semaphore := testkit.ForeignWords(t, words[:strconv.IntSize/16]...)
 		_, err = p.Eval(fmt.Sprintf("attach_lock(%q)", semaphore))
 		wantPythonError(t, err, "FileNotFoundError", semaphore)
 	})

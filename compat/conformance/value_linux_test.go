@@ -203,7 +203,7 @@ func testValuesOfGo(t *testing.T, p *compat.Peer) {
 	_, err = p.Eval(fmt.Sprintf("attach_value(%q, Inner)", point.Name()))
 	wantPythonError(t, err, "ValueError", "has elements of dtype")
 	_, err = p.Eval(fmt.Sprintf("attach_value(%q, 'q')", number.Name()))
-	wantPythonError(t, err, "ValueError", "has elements of dtype <i4, not <i8")
+	wantPythonError(t, err, "ValueError", "has elements of dtype "+dtypeOf[int32](t)+", not "+dtypeOf[int64](t))
 	_, err = p.Eval("attach_value('" + newName(t) + "')")
 	wantPythonError(t, err, "FileNotFoundError", "")
 
@@ -305,3 +305,6 @@ func testCounters(t *testing.T, py compat.Interpreter, p *compat.Peer) {
 	}
 	check(t, p.Exec("counter = None; gc.collect()"))
 }
+
+// dtypeOf returns a dtype as Python writes it on this machine.
+func dtypeOf[T any](t testing.TB) string { return must(npy.DtypeOf[T]())(t).String() }

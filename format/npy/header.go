@@ -62,7 +62,7 @@ func headerText(buf []byte) (text string, start, version int, err error) {
 	n := copy(fixed[:], buf)
 	begins, zeros := beginning(fixed[:min(n, len(magic))])
 	switch {
-	case !begins:
+	case !begins, zeros && n > 7 && fixed[7] != 0: // the minor number of each version is 0
 		return "", 0, 0, reasonf(ErrHeader, "it does not begin with %q", magic)
 	case zeros || n > 6 && fixed[6] == 0:
 		return "", 0, 0, reasonf(ErrIncomplete, "zeros stand where the header begins: it is not written yet")

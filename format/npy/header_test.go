@@ -135,6 +135,7 @@ func TestParseHeaderRefuses(t *testing.T) {
 		{[]byte("\x93NUMPY\x00\x00v\x00"), npy.ErrIncomplete, "zeros stand where the header begins"},
 		{v1("\x00\x00\x00" + with("'<f8'")[3:]), npy.ErrIncomplete, "zeros stand where the text should be"},
 		{v1(with("'<f8'") + "\x00\x00"), npy.ErrIncomplete, "zeros stand where the text should be"},
+		{[]byte("\x00\x00\x00\x00\x00\x00\x00\x06 a list in big-endian order"), npy.ErrHeader, "does not begin"},
 		{[]byte("PK\x03\x04 this is an npz file"), npy.ErrHeader, "does not begin"},
 		{[]byte("\x93NUMPX\x01\x00\x10\x00"), npy.ErrHeader, "does not begin"},
 		{later(4, with("'<f8'")), npy.ErrHeader, "version 4.0"},

@@ -66,17 +66,36 @@ func Command(t testing.TB, role string, args ...string) *exec.Cmd {
 // processor without it.
 const EmulatorEnv = "PYSHM_EMULATOR"
 
-// self returns the command of the test binary, by a path that other users may execute, too.
-func self(t testing.TB) []string {
+// NotEmulated skips a test in an emulator, which lacks what the test needs.
+func NotEmulated(t testing.TB, lacks string) {
 	t.Helper()
-	emulator := os.Getenv(EmulatorEnv)
-	if runtime.GOOS == "linux" && emulator == "" {
-		return []string{"/proc/self/exe"}
+	if os.Getenv(EmulatorEnv) != "" {
+		t.Skip("the emulator lacks", lacks)
 	}
-	path, err := os.Executable()
-	Check(t, err)
-	if emulator != "" {
+}
+
+// NeedFaultAddress skips a test that truncates a segment in use if it runs in an emulator:
+// qemu passes on the SIGBUS, but not its address as the system gives it.
+func NeedFaultAddress(t testing.TB) {
+	t.Helper()
+	NotEmulated(t, "the address of a SIGBUS")
+}
+
+// Executable returns the words of the command that starts the test binary.
+func Executable(t testing.TB) []string {
+	t.Helper()
+	path := Must(os.Executable())(t)
+	if emulator := os.Getenv(EmulatorEnv); emulator != "" {
 		return []string{emulator, path}
 	}
 	return []string{path}
+}
+
+// self is Executable with a path that other users may execute, too.
+func self(t testing.TB) []string {
+	t.Helper()
+	if runtime.GOOS == "linux" && os.Getenv(EmulatorEnv) == "" {
+		return []string{"/proc/self/exe"}
+	}
+	return Executable(t)
 }
