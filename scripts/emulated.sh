@@ -61,9 +61,9 @@ has_emulators() {
 }
 
 install_emulators() {
-	local apt=(apt-get -q -y -o DPkg::Lock::Timeout=300)
-	three_times "${apt[@]}" update &&
-		DEBIAN_FRONTEND=noninteractive three_times "${apt[@]}" install --no-install-recommends qemu-user-static
+	local apt_get=(apt-get -q -y -o DPkg::Lock::Timeout=300)
+	three_times "${apt_get[@]}" update &&
+		DEBIAN_FRONTEND=noninteractive three_times "${apt_get[@]}" install --no-install-recommends qemu-user-static
 }
 
 # has_python PROCESSOR prints what the machine looks like to the Python.
