@@ -133,6 +133,7 @@ func runScripts(t *testing.T, files []string, only map[string]bool, setup func(*
 	}
 	testscript.Run(t, testscript.Params{
 		Files:               files,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"settled": settled},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Condition: func(condition string) (bool, error) {
@@ -157,6 +158,21 @@ func runScripts(t *testing.T, files []string, only map[string]bool, setup func(*
 			return nil
 		},
 	})
+}
+
+// settled is exec for a command that lists segments. It repeats the command while it knows
+// nothing of the use of a segment: a pyshm of another script may be looking at it, too.
+func settled(ts *testscript.TestScript, _ bool, args []string) {
+	for end := time.Now().Add(testkit.Patience); ; time.Sleep(20 * time.Millisecond) {
+		ts.Check(ts.Exec(args[0], args[1:]...))
+		unknown := false
+		for line := range strings.Lines(ts.ReadFile("stdout")) {
+			unknown = unknown || strings.Contains(line, ts.Getenv("NAME")) && strings.HasSuffix(line, "  unknown\n")
+		}
+		if !unknown || time.Now().After(end) {
+			return
+		}
+	}
 }
 
 // checkGone fails the test if a name with the prefix remains, and removes it.
