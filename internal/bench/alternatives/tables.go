@@ -28,6 +28,7 @@ func tables() []table {
 		newTable("10 ints", 10, numpyInPlace, setting{}, lists()),
 		newTable("10,000 ints", 10_000, numpyInPlace, setting{}, lists()),
 	)
+	all = append(all, newTable(numbers, 150_000, copiedByOne, setting{}, numberArrays()))
 	for _, size := range []struct {
 		name  string
 		bytes int
@@ -43,6 +44,10 @@ func tables() []table {
 const frameBytes = 1080 * 1920 * 3
 
 const frame = "frame of 6.2 MB, from Python"
+
+// numbers is an array that msgpack gets as an array of numbers, as its libraries encode a
+// slice and a list unless a program makes bytes of them.
+const numbers = "1.2 MB of ints"
 
 // handovers pass as little as possible.
 func handovers() []way[int64] {
@@ -70,6 +75,15 @@ func lists() []way[int64] {
 		{name: "array, in place, spinning", open: inArray[int64]("Shared", true)},
 		{name: "worker call, list", open: byCall},
 		{name: "worker call, array in place", open: byJob[int64]},
+	}
+}
+
+func numberArrays() []way[int64] {
+	return []way[int64]{
+		{name: fedMsgpack, open: overSocket("MsgpackFed", viaMsgpack[int64])},
+		{name: framedMsgpack, open: overSocket("MsgpackFramed", viaFramedMsgpack[int64])},
+		{name: copiedByOne, open: inArrayCopied[int64]("Shared")},
+		{name: callCopied, open: byJobCopied[int64]},
 	}
 }
 
@@ -129,6 +143,8 @@ func goals() []goal {
 		{frame, framedMsgpack, copiedByOne, 20, 0},
 		{frame, rawJoined, "array, in place, spinning", 100, 0},
 		{frame, rawInto, "array, in place, spinning", 100, 0},
+		{numbers, fedMsgpack, callCopied, 20, 0},
+		{numbers, framedMsgpack, callCopied, 20, 0},
 	}
 	for i, size := range []string{"1 KB", "64 KB", "1.2 MB"} {
 		for _, slow := range []string{fedMsgpack, framedMsgpack} {
