@@ -150,14 +150,20 @@ func deltaFrom(d time.Duration) (TimeDelta, error) {
 	return TimeDelta{int(days), int(d / time.Second), int(d % time.Second / time.Microsecond)}, nil
 }
 
-// duration returns the delta as a time.Duration, if it is short enough.
+// duration returns the delta as a time.Duration, if it is short enough: the longest ones
+// last for a part of day 106,752.
 func (d TimeDelta) duration() (time.Duration, bool) {
-	const most = math.MaxInt64 / int64(24*time.Hour) // whole days
-	if int64(d.Days) >= most || int64(d.Days) <= -most {
+	const day = 24 * time.Hour
+	const most = int(math.MaxInt64 / day) // whole days
+	if d.Days > most || d.Days < -most-1 {
 		return 0, false
 	}
-	rest := time.Duration(d.Seconds)*time.Second + time.Duration(d.Microseconds)*time.Microsecond
-	return time.Duration(d.Days)*24*time.Hour + rest, true
+	days, rest := d.Days, time.Duration(d.Seconds)*time.Second+time.Duration(d.Microseconds)*time.Microsecond
+	if days < 0 { // the days alone could be too long
+		days, rest = days+1, rest-day
+	}
+	sum := time.Duration(days)*day + rest
+	return sum, sum >= 0 == (d.Days >= 0)
 }
 
 // deltaValue returns the Go value of a timedelta.

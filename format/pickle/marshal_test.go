@@ -269,3 +269,33 @@ func BenchmarkUnmarshalRecords(b *testing.B) {
 		}
 	}
 }
+
+// A time.Duration comes back as one, also the longest ones.
+func TestLongDurations(t *testing.T) {
+	const day = 24 * time.Hour
+	longest := time.Duration(math.MaxInt64).Truncate(time.Microsecond)
+	for _, d := range []time.Duration{
+		longest, -longest, 106751 * day, -106751 * day, 106751*day + time.Hour, -106751*day - time.Hour,
+		106751*day - 1000, -106751*day + 1000, 0, -time.Microsecond, day, -day,
+	} {
+		b, err := Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := Unmarshal(b, nil); err != nil || back != any(d) {
+			t.Errorf("%v comes back as %T %v, %v", d, back, back, err)
+		}
+	}
+	for _, d := range []TimeDelta{
+		{Days: 106751, Seconds: 85637}, {Days: 106752}, {Days: -106752}, {Days: -106753, Seconds: 86399},
+		{Days: 999999999, Seconds: 86399, Microseconds: 999999}, {Days: -999999999},
+	} {
+		b, err := Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := Unmarshal(b, nil); err != nil || back != any(d) {
+			t.Errorf("%+v comes back as %T %v, %v", d, back, back, err)
+		}
+	}
+}
