@@ -17,6 +17,9 @@ unset DISPLAY
 
 case $1 in
 --start)
+	# The server of an earlier program lives on for a while, and a second one would fail.
+	/usr/lib/wine/wineserver64 --kill || true
+	/usr/lib/wine/wineserver64 --wait
 	/usr/lib/wine/wineserver64 --persistent
 	exec /usr/lib/wine/wine64 cmd.exe /c exit </dev/null >/dev/null 2>&1
 	;;
