@@ -1,6 +1,7 @@
 package pickle
 
 import (
+	"encoding/binary"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -22,6 +23,8 @@ var (
 	classTimezone  = Class{"datetime", "timezone"}
 	classDecimal   = Class{"decimal", "Decimal"}
 	classNewObjEx  = Class{"copyreg", "__newobj_ex__"}
+	classASCIIList = Class{"pypy._builtin", "_ascii_list_unpickle"}
+	classBytesList = Class{"pypy._builtin", "_bytes_list_unpickle"}
 )
 
 // plain returns the plain value that a call of c results in. It returns nil, and the
@@ -33,6 +36,8 @@ func (m *machine) plain(c Class, args []any) (any, error) {
 		return m.plainBytes(c, args)
 	case classSet, classFrozenSet:
 		return m.plainSet(c, args)
+	case classASCIIList, classBytesList:
+		return m.packedList(c, args)
 	case classGetattr:
 		return nestedClass(args), nil
 	case classComplex:
@@ -286,4 +291,48 @@ func restates(state any, args []any) bool {
 	}
 	return slots != nil && len(slots.items) == 4 && slots.items[0] == any("_offset") && slots.items[1] == args[0] &&
 		slots.items[2] == any("_name") && slots.items[3] == name
+}
+
+// packedList knows how PyPy 8's multiprocessing pickles a list of bytes, or of ASCII str,
+// none longer than 255:
+//
+//	0  number of items    little-endian, 4 bytes
+//	4  length of the first item
+//	5  the first item; then the length of the second, and so on
+func (m *machine) packedList(c Class, args []any) (any, error) {
+	if len(args) != 1 {
+		return nil, nil
+	}
+	packed, ok := args[0].([]byte)
+	if !ok || len(packed) < 4 {
+		return nil, nil
+	}
+	if err := m.charge(len(packed)); err != nil {
+		return nil, err
+	}
+	count, rest := binary.LittleEndian.Uint32(packed), packed[4:]
+	if uint64(count) > uint64(len(rest)) {
+		return nil, nil
+	}
+	items := make([]any, count)
+	for i := range items {
+		if len(rest) == 0 || len(rest) <= int(rest[0]) {
+			return nil, nil
+		}
+		end := 1 + int(rest[0])
+		item := rest[1:end]
+		rest = rest[end:]
+		switch {
+		case c == classBytesList:
+			items[i] = slices.Clone(item)
+		case slices.ContainsFunc(item, func(b byte) bool { return b >= utf8.RuneSelf }):
+			return nil, nil
+		default:
+			items[i] = string(item)
+		}
+	}
+	if len(rest) > 0 {
+		return nil, nil
+	}
+	return &node{kind: listNode, at: m.at, items: items}, nil
 }

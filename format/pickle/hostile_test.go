@@ -202,3 +202,17 @@ func TestDeep(t *testing.T) {
 		}
 	}
 }
+
+// What is no list of PyPy's stays a call.
+func TestPackedListsThatAreNone(t *testing.T) {
+	for _, packed := range []string{
+		"", "\x00\x00\x00", "\x01\x00\x00\x00", "\x01\x00\x00\x00\x02a", "\x01\x00\x00\x00\x01ab", "\x02\x00\x00\x00\x01a",
+		"\xff\xff\xff\xff\x01a", "\x01\x00\x00\x00\x02\xc3\xa9", "\x01\x00\x00\x00\xffa", "\x00\x00\x00\x00a",
+	} {
+		b := fmt.Sprintf("\x80\x04cpypy._builtin\n_ascii_list_unpickle\nC%c%s\x85R.", len(packed), packed)
+		v, err := Unmarshal([]byte(b), nil)
+		if _, isCall := v.(*Object); err != nil || !isCall {
+			t.Errorf("%q: %T %v, %v", packed, v, v, err)
+		}
+	}
+}

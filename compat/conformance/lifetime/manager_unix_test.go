@@ -218,6 +218,11 @@ func TestGoManagerAnswersAsPython(t *testing.T) {
 				wantEqual(t, request, replies[1].([]any)[0], "#TRACEBACK")
 				continue
 			}
+			if py.Implementation == "PyPy" && py.AtLeast(3, 11) {
+				// It pickles a list of str in bytes of its own.
+				wantEqual(t, request, replies[1].([]any)[1], replies[0].([]any)[1])
+				continue
+			}
 			wantEqual(t, request, replies[1], replies[0])
 		}
 	})
