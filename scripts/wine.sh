@@ -15,16 +15,41 @@ export WINEDEBUG=${WINEDEBUG:--all}                          # Wine's own messag
 export WINEDLLOVERRIDES=${WINEDLLOVERRIDES:-mscoree,mshtml=} # offers to install them are left out
 unset DISPLAY
 
+# servers prints the process IDs of the prefix's servers, whose folders have its device and
+# inode in their names. wineserver64 --kill finds only the server that started last.
+servers() {
+	local device inode process
+	read -r device inode < <(stat -c '%d %i' "$WINEPREFIX")
+	for process in /proc/[0-9]*; do
+		case $(readlink "$process/cwd") in
+		*/"$(printf 'server-%x-%x' "$device" "$inode")"*) echo "${process#/proc/}" ;;
+		esac
+	done
+}
+
+# end_servers ends them, and with them the programs for Windows.
+end_servers() {
+	local running
+	for _ in {1..100}; do
+		running=$(servers)
+		[ -n "$running" ] || return 0
+		# shellcheck disable=SC2086 # several
+		kill -INT $running 2>/dev/null || true
+		sleep 0.1
+	done
+	echo "Wine's server does not end: $running" >&2
+	return 1
+}
+
 case $1 in
 --start)
-	# The server of an earlier program lives on for a while, and a second one would fail.
-	/usr/lib/wine/wineserver64 --kill || true
-	/usr/lib/wine/wineserver64 --wait
+	end_servers # of an earlier program: a second one fails beside it
 	/usr/lib/wine/wineserver64 --persistent
 	exec /usr/lib/wine/wine64 cmd.exe /c exit </dev/null >/dev/null 2>&1
 	;;
 --end)
-	exec /usr/lib/wine/wineserver64 --kill
+	end_servers
+	exit
 	;;
 esac
 
