@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -68,11 +69,17 @@ func TestPartOfAnother(t *testing.T) {
 			if kind == "queue" {
 				inPython = fmt.Sprintf("attach_queue('%s', 2)", name)
 			}
-			noError(t, errors.Join(tc.attach(name), python.Exec(inPython)))
+			if strconv.IntSize == 64 { // a 64-bit Python has other semaphores than a 32-bit Go
+				noError(t, python.Exec(inPython))
+			}
+			noError(t, tc.attach(name))
 			giveAway(t, "sem."+name+"."+tc.part)
 			part := name + "." + tc.part
 			if err := tc.attach(name); !errors.Is(err, fs.ErrPermission) || !strings.Contains(fmt.Sprint(err), part+`": it belongs to user 65534`) {
 				t.Errorf("attach: %v", err)
+			}
+			if strconv.IntSize == 32 {
+				return
 			}
 			if err := python.Exec(inPython); err == nil || !strings.Contains(err.Error(), "several users") {
 				t.Errorf("Python: %v", err)
@@ -93,6 +100,9 @@ func TestJoinableOfAnother(t *testing.T) {
 	}
 	if err := attachQueue(t, q.Name(), 2).Join(t.Context()); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("join: %v", err)
+	}
+	if strconv.IntSize == 32 {
+		return
 	}
 	noError(t, python.Exec(fmt.Sprintf("assert not hasattr(attach_queue('%s', 2), 'join')", q.Name())))
 }
