@@ -205,6 +205,9 @@ func (l *damagedList) readInGo(t *testing.T) {
 			if err != nil {
 				v = reason(err)
 			}
+			if f, ok := v.(float64); ok {
+				v = floatOf(inPython(math.Float64bits(f)))
+			}
 			l.inGo = append(l.inGo, v)
 		}
 		return nil
