@@ -10,7 +10,7 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 )
 
-// Every method refuses an item whose offsets cannot be those of a slot, and changes
+// Every method refuses an item whose offsets cannot belong to a slot, and changes
 // nothing.
 func TestOffsetsOfNoSlot(t *testing.T) {
 	buf := encode(t, format.Offsets, everyKind()...)

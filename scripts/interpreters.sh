@@ -76,7 +76,11 @@ main() {
 	provide PyPy "$(command -v pypy3 || echo "$pypy/usr/bin/pypy3")" bring_pypy
 
 	provide_pypy_numpy "$(command -v pypy3 || echo "$pypy/usr/bin/pypy3")"
-	list=unlisted provide "PyPy 3.11" "$pypy_unstable/usr/bin/pypy3" unpack_pypy_unstable
+	if grep -qx 'ID=debian' /etc/os-release 2>/dev/null; then
+		list=unlisted provide "PyPy 3.11" "$pypy_unstable/usr/bin/pypy3" unpack_pypy_unstable
+	else
+		echo "left out PyPy 3.11: it comes from Debian"
+	fi
 
 	mv "$work/list" "$dest/list"
 	exit "$status"

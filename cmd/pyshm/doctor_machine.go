@@ -108,8 +108,8 @@ func (d *diagnosis) memoryLimit(root fs.FS) {
 	}
 }
 
-// removeIPC looks at the setting of systemd that removes the segments of a user who logs
-// out.
+// removeIPC looks at the setting of systemd that removes the segments of a user after the
+// logout.
 func (d *diagnosis) removeIPC(root fs.FS, uid int) {
 	const about = "RemoveIPC"
 	if _, err := fs.Stat(root, "run/systemd/system"); err != nil {

@@ -248,8 +248,8 @@ func testWaitsAtPython(t *testing.T, p *compat.Peer, client *manager.Client) {
 	time.Sleep(10 * time.Millisecond)
 	calls{t, lock}.want(true, "acquire")
 
-	// A put that has failed is not repeated, although the class of the error is that of a
-	// method that takes no timeout: the queue has the item all the same.
+	// A put that has failed is not repeated, although a method that takes no timeout
+	// raises the same class of error: the queue has the item all the same.
 	ordered := calls{t, newProxy(t, client, "Ordered")}
 	ordered.want(nil, "put", 1)
 	ordered.raises("builtins.TypeError", "put", "text")
