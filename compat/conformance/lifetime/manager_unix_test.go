@@ -220,7 +220,7 @@ func TestGoManagerAnswersAsPython(t *testing.T) {
 			}
 			if py.Implementation == "PyPy" && py.AtLeast(3, 11) {
 				// It pickles a list of str in bytes of its own.
-				wantEqual(t, request, replies[1].([]any)[1], replies[0].([]any)[1])
+				wantEqual(t, request, replies[1].([]any)[:2], replies[0].([]any)[:2])
 				continue
 			}
 			wantEqual(t, request, replies[1], replies[0])
