@@ -351,10 +351,10 @@ debian_mirror() {
 wrap_unstable() {
 	mv "$1/$2" "$1/$2.real" && cat >"$1/$2" <<-'WRAPPER' && chmod +x "$1/$2"
 		#!/bin/sh
-		bin=$(command -p readlink -f "$0")
-		bin=${bin%/*}
+		self=$(command -p readlink -f "$0")
+		bin=${self%/*}
 		for loader in "$bin"/../lib/*-linux-*/ld-linux*.so.*; do
-		    exec "$loader" --library-path "${loader%/*}" --argv0 "$0" "$bin/$(basename "$(command -p readlink -f "$0")").real" "$@"
+		    exec "$loader" --library-path "${loader%/*}" --argv0 "$0" "$self.real" "$@"
 		done
 	WRAPPER
 }
