@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/pyshm-go/pyshm/format/npy"
+	"github.com/pyshm-go/pyshm/internal/words"
 )
 
 // At returns the element at an index, which has a number for each axis, from 0 on. It
@@ -98,7 +99,7 @@ func (a *Array[T]) gather(dst []T, at, step int) error {
 		return nil
 	}
 	if step == a.size {
-		copy(dst, elements[T](a.memory, at, len(dst)))
+		words.Copy(dst, elements[T](a.memory, at, len(dst)))
 		return nil
 	}
 	for i := range dst {
@@ -141,7 +142,7 @@ func (a *Array[T]) scatter(at int, src []T, step int) error {
 		return nil
 	}
 	if step == a.size {
-		copy(elements[T](a.memory, at, len(src)), src)
+		words.Copy(elements[T](a.memory, at, len(src)), src)
 		return nil
 	}
 	for i, v := range src {

@@ -149,15 +149,7 @@ func (s *ringSlots) copyFrame(dst []byte, n uint64, slot int) bool {
 		return false
 	}
 	words.OrderLoads()
-	copyShared(dst, s.memory[s.frameAt(slot):])
+	words.CopyTorn(dst, s.memory[s.frameAt(slot):])
 	words.OrderLoads()
 	return words.Load64(begin) == n
 }
-
-// copyShared copies bytes that a writer may overwrite at the same time. The race detector
-// must not report a race if the writer is a goroutine of this process. Because the copy is
-// a call, the compiler keeps it between the accesses of package words.
-//
-//go:norace
-//go:noinline
-func copyShared(dst, src []byte) { copy(dst, src) }

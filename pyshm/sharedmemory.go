@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/words"
 	"github.com/pyshm-go/pyshm/pyshm/internal/mapping"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
@@ -306,7 +307,7 @@ func (m *SharedMemory) WriteAt(p []byte, off int64) (n int, err error) {
 
 func (m *SharedMemory) guardedCopy(op string, dst, src []byte) (n int, err error) {
 	defer m.leave(op, m.enter(), &err)
-	return copy(dst, src), nil
+	return words.Copy(dst, src), nil
 }
 
 // Bytes returns the memory of the segment itself, or nil after Close. Nothing

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/format/pickle"
+	"github.com/pyshm-go/pyshm/internal/words"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -131,7 +132,7 @@ func (l *lane) put(length uint64, request []byte, attached [][]byte) error {
 		copy(b[messageAt:], request)
 		at := alignUp(messageAt + len(request))
 		for _, data := range attached {
-			copy(b[at:], data)
+			words.Copy(b[at:], data)
 			at = alignUp(at + len(data))
 		}
 		return nil
@@ -263,7 +264,8 @@ func (l *lane) read(ctx context.Context) (r reply, here bool, err error) {
 			return protocolf("a reply of %d bytes at %d, in %d", length, messageAt, size)
 		}
 		// A copy: the worker could change the bytes while they are read.
-		b = append([]byte{}, memory[messageAt:messageAt+length]...)
+		b = make([]byte, length)
+		words.Copy(b, memory[messageAt:])
 		return nil
 	})
 	if err != nil || kind == kindByConnection {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/format/npy"
 	"github.com/pyshm-go/pyshm/format/pickle"
+	"github.com/pyshm-go/pyshm/internal/words"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -83,7 +84,8 @@ func (a *NDArray) copy(size int) (data []byte, err error) {
 		if a.at < 0 || a.at > len(b) || size > len(b)-a.at {
 			return protocolf("%v would lie at %d of %d bytes", a, a.at, len(b))
 		}
-		data = append(make([]byte, 0, size), b[a.at:a.at+size]...)
+		data = make([]byte, size)
+		words.Copy(data, b[a.at:])
 		return nil
 	})
 	return data, err

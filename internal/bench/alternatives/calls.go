@@ -76,6 +76,7 @@ func byJob[T element](s *session) (p passer[T], err error) {
 			if err != nil {
 				return err
 			}
+			p.array = a
 			if p.data, err = a.Slice(); err != nil {
 				return err
 			}

@@ -67,31 +67,40 @@ func copied[T element](p passer[T]) passer[T] {
 	shared, own := p.data, make([]T, len(p.data))
 	p.data = own
 	give, take := p.send, p.receive
+	in := func(data []T) error { copy(shared, data); return nil }
+	out := func() error { copy(own, shared); return nil }
+	if a := p.array; a != nil {
+		in = func(data []T) error { _, err := a.CopyFrom(data); return err }
+		out = func() error { _, err := a.CopyTo(own); return err }
+	}
 	p.send = func(data []T) error {
-		copy(shared, data)
+		if err := in(data); err != nil {
+			return err
+		}
 		return give(nil)
 	}
 	p.receive = func() ([]T, error) {
-		_, err := take()
-		copy(own, shared)
-		return own, err
+		if _, err := take(); err != nil {
+			return nil, err
+		}
+		return own, out()
 	}
 	return p
 }
 
-func newArray[T any](s *session, length int) (name string, data []T, err error) {
-	a, err := pyshm.CreateArray[T](pattern, []int{length})
+func newArray[T any](s *session, length int) (a *pyshm.Array[T], data []T, err error) {
+	a, err = pyshm.CreateArray[T](pattern, []int{length})
 	if err != nil {
-		return "", nil, err
+		return nil, nil, err
 	}
 	s.atEnd(func() { _, _ = a.Unlink(), a.Close() })
 	data, err = a.Slice()
-	return a.Name(), data, err
+	return a, data, err
 }
 
 func inArray[T element](class string, spinning bool) func(s *session) (passer[T], error) {
 	return func(s *session) (p passer[T], err error) {
-		name, data, err := newArray[T](s, s.count)
+		a, data, err := newArray[T](s, s.count)
 		if err != nil {
 			return p, err
 		}
@@ -99,7 +108,9 @@ func inArray[T element](class string, spinning bool) func(s *session) (passer[T]
 		if err != nil {
 			return p, err
 		}
-		return lend(h, class, name, data), nil
+		p = lend(h, class, a.Name(), data)
+		p.array = a
+		return p, nil
 	}
 }
 
@@ -116,17 +127,17 @@ func inArrayCopied[T element](class string) func(s *session) (passer[T], error) 
 // inWatchedArray hands over by two numbers in shared memory, which each side watches all
 // the time.
 func inWatchedArray[T element](s *session) (p passer[T], err error) {
-	name, data, err := newArray[T](s, s.count)
+	a, data, err := newArray[T](s, s.count)
 	if err != nil {
 		return p, err
 	}
-	numbersName, numbers, err := newArray[uint64](s, 16) // two cache lines
+	marks, numbers, err := newArray[uint64](s, 16) // two cache lines
 	if err != nil {
 		return p, err
 	}
 	var sent, received uint64
 	return passer[T]{
-		class: fmt.Sprintf("SharedWatched(%q, %q)", name, numbersName),
+		class: fmt.Sprintf("SharedWatched(%q, %q)", a.Name(), marks.Name()),
 		data:  data,
 		send: func([]T) error {
 			sent++

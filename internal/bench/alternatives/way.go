@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/internal/bench/rounds"
+	"github.com/pyshm-go/pyshm/pyshm"
 )
 
 // An element is what data consists of: an item of a list, or a byte of an array.
@@ -25,9 +26,10 @@ type way[T element] struct {
 
 // A passer is an open way.
 type passer[T element] struct {
-	class   string       // Python's side and its arguments; empty if Go alone can start
-	accept  func() error // if not nil, it is called when Python's side is there
-	data    []T          // where the data lies, if it is not copied
+	class   string          // Python's side and its arguments; empty if Go alone can start
+	accept  func() error    // if not nil, it is called when Python's side is there
+	data    []T             // where the data lies, if it is not copied
+	array   *pyshm.Array[T] // which has the data, or nil
 	send    func(data []T) error
 	receive func() ([]T, error)
 }
