@@ -62,11 +62,7 @@ func (q *Queue) put(ctx context.Context, b []byte) error {
 // the write, which then begins at once, so that nothing has to be taken back when ctx
 // ends. No process waits for wlock while it holds the condition.
 func (q *Queue) write(ctx context.Context, b []byte) error {
-	if err := q.writing.Take(ctx, nil); err != nil {
-		return err
-	}
-	if err := q.wlock.Acquire(ctx); err != nil {
-		q.writing.Release()
+	if err := q.lockWriting(ctx); err != nil {
 		return err
 	}
 	err := q.awaitRoom(ctx)
@@ -77,22 +73,38 @@ func (q *Queue) write(ctx context.Context, b []byte) error {
 		q.endWrite()
 		return err
 	}
-	item := pieces(wire.Frame(b))
-	err = item.writeTo(descriptor.TryWriter{Pipe: q.pipe})
+	return q.writeOut(ctx, wire.Frame(b), q.endWrite)
+}
+
+// writeOut writes an item, and then calls end. If ctx ends, a goroutine does the rest.
+func (q *Queue) writeOut(ctx context.Context, item pieces, end func()) error {
+	err := item.writeTo(descriptor.TryWriter{Pipe: q.pipe})
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = descriptor.Interruptibly(ctx, q.pipe.W.SetWriteDeadline, func() error { return item.writeTo(q.pipe.W) })
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		for i := range item {
-			item[i] = bytes.Clone(item[i]) // the caller may change b from now on
+			item[i] = bytes.Clone(item[i]) // the caller may change them from now on
 		}
 		go func() {
 			_ = item.writeTo(q.pipe.W) // fails only if the process that reads is gone
-			q.endWrite()
+			end()
 		}()
 		return nil
 	}
-	q.endWrite()
+	end()
+	return err
+}
+
+// lockWriting takes what a goroutine needs to write.
+func (q *Queue) lockWriting(ctx context.Context) error {
+	if err := q.writing.Take(ctx, nil); err != nil {
+		return err
+	}
+	err := q.wlock.Acquire(ctx)
+	if err != nil {
+		q.writing.Release()
+	}
 	return err
 }
 

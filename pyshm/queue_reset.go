@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,7 +45,10 @@ func (q *Queue) Check(ctx context.Context) error {
 //
 // A stopped process must not be continued after Reset. Other processes that use the queue
 // may go on, except that a reader which waits for the rest of a torn item has to be ended
-// first. If several processes call Reset, one mends the queue, and the others wait until it
+// first. If a writer is in the middle of an item, Reset takes what is in the pipe into its
+// memory, has the writer write the rest of its item, and then puts the items back. A
+// goroutine writes that for which there is no room yet. If this process is killed meanwhile,
+// these items are lost. If several processes call Reset, one mends the queue, and the others wait until it
 // has, and then find nothing.
 func (q *Queue) Reset(ctx context.Context) error {
 	return q.alone("reset", ctx, func(ctx context.Context) error {
@@ -176,33 +180,26 @@ func (q *Queue) mend(ctx context.Context, found stuckQueue) error {
 	}
 	defer q.reading.Release()
 	begun := q.begun // then this handle holds rlock, and has the first part of a torn item
-	if !found.reader && !begun && found.pending > 0 {
-		// No live reader waits for the rest of an item, or there would be no bytes.
+	own := !found.reader && !begun && found.pending > 0
+	if own { // no live reader waits for the rest of an item, or there would be no bytes
 		if err := q.rlock.Acquire(ctx); err != nil {
 			return err
 		}
-		defer release(&q.rlock)
 	}
-	// A live writer may wait for room in the middle of an item, and keep wlock.
-	isWhole := !found.writer && q.take(ctx, &q.wlock)
-	if isWhole {
-		defer release(&q.wlock)
-	}
-	lost, err := 0, error(nil)
-	if found.pending > 0 {
-		if lost, err = q.removeTorn(ctx, isWhole, found.writer, begun); err != nil {
-			return err
+	lost, whole, endWrite, err := q.removeTorn(ctx, found.writer, begun)
+	if err != nil {
+		if own {
+			release(&q.rlock)
 		}
-	} else if begun {
-		lost = 1
+		return err
 	}
 	q.begun, q.frames = false, wire.NewReader(&q.source, 0)
-	if found.reader || begun {
+	if own || begun || found.reader {
 		err = q.rlock.Release()
 	}
-	if found.writer {
-		err = cmp.Or(err, q.wlock.Release())
-	}
+	ended, cancel := context.WithCancel(ctx)
+	cancel() // a goroutine writes that for which readers have to make room
+	err = cmp.Or(err, q.writeOut(ended, whole, endWrite))
 	for range lost {
 		err = cmp.Or(err, q.forget(ctx))
 	}
@@ -224,36 +221,132 @@ func (q *Queue) interruptGet(ctx context.Context) error {
 	return nil
 }
 
-// removeTorn removes parts of items from the pipe: one at the beginning, and if cutTail is
-// set one at the end. It returns how many items these were. The content isWhole if it ends
-// with the end of an item. If an item is begun, its first part is in this handle.
-func (q *Queue) removeTorn(ctx context.Context, isWhole, cutTail, begun bool) (lost int, err error) {
-	content, err := q.pipe.Peek()
+// removeTorn removes parts of items from the pipe: one at the beginning, which a killed
+// reader has begun, and one at the end if a writer has died. It returns how many items these
+// were, and whole items that it took out of the pipe as well. The caller writes these and
+// calls endWrite. If an item is begun, its first part is in this handle.
+func (q *Queue) removeTorn(ctx context.Context, writerDied, begun bool) (lost int, whole pieces, endWrite func(), err error) {
+	p, err := q.silence(ctx, writerDied)
 	if err != nil {
-		return 0, err
+		return 0, nil, nil, err
 	}
-	first, end := wholeItems(content, isWhole)
-	drop := first
-	if cutTail = cutTail && end < len(content); cutTail {
-		drop = len(content)
-		lost++
-	}
+	first, last := wholeItems(p.content, !p.cut)
 	if first > 0 || begun {
 		lost++
 	}
-	// A process that reads without rlock may have taken the bytes.
-	err = descriptor.Interruptibly(ctx, q.pipe.R.SetReadDeadline, func() error {
-		_, err := io.ReadFull(q.pipe.R, make([]byte, drop))
+	drop := first
+	if last < len(p.content) {
+		lost++
+		drop = len(p.content)
+	}
+	if drop == len(p.content) || p.takenOut {
+		whole = pieces{p.content[first:last]}
+	}
+	if !p.takenOut {
+		err = q.discard(ctx, drop)
+	}
+	if err != nil && !p.cut {
+		p.endWrite()
+	}
+	return lost, whole, p.endWrite, err
+}
+
+// A silentPipe is a pipe to which no other process writes.
+type silentPipe struct {
+	content  []byte
+	takenOut bool   // the content is no longer in the pipe
+	cut      bool   // a writer has died: its last item may be incomplete, and it holds wlock
+	endWrite func() // lets others write
+}
+
+// silence has this process alone write to the pipe, whose reader it is.
+//
+// A live writer may hold wlock, and wait for room in the middle of an item. Then all of the
+// content may be a piece of one item, and the content does not show where an item begins.
+// So silence takes the content out, until the writer has written the rest of its item.
+func (q *Queue) silence(ctx context.Context, writerDied bool) (p silentPipe, err error) {
+	p = silentPipe{cut: writerDied, endWrite: q.endWrite}
+	if writerDied {
+		p.endWrite = q.endKilledWrite()
+	} else {
+		wait, cancel := context.WithTimeout(ctx, look)
+		defer cancel()
+		if q.lockWriting(wait) != nil {
+			return q.takeOut()
+		}
+	}
+	p.content, err = q.pipe.Peek()
+	if err != nil && !p.cut {
+		p.endWrite()
+	}
+	return p, err
+}
+
+// takeOut takes the content out of the pipe until it has wlock. If nothing comes for as long
+// as Check observes a writer, the writer has died. No context ends takeOut: the content
+// would be lost.
+func (q *Queue) takeOut() (p silentPipe, err error) {
+	p = silentPipe{takenOut: true, endWrite: q.endWrite}
+	waiting, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	locked := make(chan error, 1)
+	go func() { locked <- q.lockWriting(waiting) }()
+	for came := time.Now(); ; time.Sleep(min(time.Since(came), time.Millisecond)) {
+		isLast := len(locked) > 0
+		before := len(p.content)
+		if p.content, err = q.appendPending(p.content); len(p.content) > before {
+			came = time.Now()
+		}
+		if err == nil && !isLast && time.Since(came) < observation && len(p.content) <= defaultMaxItem {
+			continue
+		}
+		cancel()
+		if <-locked != nil {
+			p.cut, p.endWrite = true, q.endKilledWrite()
+		} else if err != nil {
+			q.endWrite()
+		}
+		return p, err
+	}
+}
+
+// appendPending reads what the pipe holds. A process that reads without rlock may be faster.
+func (q *Queue) appendPending(content []byte) ([]byte, error) {
+	n, err := q.pipe.Pending()
+	if n == 0 || err != nil {
+		return content, err
+	}
+	content = slices.Grow(content, n)
+	_ = q.pipe.R.SetReadDeadline(time.Now().Add(look))
+	n, err = q.pipe.R.Read(content[len(content) : len(content)+n])
+	_ = q.pipe.R.SetReadDeadline(time.Time{})
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = nil
+	}
+	return content[:len(content)+n], err
+}
+
+// endKilledWrite returns a function that releases wlock in place of a killed writer.
+func (q *Queue) endKilledWrite() func() {
+	own := q.writing.TryTake() // or else a goroutine has it that waits for wlock
+	return func() {
+		release(&q.wlock)
+		if own {
+			q.writing.Release()
+		}
+	}
+}
+
+// discard reads n bytes. A process that reads without rlock may have taken them.
+func (q *Queue) discard(ctx context.Context, n int) error {
+	err := descriptor.Interruptibly(ctx, q.pipe.R.SetReadDeadline, func() error {
+		_, err := io.ReadFull(q.pipe.R, make([]byte, n))
 		return err
 	})
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = ctx.Err()
 	}
-	if err != nil || !cutTail {
-		return lost, err
-	}
-	whole := pieces{content[first:end]}
-	return lost, whole.writeTo(q.pipe.W)
+	return err
 }
 
 // forget counts an item that is gone as gotten and done.
@@ -276,34 +369,38 @@ func (q *Queue) forget(ctx context.Context) error {
 // has begun. Unless the content isWhole, a writer may have written a part of the last item.
 //
 // Items have no mark. But a pickle of protocol 2 and later begins with 0x80 and its
-// protocol and ends with a dot, and its length leads to the next item, up to the end.
+// protocol and ends with a dot, and its length leads to the next item, up to the end. The
+// longest chain of such items counts. A part of an item alone proves nothing: any bytes can
+// look like one.
 func wholeItems(content []byte, isWhole bool) (first, end int) {
 	if isChain(content) {
 		return 0, len(content) // of any protocol
 	}
+	type chain struct{ items, end int }
 	n := len(content)
-	ends := make([]int, n+1) // where the last whole item ends, of a chain from here on; or -1
-	ends[n] = n
-	first, end = n, n
+	chains := map[int]chain{n: {0, n}} // by where they begin
+	first = n
 	for at := n - 1; at >= 0; at-- {
-		ends[at] = -1
 		header, length := itemHeader(content[at:])
 		payload := content[min(at+header, n):]
 		switch {
 		case length < 0 || len(payload) > 0 && payload[0] != 0x80 || len(payload) > 1 && payload[1] > 5:
-			continue
 		case length > len(payload):
 			if !isWhole {
-				ends[at] = at
+				chains[at] = chain{0, at}
 			}
 		case payload[length-1] == '.':
-			ends[at] = ends[at+header+length]
-		}
-		if ends[at] >= 0 {
-			first, end = at, ends[at]
+			next, ok := chains[at+header+length]
+			if !ok {
+				continue
+			}
+			chains[at] = chain{next.items + 1, next.end}
+			if chains[at].items > chains[first].items {
+				first = at
+			}
 		}
 	}
-	return first, end
+	return first, chains[first].end
 }
 
 // isChain reports whether the content is items, one after the other, to its end.

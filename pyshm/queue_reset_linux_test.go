@@ -6,7 +6,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -194,6 +197,40 @@ func TestQueueResetLeavesWriter(t *testing.T) {
 	noError(t, q.Reset(t.Context()))
 	wantItem(t, q, "first")
 	wantItem(t, q, large)
+}
+
+// A killed reader has read the beginning of an item that is longer than the pipe, while its
+// writer waits for room. The pipe then has the middle of the item alone. Whatever the bytes
+// look like, Reset drops the rest of this item and nothing else.
+func TestQueueResetInMiddleOfItem(t *testing.T) {
+	random := make([]byte, 300_000)
+	rand.NewChaCha8([32]byte{1}).Read(random)
+	for what, payload := range map[string][]byte{
+		"zeros":  make([]byte, 300_000),
+		"random": random,
+		"items":  bytes.Repeat([]byte(frame(two)+frame(one)), 15_000),
+	} {
+		for _, read := range []int{2, 4, 10, 5000} {
+			t.Run(fmt.Sprint(what, " ", read), func(t *testing.T) {
+				q := createQueue(t, 4)
+				writer := attachQueue(t, q.Name(), 4)
+				noError(t, writer.Put(within(t, 10*time.Millisecond), payload)) // the rest in the background
+				var others sync.WaitGroup
+				others.Go(func() { noError(t, writer.Put(t.Context(), "next")) })
+				others.Go(func() { noError(t, q.Put(t.Context(), "next")) })
+				noError(t, rawSemaphore(t, q, "rlock").Acquire(t.Context()))
+				_, err := io.ReadFull(rawPipe(t, q), make([]byte, read))
+				noError(t, err)
+				testkit.Eventually(t, "a queue that is stuck", func() bool { return errors.Is(q.Check(t.Context()), pyshm.ErrStuck) })
+				noError(t, q.Reset(within(t, testkit.Patience)))
+				wantItem(t, q, "next")
+				wantItem(t, q, "next")
+				others.Wait()
+				wantLen(t, q, 0)
+				noError(t, q.Check(t.Context()))
+			})
+		}
+	}
 }
 
 // A queue that is in use is not stuck, whatever its locks show at a moment.
