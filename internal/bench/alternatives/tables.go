@@ -32,7 +32,7 @@ func tables() []table {
 	for _, size := range []struct {
 		name  string
 		bytes int
-	}{{"1 KB", 1 << 10}, {"64 KB", 64 << 10}, {"1.2 MB", 1_200_000}, {"6.2 MB", frameBytes}, {"64 MB", 64 << 20}} {
+	}{{"1 KB", 1 << 10}, {"64 KB", 64 << 10}, {"1.2 MB", 1_200_000}, {"6.2 MB", frameBytes}, {"8 MB", 8 << 20}, {"64 MB", 64 << 20}} {
 		all = append(all, newTable("array of "+size.name, size.bytes, copiedByOne, setting{}, arrays()))
 	}
 	if runtime.NumCPU() > 1 {
@@ -146,9 +146,9 @@ func goals() []goal {
 		{numbers, fedMsgpack, callCopied, 20, 0},
 		{numbers, framedMsgpack, callCopied, 20, 0},
 	}
-	for i, size := range []string{"1 KB", "64 KB", "1.2 MB"} {
+	for i, size := range []string{"1 KB", "64 KB", "1.2 MB", "8 MB"} {
 		for _, slow := range []string{fedMsgpack, framedMsgpack} {
-			gs = append(gs, goal{"array of " + size, slow, callCopied, []float64{4, 9, 20}[i], 0})
+			gs = append(gs, goal{"array of " + size, slow, callCopied, []float64{4, 9, 20, 5}[i], 0})
 		}
 		gs = append(gs, goal{"array of " + size, callCopied, copiedByOne, 0, 1.5})
 	}
