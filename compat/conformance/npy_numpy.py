@@ -17,11 +17,13 @@ except ImportError:  # before 2.4
 
 warnings.simplefilter("ignore")
 
+# The long double has 16 bytes on most machines, and 12 on 386. On arm it is a double.
+LONG = numpy.dtype("g").itemsize
 UNITS = ["", "[Y]", "[25s]", "[ms]", "[us]", "[ns]", "[as]", "[1000D]"]
 CODES = (
-    ["?", "i1", "u1", "f2", "S1", "S5", "V7", "U1", "U6", "c8", "c16", "f16", "c32"]
+    ["?", "i1", "u1", "f2", "S1", "S5", "V7", "U1", "U6", "c8", "c16", "f%d" % LONG, "c%d" % (2 * LONG)]
     + ["<i2", "<i4", "<i8", "<u2", "<u4", "<u8", "<f4", "<f8"]
-    + [">i2", ">i4", ">i8", ">u2", ">u4", ">u8", ">f4", ">f8", ">c8", ">U3", ">f16"]
+    + [">i2", ">i4", ">i8", ">u2", ">u4", ">u8", ">f4", ">f8", ">c8", ">U3", ">f%d" % LONG]
 )
 NAME = "abcXYZ_09 .,:;'\"\\()[]{}<>|#\t\n\r\x01\x7f"
 

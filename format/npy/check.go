@@ -16,8 +16,9 @@ import (
 //
 // The fields must have the same names in the same order, and the same offsets, kinds,
 // sizes, units and shapes. A record must have the same size as in Go, padding included.
-// On 64-bit machines np.dtype(…, align=True) makes such records. numpy's default has no
-// padding, and seldom fits. Titles do not matter.
+// On 64-bit machines and on 386 np.dtype(…, align=True) makes such records. On 32-bit arm
+// and mips, Go has less padding than C: a field called _ in the Go type adds it. numpy's
+// default has no padding, and seldom fits. Titles do not matter.
 //
 // The error is [ErrByteOrder] if the byte order of numbers is the only difference: a
 // copy that [Dtype.Swap] has turned can then be used as g. Any other difference is
@@ -113,7 +114,7 @@ func (d Dtype) checkRecord(g Dtype, path string) error {
 		case place != i:
 			return failf("check", at, ErrMismatch, "%s is field %d, not %d", at, place, i)
 		case have[i].Offset != w.Offset:
-			return failf("check", at, ErrMismatch, "%s is at %d, not %d%s", at, have[i].Offset, w.Offset, d.packedHint())
+			return failf("check", at, ErrMismatch, "%s is at %d, not %d%s", at, have[i].Offset, w.Offset, d.offsetHint(i, w.Offset))
 		}
 		if err := have[i].Dtype.check(w.Dtype, at); err != nil {
 			return err
@@ -124,7 +125,7 @@ func (d Dtype) checkRecord(g Dtype, path string) error {
 		return failf("check", at, ErrMismatch, "%s is not in Go's type", at)
 	}
 	if d.size != g.size {
-		return failf("check", path, ErrMismatch, "%s has %d bytes, not %d%s", subject(path), d.size, g.size, d.packedHint())
+		return failf("check", path, ErrMismatch, "%s has %d bytes, not %d%s", subject(path), d.size, g.size, d.sizeHint(g.size))
 	}
 	return nil
 }
@@ -136,12 +137,45 @@ func subject(path string) string {
 	return path
 }
 
-// packedHint returns the remedy for a record without gaps, which is numpy's default.
-func (d Dtype) packedHint() string {
-	if !d.packed() {
+// offsetHint returns the remedy for a field that Go has at another offset.
+func (d Dtype) offsetHint(field, inGo int) string {
+	aligned, err := d.aligned()
+	if err != nil {
 		return ""
 	}
-	return ": make the dtype with align=True, which pads as Go does"
+	return d.hint(aligned.parts.fields[field].Offset, inGo, "in front of it")
+}
+
+// sizeHint returns the remedy for a record that has another size in Go.
+func (d Dtype) sizeHint(inGo int) string {
+	aligned, err := d.aligned()
+	if err != nil {
+		return ""
+	}
+	return d.hint(aligned.size, inGo, "at the end")
+}
+
+// aligned returns the dtype that align=True makes of a record without gaps, which is
+// numpy's default.
+func (d Dtype) aligned() (Dtype, error) {
+	if !d.packed() {
+		return d, nil
+	}
+	return alignRecord(d)
+}
+
+// hint returns the remedy for an offset or a size that is aligned in a dtype with
+// align=True, and inGo in Go's type.
+func (d Dtype) hint(aligned, inGo int, where string) string {
+	switch {
+	case aligned == inGo && d.packed():
+		return ": make the dtype with align=True, which pads as Go does"
+	case aligned > inGo && aligned-inGo < maxAlignment && goMaxAlignment < min(maxAlignment, 8):
+		return fmt.Sprintf(": on this machine align=True pads more than Go: add a field _ [%d]byte %s in Go's type", aligned-inGo, where)
+	case aligned < inGo && d.packed():
+		return ": on this machine align=True pads less: make the dtype of a dict with 'offsets' and 'itemsize'"
+	}
+	return ""
 }
 
 // checkOrder compares the byte orders of dtypes that are otherwise alike.

@@ -15,7 +15,8 @@ import (
 //
 // For a record within a record, str(dtype) does not show which of the two were made with
 // align=True. ParseDtype does as np.dtype does with such a text: within a dict that has
-// 'aligned': True, it lays out all records as align=True would, and otherwise none.
+// 'aligned': True, it lays out all records as align=True would on this machine, and
+// otherwise none.
 // Programs that put aligned records into others that are not must pass dtype.descr
 // instead.
 //
@@ -288,12 +289,10 @@ func alignRecord(d Dtype) (Dtype, error) {
 	return record(fields, d.size)
 }
 
-const maxAlignment = 16
-
 func roundUp(n, multiple int) int { return (n + multiple - 1) / multiple * multiple }
 
 // alignment returns the number of which the offset of d is a multiple, in a record made
-// with align=True on a 64-bit machine.
+// with align=True on this machine.
 func (d Dtype) alignment() int {
 	switch d.kind {
 	case KindBytes, KindVoid:
@@ -307,5 +306,5 @@ func (d Dtype) alignment() int {
 		}
 		return most
 	}
-	return d.word()
+	return min(d.word(), maxAlignment)
 }

@@ -8,10 +8,22 @@ import (
 // units are numpy's units of time. Index 0 is for no unit, which numpy calls generic.
 var units = [...]string{"generic", "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"}
 
-// sizes are the sizes in bytes that a kind may have. Bytes, Text and Void have any.
+// sizes are the sizes in bytes that a kind may have. Bytes, Text and Void have any. The
+// long double of 64-bit machines has 16 bytes; every machine may read it.
 var sizes = map[Kind][]int{
 	KindBool: {1}, KindInt: {1, 2, 4, 8}, KindUint: {1, 2, 4, 8}, KindFloat: {2, 4, 8, 16}, KindComplex: {8, 16, 32},
 	KindDatetime: {8}, KindTimedelta: {8},
+}
+
+// longDouble386 is the size of the long double of 386, which no other machine has.
+const longDouble386 = 12
+
+func init() {
+	if longDouble == longDouble386 {
+		sizes[KindFloat] = append(sizes[KindFloat], longDouble386)
+		sizes[KindComplex] = append(sizes[KindComplex], 2*longDouble386)
+		names["float96"], names["complex192"] = plain(KindFloat, longDouble386), plain(KindComplex, 2*longDouble386)
+	}
 }
 
 // names are what str(dtype) prints for numbers in the machine's byte order.
@@ -112,6 +124,9 @@ func parseLetter(code, whole string) (Dtype, error) {
 		if size == n {
 			return plain(kind, n), nil
 		}
+	}
+	if kind == KindFloat && n == longDouble386 || kind == KindComplex && n == 2*longDouble386 {
+		return Dtype{}, reasonf(ErrDtype, "unknown dtype %s: it is the long double of 386, which numpy reads only there", excerpt(whole))
 	}
 	return Dtype{}, unknown(whole)
 }
