@@ -394,16 +394,21 @@ func arrayUses(a *pyshm.Array[int64]) map[string]error {
 }
 
 func TestArrayTruncated(t *testing.T) {
-	testkit.NeedFaultAddress(t)
 	testkit.NeedLinux(t)
 	a := createArray[int64](t, []int{4096})
 	noError(t, os.Truncate(pathOf(a.Name()), 4096))
-	for op, err := range arrayUses(a) {
-		if !errors.Is(err, pyshm.ErrFault) {
-			t.Errorf("%s: %v", op, err)
+	faults := testkit.HasFaultAddress(t)
+	if faults {
+		for op, err := range arrayUses(a) {
+			if !errors.Is(err, pyshm.ErrFault) {
+				t.Errorf("%s: %v", op, err)
+			}
 		}
 	}
 	defer func() {
+		if !faults {
+			return
+		}
 		var e *pyshm.Error
 		if err, ok := recover().(error); !ok || !errors.Is(err, pyshm.ErrFault) || !errors.As(err, &e) {
 			t.Errorf("Rows without a guard: %v", err)
@@ -420,8 +425,10 @@ func TestArrayTruncated(t *testing.T) {
 			t.Errorf("attach: %v", err)
 		}
 	}
-	for _, row := range a.Rows() {
-		row[4095]++
+	if faults {
+		for _, row := range a.Rows() {
+			row[4095]++
+		}
 	}
 }
 

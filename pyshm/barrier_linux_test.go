@@ -270,7 +270,6 @@ func TestBarrierNames(t *testing.T) {
 }
 
 func TestBarrierParts(t *testing.T) {
-	testkit.NeedFaultAddress(t)
 	memory, f := nameless(t, make([]byte, 64))
 	memory.Offset, memory.Size = 8, 8
 	c := createCondition(t)
@@ -287,9 +286,11 @@ func TestBarrierParts(t *testing.T) {
 	if current, err := b.Current(); !current || err != nil {
 		t.Errorf("current: %t, %v", current, err)
 	}
-	testkit.Check(t, f.Truncate(0))
-	if _, err := b.Wait(t.Context()); !errors.Is(err, pyshm.ErrFault) {
-		t.Errorf("truncated: %v", err)
+	if testkit.HasFaultAddress(t) {
+		testkit.Check(t, f.Truncate(0))
+		if _, err := b.Wait(t.Context()); !errors.Is(err, pyshm.ErrFault) {
+			t.Errorf("truncated: %v", err)
+		}
 	}
 	parts.Parties = 0
 	if _, err := pyshm.AttachBarrierParts(parts); !errors.Is(err, fs.ErrInvalid) {

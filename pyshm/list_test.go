@@ -141,23 +141,23 @@ func TestListReadOnly(t *testing.T) {
 
 // Every method of a truncated, a closed or a zero list returns an error.
 func TestListMethodsFail(t *testing.T) {
-	testkit.NeedFaultAddress(t)
 	testkit.NeedLinux(t)
-	truncated := createList(t, everyKind)
-	if err := os.Truncate(pathOf(truncated.Name()), 0); err != nil {
-		t.Fatal(err)
-	}
 	closed := createList(t, everyKind)
 	closed.Close()
-	for _, test := range []struct {
+	type row struct {
 		name string
 		l    *pyshm.ShareableList
 		want error
-	}{
-		{"truncated", truncated, pyshm.ErrFault},
-		{"closed", closed, fs.ErrClosed},
-		{"zero", new(pyshm.ShareableList), fs.ErrClosed},
-	} {
+	}
+	rows := []row{{"closed", closed, fs.ErrClosed}, {"zero", new(pyshm.ShareableList), fs.ErrClosed}}
+	if testkit.HasFaultAddress(t) {
+		truncated := createList(t, everyKind)
+		if err := os.Truncate(pathOf(truncated.Name()), 0); err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, row{"truncated", truncated, pyshm.ErrFault})
+	}
+	for _, test := range rows {
 		v := reflect.ValueOf(test.l)
 		for method := range v.Type().Methods() {
 			n := method.Type.NumOut()

@@ -31,7 +31,6 @@ func wantRing(t *testing.T, r *pyshm.Ring[[3]uint8], newest uint64) {
 }
 
 func TestDescribeRing(t *testing.T) {
-	testkit.NeedFaultAddress(t)
 	testkit.NeedLinux(t)
 	r := createRing[[3]uint8](t, 3, 4, 5)
 	wantRing(t, r, 0)
@@ -50,9 +49,11 @@ func TestDescribeRing(t *testing.T) {
 		t.Errorf("without its last byte: %+v, %v", c, err)
 	}
 	other := createRing[uint64](t, 2, 4096)
-	noError(t, os.Truncate(pathOf(other.Name()), 0))
-	if _, err := pyshm.DescribeRing(other.SharedMemory()); !errors.Is(err, pyshm.ErrFault) {
-		t.Errorf("truncated: %v", err)
+	if testkit.HasFaultAddress(t) {
+		noError(t, os.Truncate(pathOf(other.Name()), 0))
+		if _, err := pyshm.DescribeRing(other.SharedMemory()); !errors.Is(err, pyshm.ErrFault) {
+			t.Errorf("truncated: %v", err)
+		}
 	}
 	noError(t, other.Close())
 	if _, err := pyshm.DescribeRing(other.SharedMemory()); !errors.Is(err, fs.ErrClosed) {

@@ -239,7 +239,6 @@ func TestRingElements(t *testing.T) {
 }
 
 func TestRingReadOnlyClosedTruncated(t *testing.T) {
-	testkit.NeedFaultAddress(t)
 	testkit.NeedLinux(t)
 	r := createRing[int64](t, 3, 5000)
 	if _, err := r.Publish(fill(int64(1))); err != nil {
@@ -267,11 +266,13 @@ func TestRingReadOnlyClosedTruncated(t *testing.T) {
 			}
 		}
 	}
-	noError(t, os.Truncate(pathOf(r.Name()), 0))
-	wantErrors("truncated", r, pyshm.ErrFault)
-	noError(t, os.Truncate(pathOf(r.Name()), 4096))
-	if n, err := r.Publish(fill(int64(1))); n != 0 || !errors.Is(err, pyshm.ErrFault) { // in the caller's function
-		t.Errorf("truncated behind the first page: %d, %v", n, err)
+	if testkit.HasFaultAddress(t) {
+		noError(t, os.Truncate(pathOf(r.Name()), 0))
+		wantErrors("truncated", r, pyshm.ErrFault)
+		noError(t, os.Truncate(pathOf(r.Name()), 4096))
+		if n, err := r.Publish(fill(int64(1))); n != 0 || !errors.Is(err, pyshm.ErrFault) { // in the caller's function
+			t.Errorf("truncated behind the first page: %d, %v", n, err)
+		}
 	}
 	noError(t, r.Close())
 	wantErrors("closed", r, fs.ErrClosed)

@@ -21,7 +21,8 @@ const rest = "ooooooooooooooo"
 
 var tornRows = []tornRow{
 	{int64(65), 1.5, floatOf(65), floatOf(65)},
-	{int64(65), true, false, false},
+	{int64(65), true, boolIn(native(65)), boolIn(native(65))},
+	{int64(0x4100_0000_0000_0041), true, true, true}, // byte 7 is 0x41 in either byte order
 	{int64(65), nil, false, nil},
 	{int64(65), "ab", []byte(native(65) + rest + "\x00"), native(65) + rest},
 	{int64(65), []byte("ab"), []byte(native(65) + rest + "\x00"), []byte(native(65) + rest)},
@@ -108,6 +109,7 @@ func testTornByGo(t *testing.T, p *compat.Peer) {
 }
 
 func intIn(word string) int64     { return int64(binary.NativeEndian.Uint64([]byte(word))) }
+func boolIn(word string) bool     { return word[7] != 0 }
 func floatIn(word string) float64 { return floatOf(uint64(intIn(word))) }
 
 // Go sets a number over a number of the same kind in a single store: a Python that reads

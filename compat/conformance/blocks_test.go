@@ -53,6 +53,9 @@ func testSizes(t *testing.T, p *compat.Peer) {
 			if py := p.Interpreter(); row.float && (py.AtLeast(3, 10) || py.Implementation == "PyPy") {
 				row = sizeRow{raises: "TypeError", left: format.ErrIncomplete, python: row.python}
 			}
+			if row.size == 1<<40 && strconv.IntSize == 64 && testkit.IsEmulated() {
+				row.python, row.size = "2**33", 1<<33 // qemu has no addresses for more
+			}
 			if row.size > math.MaxInt || row.raises == "OSError" && strconv.IntSize == 32 {
 				row = sizeRow{raises: "OverflowError", left: syscall.ENOMEM, python: row.python} // only after ftruncate
 			}
@@ -178,7 +181,6 @@ func testGrown(t *testing.T, p *compat.Peer) {
 func TestTruncatedBlock(t *testing.T) {
 	testkit.NeedLinux(t)
 	t.Parallel()
-	testkit.NeedFaultAddress(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
 		p := start(t, py)
@@ -196,8 +198,10 @@ func TestTruncatedBlock(t *testing.T) {
 		if inPython := must(theirs.Read(0, len(want)))(t); !bytes.Equal(got, want) || !bytes.Equal(inPython, want) {
 			t.Error("the page with the end is not as expected")
 		}
-		if _, err := ours.ReadAt(got, int64(len(want))); !errors.Is(err, pyshm.ErrFault) {
-			t.Errorf("ReadAt of the next page: %v", err)
+		if testkit.HasFaultAddress(t) {
+			if _, err := ours.ReadAt(got, int64(len(want))); !errors.Is(err, pyshm.ErrFault) {
+				t.Errorf("ReadAt of the next page: %v", err)
+			}
 		}
 		_, err := theirs.Read(len(want), 1)
 		if died, ok := errors.AsType[*compat.ExitError](err); !ok || died.Code != -int(syscall.SIGBUS) {
