@@ -3,7 +3,8 @@
 # emulated.sh [GOARCH...] brings what tests for other processors than this machine's need,
 # to Debian on amd64:
 #
-#   the emulators   Debian's package qemu-user-static, installed with apt-get (as root)
+#   the emulators   Debian's package qemu-user-static, installed with apt-get (as
+#                   root, or by sudo)
 #   a Python        Debian's for each processor, with numpy, unpacked together with the C
 #                   library that it needs
 #
@@ -25,45 +26,25 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly top
 readonly dest=$top/.interpreters/emulated
 readonly work=$dest/.work.$$
+. "$top/scripts/provide.sh"
 
 main() {
 	local processor
 	[ $# -gt 0 ] || set -- 386 arm arm64 s390x
-	status=0
-	mkdir -p "$work"
-	trap 'rm -rf "$work"' EXIT
-
-	provide "the emulators" has_emulators install_emulators
+	begin_work
+	provide "the emulators" has_emulators "install_packages qemu-user-static"
 	for processor; do
-		provide "Python for $processor" "has_python $processor" "unpack_python $processor"
+		if grep -qx 'ID=debian' /etc/os-release 2>/dev/null; then
+			provide "Python for $processor" "has_python $processor" "unpack_python $processor"
+		else
+			left_out "Python for $processor" "it comes from Debian"
+		fi
 	done
 	exit "$status"
 }
 
-# provide NAME TEST BRING calls BRING unless TEST succeeds, and then TEST again.
-provide() {
-	local name=$1 test=$2 bring=$3
-	if $test >"$work/log" 2>&1 || { $bring && $test; } >"$work/log" 2>&1; then
-		echo "ready    $name: $(tail -n 1 "$work/log")"
-	else
-		status=1
-		echo "missing  $name: $(grep -v '^[[:space:]]*$' "$work/log" | tail -n 1)"
-	fi
-}
-
-# three_times COMMAND... repeats a command that fails, after a pause.
-three_times() {
-	"$@" || { sleep 5 && "$@"; } || { sleep 15 && "$@"; }
-}
-
 has_emulators() {
 	qemu-s390x-static --version | head -n 1
-}
-
-install_emulators() {
-	local apt_get=(apt-get -q -y -o DPkg::Lock::Timeout=300)
-	three_times "${apt_get[@]}" update &&
-		DEBIAN_FRONTEND=noninteractive three_times "${apt_get[@]}" install --no-install-recommends qemu-user-static
 }
 
 # has_python PROCESSOR prints what the machine looks like to the Python.

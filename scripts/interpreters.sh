@@ -17,9 +17,11 @@
 # removing that folder undoes everything. .interpreters/list has the interpreters that
 # work, one executable a line. Package compat reads it. The script leaves alone each
 # interpreter that runs already, so a second run is short. Every part is built aside
-# and renamed, so an interrupted run can be repeated.
+# and renamed, so an interrupted run can be repeated. Commands that use the network are
+# tried three times.
 #
 # Prints one line per part. The exit status is 1 if a part could not be brought.
+# scripts/provide.sh says what is an error in CI, too.
 #
 # provide calls functions by their names:
 # shellcheck disable=SC2329
@@ -55,68 +57,47 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly top
 readonly dest=$top/.interpreters
 readonly work=$dest/.work.$$ # everything is built here, then renamed
+. "$top/scripts/provide.sh"
 readonly cpython=$dest/cpython-3.14
 readonly cpython_unstable=$dest/cpython-3.15
 readonly numpy=$dest/numpy-$numpy_version
+readonly dataframes_folder=$dest/dataframes-cp${dataframes_python/./}
 readonly pypy=$dest/pypy3
 readonly pypy_unstable=$dest/pypy-3.11
 
 main() {
-	status=0
-	remove_abandoned_work
-	mkdir -p "$work"
-	trap 'rm -rf "$work"' EXIT
+	begin_work
 	: >"$work/list"
 
-	provide "CPython 3.14" "$cpython/bin/python3" unpack_cpython
-	provide_numpy
+	provide "CPython 3.14" "runs cpython_path list" unpack_cpython
+	provide numpy has_numpy unpack_numpy
 	provide_numpys
 	provide_dataframes
-	provide "CPython 3.15" "$(find_cpython 3.15 || echo "$cpython_unstable/usr/bin/python3.15")" unpack_cpython_unstable
-	provide PyPy "$(command -v pypy3 || echo "$pypy/usr/bin/pypy3")" bring_pypy
-
-	provide_pypy_numpy "$(command -v pypy3 || echo "$pypy/usr/bin/pypy3")"
+	provide "CPython 3.15" "runs cpython_unstable_path list" unpack_cpython_unstable
+	provide PyPy "runs pypy_path list" bring_pypy
+	provide_pypy_numpy
 	if grep -qx 'ID=debian' /etc/os-release 2>/dev/null; then
-		list=unlisted provide "PyPy 3.11" "$pypy_unstable/usr/bin/pypy3" unpack_pypy_unstable
+		provide "PyPy 3.11" "runs pypy_unstable_path unlisted" unpack_pypy_unstable
 	else
-		echo "left out PyPy 3.11: it comes from Debian"
+		left_out "PyPy 3.11" "it comes from Debian"
 	fi
 
 	mv "$work/list" "$dest/list"
 	exit "$status"
 }
 
-# remove_abandoned_work removes the remains of killed runs.
-remove_abandoned_work() {
-	local left
-	for left in "$dest"/.work.*; do
-		[ -d "$left" ] || continue
-		kill -0 "${left##*.}" 2>/dev/null || rm -rf "$left"
-	done
-}
+cpython_path() { echo "$cpython/bin/python3"; }
+cpython_unstable_path() { find_cpython 3.15 || echo "$cpython_unstable/usr/bin/python3.15"; }
+pypy_path() { command -v pypy3 || echo "$pypy/usr/bin/pypy3"; }
+pypy_unstable_path() { echo "$pypy_unstable/usr/bin/pypy3"; }
 
-# provide NAME EXECUTABLE BRING lists EXECUTABLE if it runs. If it does not run, provide
-# calls BRING first, which may assign another path to executable. The variable list may
-# name another list.
-provide() {
-	local name=$1 executable=$2 bring=$3
-	if ! version "$executable" >"$work/version" 2>/dev/null; then
-		if ! { "$bring" && version "$executable" >"$work/version"; } >"$work/log" 2>&1; then
-			missing "$name"
-			return
-		fi
-	fi
-	echo "$executable" >>"$work/${list:-list}"
-	echo "ready    $name: $executable ($(cat "$work/version"))"
-}
-
-missing() {
-	status=1
-	echo "missing  $1: $(grep -v '^[[:space:]]*$' "$work/log" | tail -n 1)"
-}
-
-version() {
-	"$1" -c 'import platform as p; print(p.python_implementation(), p.python_version())'
+# runs FIND LIST adds an interpreter to a list if it runs. FIND prints its path.
+runs() {
+	local executable version
+	executable=$($1) &&
+		version=$("$executable" -c 'import platform as p; print(p.python_implementation(), p.python_version())') &&
+		echo "$executable" >>"$work/$2" &&
+		echo "$executable ($version)"
 }
 
 # unpack_cpython copies the module's tree, in which larger files are gzipped and
@@ -125,7 +106,7 @@ unpack_cpython() {
 	local module_dir platform tree=$work/cpython kind executable_bit name target
 	platform=$(go env GOHOSTOS)-$(go env GOHOSTARCH)
 	# From a directory outside this module: its go.mod stays as it is.
-	module_dir=$(cd "$work" && GOWORK=off go mod download -json "$python_module" |
+	module_dir=$(cd "$work" && GOWORK=off three_times go mod download -json "$python_module" |
 		sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p') &&
 		cd "$top" || return
 	if ! [ -d "$module_dir/python/internal/data/$platform" ]; then
@@ -169,25 +150,18 @@ special_files() {
 		}' "$1"
 }
 
-# provide_numpy unpacks the wheel beside CPython and points a .pth file at it.
-provide_numpy() {
-	local python=$cpython/bin/python3
-	if ! [ -x "$python" ]; then
-		echo "it needs CPython 3.14" >"$work/log"
-		missing numpy
-		return
-	fi
-	if ! [ -d "$numpy" ] || ! [ -f "$cpython/lib/python3.14/site-packages/numpy.pth" ]; then
-		if ! { unpack_numpy && "$python" -c 'import numpy'; } >"$work/log" 2>&1; then
-			missing numpy
-			return
-		fi
-	fi
-	echo "ready    numpy: $numpy ($numpy_version, for CPython 3.14)"
+has_numpy() {
+	"$cpython/bin/python3" -c 'import numpy' &&
+		[ -d "$numpy" ] && echo "$numpy ($numpy_version, for CPython 3.14)"
 }
 
+# unpack_numpy unpacks the wheel beside CPython and points a .pth file at it.
 unpack_numpy() {
 	local site=$cpython/lib/python3.14/site-packages
+	if ! [ -x "$cpython/bin/python3" ]; then
+		echo "it needs CPython 3.14"
+		return 1
+	fi
 	unpack_wheels "$cpython/bin/python3" cp314 "$numpy" "numpy==$numpy_version" &&
 		mkdir -p "$site" && echo "../../../../${numpy##*/}" >"$work/pth" && mv "$work/pth" "$site/numpy.pth"
 }
@@ -212,7 +186,7 @@ unpack_wheels() {
 	pp*) abi=("--abi=pypy${tag#pp}_pp73") ;;
 	esac
 	rm -rf "$tree"
-	python3 -m pip install --quiet --no-deps --no-compile --only-binary :all: --ignore-requires-python \
+	three_times python3 -m pip install --quiet --no-deps --no-compile --only-binary :all: --ignore-requires-python \
 		--target "$tree" --implementation "${tag:0:2}" --python-version "${tag:2}" "${abi[@]}" \
 		"${platforms[@]/#/--platform=}" "$@" &&
 		compile_modules "$python" "$tree" "$to" &&
@@ -224,57 +198,64 @@ provide_numpys() {
 	local minor version python
 	while read -r minor version; do
 		[ -n "$minor" ] || continue
-		if ! python=$(find_cpython "$minor"); then
-			echo "left out numpy $version: there is no CPython $minor"
-			continue
+		if python=$(find_cpython "$minor"); then
+			provide_numpy_folder "$python" "cp${minor/./}" "$version"
+		else
+			left_out "numpy $version" "there is no CPython $minor"
 		fi
-		provide_numpy_folder "$python" "cp${minor/./}" "$version"
 	done <<<"$numpys"
 }
 
-# provide_pypy_numpy PYTHON unpacks the numpy that $pypy_numpys lists for this PyPy.
+# provide_pypy_numpy unpacks the numpy that $pypy_numpys lists for PyPy.
 provide_pypy_numpy() {
-	local minor version found
-	found=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || return 0
+	local minor version python found
+	python=$(pypy_path)
+	found=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || return 0
 	while read -r minor version; do
 		if [ "$minor" = "$found" ]; then
-			provide_numpy_folder "$1" "pp${minor/./}" "$version"
+			provide_numpy_folder "$python" "pp${minor/./}" "$version"
 			return
 		fi
 	done <<<"$pypy_numpys"
-	echo "left out numpy: none is known for PyPy $found"
+	left_out "numpy for PyPy" "none is known for PyPy $found"
 }
 
 # provide_numpy_folder PYTHON TAG VERSION unpacks a numpy into a folder for PYTHONPATH.
 provide_numpy_folder() {
 	local python=$1 tag=$2 version=$3 folder=$dest/numpy-$3-$2
-	if ! [ -d "$folder" ]; then
-		if ! { unpack_wheels "$python" "$tag" "$folder" "numpy==$version" &&
-			PYTHONPATH=$folder "$python" -c 'import numpy'; } >"$work/log" 2>&1; then
-			missing "numpy $version"
-			return
-		fi
-	fi
-	echo "ready    numpy: $folder ($version, for $python)"
+	provide "numpy $version" has_numpy_folder unpack_numpy_folder
+}
+
+# These take their variables from provide_numpy_folder.
+has_numpy_folder() { has_modules "$python" "$folder" numpy; }
+unpack_numpy_folder() { unpack_wheels "$python" "$tag" "$folder" "numpy==$version"; }
+
+# has_modules PYTHON FOLDER MODULES [FOLDER] imports modules from one or two folders.
+has_modules() {
+	[ -d "$2" ] && PYTHONPATH=$2${4:+:$4} "$1" -c "import $3" && echo "$2 (for $1)"
 }
 
 # provide_dataframes unpacks $dataframes beside a numpy, again if the list has changed.
 provide_dataframes() {
-	local python folder=$dest/dataframes-cp${dataframes_python/./} packages
-	if ! python=$(find_cpython "$dataframes_python"); then
-		echo "left out dataframes: there is no CPython $dataframes_python"
-		return
+	local python
+	if python=$(find_cpython "$dataframes_python"); then
+		provide dataframes has_dataframes unpack_dataframes
+	else
+		left_out dataframes "there is no CPython $dataframes_python"
 	fi
-	if [ "$(cat "$folder/packages" 2>/dev/null)" != "${dataframes%$'\n'}" ]; then
-		mapfile -t packages < <(grep . <<<"$dataframes")
-		if ! { unpack_wheels "$python" "cp${dataframes_python/./}" "$folder" "${packages[@]}" &&
-			PYTHONPATH=$(echo "$dest"/numpy-*-"${folder##*-}"):$folder "$python" -c 'import pandas, polars, pyarrow' &&
-			printf '%s' "$dataframes" >"$folder/packages"; } >"$work/log" 2>&1; then
-			missing dataframes
-			return
-		fi
-	fi
-	echo "ready    dataframes: $folder (for $python)"
+}
+
+# These take python from provide_dataframes.
+has_dataframes() {
+	[ "$(cat "$dataframes_folder/packages")" = "${dataframes%$'\n'}" ] &&
+		has_modules "$python" "$dataframes_folder" pandas,polars,pyarrow "$(echo "$dest"/numpy-*-"${dataframes_folder##*-}")"
+}
+
+unpack_dataframes() {
+	local packages
+	mapfile -t packages < <(grep . <<<"$dataframes")
+	unpack_wheels "$python" "${dataframes_folder##*-}" "$dataframes_folder" "${packages[@]}" &&
+		printf '%s' "$dataframes" >"$dataframes_folder/packages"
 }
 
 # find_cpython X.Y prints a CPython of that version, where package compat looks too.
@@ -318,8 +299,8 @@ unpack_unstable() {
 	local unstable=(-o Dir::State::status="$apt/status" -o Dir::Etc::sourcelist="$apt/sources.list"
 		-o Dir::Etc::sourceparts=/dev/null -o APT::Architectures="$(dpkg --print-architecture)"
 		-o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
-	private_apt "${unstable[@]}" update &&
-		private_apt "${unstable[@]}" -y install --download-only --no-install-recommends "$1" &&
+	three_times private_apt "${unstable[@]}" update &&
+		three_times private_apt "${unstable[@]}" -y install --download-only --no-install-recommends "$1" &&
 		unpack_packages "$apt/cache/archives" "$2"
 }
 
@@ -365,24 +346,17 @@ bring_pypy() {
 		return 1
 	fi
 	if [ "$(id -u)" = 0 ]; then
-		install_pypy && executable=$(command -v pypy3)
+		install_packages pypy3
 	else
-		unpack_pypy && executable=$pypy/usr/bin/pypy3
+		unpack_pypy
 	fi
-}
-
-install_pypy() {
-	local wait_for_lock=(-o DPkg::Lock::Timeout=300)
-	apt-get -q "${wait_for_lock[@]}" update &&
-		DEBIAN_FRONTEND=noninteractive apt-get -q -y "${wait_for_lock[@]}" \
-			install --no-install-recommends pypy3
 }
 
 unpack_pypy() {
 	local apt=$work/apt tree=$work/pypy3
-	private_apt update &&
+	three_times private_apt update &&
 		mkdir -p "$tree" && cd "$apt" &&
-		private_apt download pypy3 pypy3-lib &&
+		three_times private_apt download pypy3 pypy3-lib &&
 		cd "$top" &&
 		unpack_packages "$apt" "$tree" &&
 		wrap_pypy "$tree/usr/bin" && install_tree "$tree" "$pypy"

@@ -31,6 +31,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly top
 readonly dest=$top/.interpreters/windows
 readonly work=$dest/.work.$$
+. "$top/scripts/provide.sh"
 readonly wine=$top/scripts/wine.sh
 readonly numpy_version=1.26.4
 # For PYTHONPATH, so that a Python without numpy is tested, too.
@@ -38,11 +39,8 @@ readonly numpy=$dest/numpy-$numpy_version-cp311
 
 main() {
 	local minor module
-	status=0
-	mkdir -p "$work"
-	trap 'rm -rf "$work"' EXIT
-
-	provide wine64 has_packages install_packages
+	begin_work
+	provide wine64 has_packages "install_packages wine64 binutils-mingw-w64-x86-64"
 	provide "the prefix" has_prefix make_prefix
 	while read -r minor module; do
 		if [ -n "$minor" ]; then
@@ -53,32 +51,9 @@ main() {
 	exit "$status"
 }
 
-# provide NAME TEST BRING calls BRING unless TEST succeeds, and then TEST again.
-provide() {
-	local name=$1 test=$2 bring=$3
-	if $test >"$work/log" 2>&1 || { $bring && $test; } >"$work/log" 2>&1; then
-		echo "ready    $name: $(tail -n 1 "$work/log")"
-	else
-		status=1
-		echo "missing  $name: $(grep -v '^[[:space:]]*$' "$work/log" | tail -n 1)"
-	fi
-}
-
-# three_times COMMAND... repeats a command that fails, after a pause.
-three_times() {
-	"$@" || { sleep 5 && "$@"; } || { sleep 15 && "$@"; }
-}
-
 has_packages() {
 	dpkg-query --show --showformat '${Status} ${Package} ${Version}\n' wine64 binutils-mingw-w64-x86-64 |
 		awk '!/^install ok installed /{ exit 1 } { printf "%s %s ", $4, $5 }'
-}
-
-install_packages() {
-	local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300)
-	[ "$(id -u)" = 0 ] || apt=(sudo --non-interactive "${apt[@]}")
-	three_times "${apt[@]}" update &&
-		three_times "${apt[@]}" install --no-install-recommends wine64 binutils-mingw-w64-x86-64
 }
 
 # has_prefix looks for the file first: Wine makes a prefix that is missing.
