@@ -75,10 +75,15 @@ func (a *array) place(n int) int {
 func (a *array) element(n int) (b []byte, at int, err error) {
 	at = a.place(n)
 	b = make([]byte, a.header.Dtype.Size())
-	if _, err = a.from.ReadAt(b, int64(at)); err == nil || err == io.EOF {
-		err = a.header.Dtype.Swap(b)
+	return b, at, a.load(b, at)
+}
+
+// load reads the element at a place, in this machine's byte order.
+func (a *array) load(b []byte, at int) error {
+	if _, err := a.from.ReadAt(b, int64(at)); err != nil && err != io.EOF {
+		return err
 	}
-	return b, at, err
+	return a.header.Dtype.Swap(b)
 }
 
 // number returns the number in C order of the element that an argument names. The argument

@@ -95,11 +95,12 @@ var dtypes = []string{
 // name.
 func completeFlags(root *cobra.Command) {
 	values := map[string]func() []string{
-		"layout": func() []string { return []string{layoutName(format.Sizes), layoutName(format.Offsets)} },
-		"array":  func() []string { return dtypes },
-		"dtype":  func() []string { return dtypes },
-		"as":     func() []string { return []string{"list", "array", "block"} },
-		"python": pythonsOnPath,
+		"layout":   func() []string { return []string{layoutName(format.Sizes), layoutName(format.Offsets)} },
+		"array":    func() []string { return dtypes },
+		"dtype":    func() []string { return dtypes },
+		"as":       func() []string { return []string{"list", "array", "block"} },
+		"python":   pythonsOnPath,
+		"graphics": func() []string { return graphicsWays },
 	}
 	for _, cmd := range root.Commands() {
 		for name, of := range values {

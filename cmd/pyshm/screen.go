@@ -18,6 +18,9 @@ type screen struct {
 	out  io.Writer
 	fd   int // of the terminal that has the size
 	keys chan string
+
+	keyboard bool       // keys and replies come
+	asking   askingView // the view, or nil
 }
 
 // A view is drawn on a screen.
@@ -26,6 +29,18 @@ type view interface {
 	lines(width, height int) []string      // at most height lines, none wider than width
 	key(key string, height int) (end bool) // acts on a key
 }
+
+// An asking view asks the terminal what it can do. The replies come among the keys.
+type askingView interface {
+	view
+	ask() string             // what to send first
+	reply(reply string) bool // reports whether it was one
+	leave() string           // what to send last
+	awaits() bool            // reports whether a reply is still to come
+}
+
+// keptLine is a line that the screen leaves as it is.
+const keptLine = "\x00"
 
 // isScreen reports whether out is a terminal for a screen.
 func isScreen(out io.Writer) bool {
@@ -48,11 +63,13 @@ func runScreen(ctx context.Context, in io.Reader, out io.Writer, interval time.D
 		}
 		defer func() { _ = term.Restore(int(keyboard.Fd()), old) }()
 		go s.read(keyboard)
+		s.keyboard = true
 	}
-	if _, err := io.WriteString(out, enterScreen); err != nil {
+	s.asking, _ = v.(askingView)
+	if err := s.enter(); err != nil {
 		return err
 	}
-	defer func() { _, _ = io.WriteString(out, leaveScreen) }()
+	defer s.leave()
 	due := time.NewTicker(interval)
 	defer due.Stop()
 	if err := v.refresh(time.Now()); err != nil {
@@ -71,11 +88,43 @@ func runScreen(ctx context.Context, in io.Reader, out io.Writer, interval time.D
 				return err
 			}
 		case key := <-s.keys:
+			if s.asking != nil && s.asking.reply(key) {
+				continue
+			}
 			if key == "q" || key == "ctrl-c" || v.key(key, height) {
 				return nil
 			}
 		}
 	}
+}
+
+func (s *screen) enter() error {
+	text := enterScreen
+	if s.asking != nil && s.keyboard {
+		text += s.asking.ask()
+	}
+	_, err := io.WriteString(s.out, text)
+	return err
+}
+
+// lastReplies is how long leave waits for replies, which would be typed into a shell.
+const lastReplies = 300 * time.Millisecond
+
+func (s *screen) leave() {
+	text := leaveScreen
+	if s.asking != nil {
+		for late := time.After(lastReplies); s.asking.awaits(); {
+			select {
+			case key := <-s.keys:
+				s.asking.reply(key)
+				continue
+			case <-late:
+			}
+			break
+		}
+		text = s.asking.leave() + text
+	}
+	_, _ = io.WriteString(s.out, text)
 }
 
 // draw draws over all lines, and returns the height of the terminal. It asks for the size
@@ -87,7 +136,18 @@ func (s *screen) draw(v view) (height int, err error) {
 	}
 	lines := v.lines(width, height)
 	lines = lines[:min(len(lines), height)]
-	_, err = io.WriteString(s.out, "\x1b[H"+strings.Join(lines, "\x1b[0m\x1b[K\r\n")+"\x1b[0m\x1b[J")
+	var text strings.Builder
+	text.WriteString("\x1b[H")
+	for i, line := range lines {
+		if line != keptLine {
+			text.WriteString(line + "\x1b[0m\x1b[K")
+		}
+		if i < len(lines)-1 {
+			text.WriteString("\r\n")
+		}
+	}
+	text.WriteString("\x1b[0m\x1b[J")
+	_, err = io.WriteString(s.out, text.String())
 	return height, err
 }
 
@@ -103,16 +163,20 @@ var keyNames = map[string]string{
 
 // read passes keys on, until the terminal is gone. It goes on until the process ends.
 func (s *screen) read(keyboard io.Reader) {
-	b := make([]byte, 64)
+	b := make([]byte, 4096)
+	typed := ""
 	for {
 		n, err := keyboard.Read(b)
 		if err != nil {
 			s.keys <- "q"
 			return
 		}
-		for typed := string(b[:n]); typed != ""; {
-			var key string
-			key, typed = cutKey(typed)
+		for typed += string(b[:n]); typed != ""; {
+			key, rest, whole := cutKey(typed)
+			if !whole && len(typed) < longestReply {
+				break
+			}
+			typed = rest
 			if name := keyNames[key]; name != "" {
 				key = name
 			}
@@ -121,18 +185,34 @@ func (s *screen) read(keyboard io.Reader) {
 	}
 }
 
-// cutKey splits what a terminal has sent behind the first key.
-func cutKey(typed string) (key, rest string) {
-	if len(typed) < 3 || typed[0] != '\x1b' || typed[1] != '[' && typed[1] != 'O' {
-		return typed[:1], typed[1:]
+// longestReply is longer than any reply of a terminal.
+const longestReply = 256
+
+// cutKey splits what a terminal has sent behind the first key, or behind the first reply.
+// It is not whole if the terminal has more of it to send. A lone escape is a key.
+func cutKey(typed string) (key, rest string, whole bool) {
+	if len(typed) < 2 || typed[0] != '\x1b' {
+		return typed[:1], typed[1:], true
 	}
-	for i := 2; i < len(typed); i++ {
-		if typed[i] >= '@' && typed[i] <= '~' { // the end of a control sequence
-			return typed[:i+1], typed[i+1:]
+	switch typed[1] {
+	case '[', 'O':
+		for i := 2; i < len(typed); i++ {
+			if typed[i] >= '@' && typed[i] <= '~' { // the end of a control sequence
+				return typed[:i+1], typed[i+1:], true
+			}
 		}
+	case '_':
+		if key, rest, whole := strings.Cut(typed, stringEnd); whole {
+			return key + stringEnd, rest, true
+		}
+	default:
+		return typed[:1], typed[1:], true
 	}
-	return typed, ""
+	return typed, "", false
 }
+
+// stringEnd ends what a terminal, or a program, sends as a text of its own.
+const stringEnd = "\x1b\\"
 
 // scroll returns where the first shown of n lines is after a key.
 func scroll(first, n, page int, key string) int {

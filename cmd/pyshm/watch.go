@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,8 +31,10 @@ Keys: q ends; arrows, PgUp, PgDn, Home and End scroll; a number and g goes to a
 row.
 
 --image draws an array of shape (h, w), (h, w, 3) or (h, w, 4), or such frames
-of a ring, as a picture of coloured half blocks. Without a terminal it draws
-once.
+of a ring, as a picture: by the graphics of the terminal, if it has kitty's
+graphics protocol or sixels, or of coloured half blocks. tmux and screen get
+half blocks. --graphics chooses one of the ways. Without a terminal the picture
+is drawn once.
 
 --plain, or a pipe as output, prints a line for each change, of all items or of
 the part. It keeps two copies of the segment.`,
@@ -41,6 +45,10 @@ the part. It keeps two copies of the segment.`,
 			switch {
 			case o.plain && o.image:
 				return errors.New("--plain and --image do not go together")
+			case cmd.Flags().Changed("graphics") && !o.image:
+				return errors.New("--graphics is for --image")
+			case !slices.Contains(graphicsWays, o.way):
+				return fmt.Errorf("--graphics %q: choose one of %s", o.way, strings.Join(graphicsWays, ", "))
 			case o.interval < time.Millisecond:
 				return fmt.Errorf("--interval %v is shorter than 1ms", o.interval)
 			case len(args) == 2:
@@ -61,6 +69,7 @@ the part. It keeps two copies of the segment.`,
 	}
 	cmd.Flags().BoolVar(&o.plain, "plain", false, "print a line for each change")
 	cmd.Flags().BoolVar(&o.image, "image", false, "draw an array as a picture")
+	cmd.Flags().StringVar(&o.way, "graphics", "auto", "with --image: "+strings.Join(graphicsWays, ", "))
 	cmd.Flags().DurationVar(&o.interval, "interval", o.interval, "how often to look")
 	cmd.Flags().UintVar(&o.count, "count", 0, "with --plain: end after so many changes (0: never)")
 	return cmd
@@ -69,6 +78,7 @@ the part. It keeps two copies of the segment.`,
 type watchOptions struct {
 	part         *span
 	plain, image bool
+	way          string // of graphics
 	interval     time.Duration
 	count        uint
 }
@@ -78,7 +88,7 @@ func watch(cmd *cobra.Command, name string, o watchOptions) error {
 	if err != nil {
 		return err
 	}
-	v := &watchView{name: name, watchOptions: o, w: w}
+	v := &watchView{name: name, watchOptions: o, w: w, graphics: newGraphics(o.way)}
 	defer func() { v.w.m.Close() }()
 	if o.image {
 		if err := canDraw(w.table); err != nil {
@@ -92,9 +102,9 @@ func watch(cmd *cobra.Command, name string, o watchOptions) error {
 	case screen && !o.plain:
 		return runScreen(ctx, cmd.InOrStdin(), cmd.OutOrStdout(), o.interval, v)
 	case o.image:
-		lines, err := drawImage(w.table, 80, 40)
+		text, err := v.graphics.print(w.table)
 		if err == nil {
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.Join(lines, "\x1b[0m\n")+"\x1b[0m")
+			_, err = io.WriteString(cmd.OutOrStdout(), text)
 		}
 		return err
 	}
@@ -105,8 +115,9 @@ func watch(cmd *cobra.Command, name string, o watchOptions) error {
 // A watchView is the view of pyshm watch.
 type watchView struct {
 	watchOptions
-	name string
-	w    *watched
+	name     string
+	w        *watched
+	graphics *graphics // of --image
 
 	now      time.Time
 	trouble  string // why there is nothing new
@@ -188,11 +199,7 @@ func (v *watchView) follow() bool {
 func (v *watchView) lines(width, height int) []string {
 	body := v.body(height)
 	if v.image {
-		picture, err := drawImage(v.w.table, width, body)
-		if err != nil {
-			v.trouble = explain(err)
-		}
-		return v.framed(picture, width, height, "q ends")
+		return v.imageLines(width, height, body)
 	}
 	v.row = max(v.first, min(v.row, v.end-body))
 	last := min(v.row+body, v.end)
@@ -202,6 +209,36 @@ func (v *watchView) lines(width, height int) []string {
 	}
 	return v.framed(rows, width, height, fmt.Sprintf("rows %d to %d of %d   q ends   arrows, PgUp, PgDn, Home, End scroll   12g goes to row 12", v.row, last-1, v.end-v.first))
 }
+
+func (v *watchView) imageLines(width, height, body int) []string {
+	var picture []string
+	var err error
+	draws := ""
+	if v.graphics.pixels() {
+		picture, draws, err = v.graphics.lines(v.w.table, width, height, body)
+	} else {
+		picture, err = drawImage(v.w.table, width, body)
+	}
+	if err != nil {
+		v.trouble = explain(err)
+	}
+	lines := v.framed(picture, width, height, "q ends")
+	if len(lines) > 0 {
+		lines[len(lines)-1] += draws
+	}
+	return lines
+}
+
+func (v *watchView) ask() string {
+	if !v.image {
+		return ""
+	}
+	return v.graphics.ask()
+}
+
+func (v *watchView) reply(reply string) bool { return v.graphics.reply(reply) }
+func (v *watchView) awaits() bool            { return v.graphics.awaits() }
+func (v *watchView) leave() string           { return v.graphics.leave() }
 
 // body returns how many rows fit on a screen.
 func (v *watchView) body(height int) int {

@@ -43,31 +43,57 @@ func canDraw(t table) error {
 	return err
 }
 
-// drawImage draws an array with half blocks: a character has two pixels, one above the
-// other. The picture is as large as fits.
-func drawImage(t table, width, height int) ([]string, error) {
+// A picture has pixels of three bytes: red, green and blue.
+type picture struct {
+	width, height int
+	rgb           []byte
+}
+
+func (p picture) pixel(x, y int) pixel { return pixel(p.rgb[3*(y*p.width+x):]) }
+
+type pixel [3]uint8
+
+// largestPicture is how many pixels a picture has at most, whatever the terminal says of
+// its size.
+const largestPicture = 1 << 21
+
+// takePicture makes a picture of the array of a table, as large as fits.
+func takePicture(t table, width, height int) (picture, error) {
 	a, err := pictureOf(t)
 	if err != nil {
-		return nil, err
+		return picture{}, err
 	}
 	h, w := a.header.Shape[0], a.header.Shape[1]
 	if h == 0 || w == 0 || width <= 0 || height <= 0 {
-		return nil, nil
+		return picture{}, nil
 	}
-	scale := min(float64(width)/float64(w), float64(2*height)/float64(h))
-	cols, rows := max(1, min(width, int(float64(w)*scale))), max(1, min(2*height, int(float64(h)*scale)))
-	pixels, err := samplePixels(a, cols, rows)
+	scale := min(float64(width)/float64(w), float64(height)/float64(h))
+	if pixels := scale * float64(w) * scale * float64(h); pixels > largestPicture {
+		scale *= math.Sqrt(largestPicture / pixels)
+	}
+	cols, rows := max(1, min(width, int(float64(w)*scale))), max(1, min(height, int(float64(h)*scale)))
+	samples, err := samplePixels(a, min(cols, w), min(rows, h))
+	if err != nil {
+		return picture{}, err
+	}
+	return samples.enlarged(cols, rows), nil
+}
+
+// drawImage draws an array with half blocks: a character has two pixels, one above the
+// other.
+func drawImage(t table, width, height int) ([]string, error) {
+	p, err := takePicture(t, width, 2*height)
 	if err != nil {
 		return nil, err
 	}
 	var lines []string
-	for y := 0; y < rows; y += 2 {
+	for y := 0; y < p.height; y += 2 {
 		var line strings.Builder
 		last := ""
-		for x := range cols {
-			colour := colourCode(38, pixels[y*cols+x])
-			if y+1 < rows {
-				colour += ";" + colourCode(48, pixels[(y+1)*cols+x])
+		for x := range p.width {
+			colour := colourCode(38, p.pixel(x, y))
+			if y+1 < p.height {
+				colour += ";" + colourCode(48, p.pixel(x, y+1))
 			}
 			if colour != last {
 				line.WriteString("\x1b[" + colour + "m")
@@ -80,81 +106,97 @@ func drawImage(t table, width, height int) ([]string, error) {
 	return lines, nil
 }
 
-// A pixel has red, green and blue.
-type pixel [3]float64
-
 // samplePixels takes pixels at even distances. Bytes are colours as they are; other
 // numbers are scaled, so that the smallest is black and the largest white.
-func samplePixels(a *array, cols, rows int) ([]pixel, error) {
-	h, w, channels := a.header.Shape[0], a.header.Shape[1], 1
-	if len(a.header.Shape) == 3 {
-		channels = a.header.Shape[2]
-	}
-	pixels := make([]pixel, 0, cols*rows)
+func samplePixels(a *array, cols, rows int) (picture, error) {
+	p := picture{cols, rows, make([]byte, 0, 3*cols*rows)}
 	low, high := math.Inf(1), math.Inf(-1)
-	for y := range rows {
-		for x := range cols {
-			n := (y*h/rows*w + x*w/cols) * channels
-			var p pixel
-			for c := range p {
-				v, err := a.float(n + min(c, channels-1))
-				if err != nil {
-					return nil, err
-				}
-				p[c] = v
-				if !math.IsInf(v, 0) && v == v {
-					low, high = min(low, v), max(high, v)
-				}
-			}
-			pixels = append(pixels, p)
-		}
-	}
-	d := a.header.Dtype
-	if d.Kind() == npy.KindUint && d.Size() == 1 {
-		return pixels, nil
-	}
-	if d.Kind() == npy.KindBool {
+	switch d := a.header.Dtype; {
+	case d.Kind() == npy.KindUint && d.Size() == 1:
+		low, high = 0, 255
+	case d.Kind() == npy.KindBool:
 		low, high = 0, 1
-	}
-	for i := range pixels {
-		for c, v := range pixels[i] {
-			pixels[i][c] = max(0, min(255, 255*(v-low)/max(high-low, math.SmallestNonzeroFloat64)))
+	default:
+		err := eachSample(a, cols, rows, func(v float64) {
+			if !math.IsInf(v, 0) && v == v {
+				low, high = min(low, v), max(high, v)
+			}
+		})
+		if err != nil {
+			return picture{}, err
 		}
 	}
-	return pixels, nil
+	err := eachSample(a, cols, rows, func(v float64) {
+		p.rgb = append(p.rgb, level(255*(v-low)/max(high-low, math.SmallestNonzeroFloat64)))
+	})
+	return p, err
 }
 
-// float returns an element of an array of real numbers.
-func (a *array) float(n int) (float64, error) {
-	b, _, err := a.element(n)
-	if err != nil {
-		return 0, err
+// eachSample calls f with red, green and blue of pixels at even distances.
+func eachSample(a *array, cols, rows int, f func(v float64)) error {
+	h, w := a.header.Shape[0], a.header.Shape[1]
+	strides := append(a.header.Strides(), 0)
+	b := make([]byte, a.header.Dtype.Size())
+	for y := range rows {
+		row := a.offset + spread(y, h, rows)*strides[0]
+		for x := range cols {
+			at := row + spread(x, w, cols)*strides[1]
+			for c := range 3 {
+				if err := a.load(b, at+c*strides[2]); err != nil {
+					return err
+				}
+				f(realNumber(a.header.Dtype, b))
+			}
+		}
 	}
-	switch a.header.Dtype.Kind() {
+	return nil
+}
+
+// spread returns which of n things the i-th of fewer, at even distances, is.
+func spread(i, n, fewer int) int { return int(int64(i) * int64(n) / int64(fewer)) }
+
+// enlarged repeats pixels.
+func (p picture) enlarged(width, height int) picture {
+	if width == p.width && height == p.height {
+		return p
+	}
+	to := picture{width, height, make([]byte, 0, 3*width*height)}
+	for y := range height {
+		for x := range width {
+			pixel := p.pixel(spread(x, p.width, width), spread(y, p.height, height))
+			to.rgb = append(to.rgb, pixel[:]...)
+		}
+	}
+	return to
+}
+
+// realNumber returns an element of an array of real numbers.
+func realNumber(d npy.Dtype, b []byte) float64 {
+	switch d.Kind() {
 	case npy.KindFloat:
-		return floatOf(b), nil
+		return floatOf(b)
 	case npy.KindInt:
-		return float64(signed(b)), nil
+		return float64(signed(b))
 	}
-	return float64(word(b)), nil
+	return float64(word(b))
 }
 
 // colourCode returns the code of a colour: 38 is of a character, 48 of the ground behind it.
 func colourCode(ground int, p pixel) string {
 	if trueColour() {
-		return fmt.Sprintf("%d;2;%d;%d;%d", ground, level(p[0]), level(p[1]), level(p[2]))
+		return fmt.Sprintf("%d;2;%d;%d;%d", ground, p[0], p[1], p[2])
 	}
-	if r := level(p[0]); r == level(p[1]) && r == level(p[2]) && r > 4 && r < 247 {
-		return fmt.Sprintf("%d;5;%d", ground, 232+(r-4)*24/243) // one of 24 greys
+	if r := p[0]; r == p[1] && r == p[2] && r > 4 && r < 247 {
+		return fmt.Sprintf("%d;5;%d", ground, 232+(int(r)-4)*24/243) // one of 24 greys
 	}
-	cube := func(v float64) int { return (level(v)*5 + 127) / 255 }
+	cube := func(v uint8) int { return (int(v)*5 + 127) / 255 }
 	return fmt.Sprintf("%d;5;%d", ground, 16+36*cube(p[0])+6*cube(p[1])+cube(p[2]))
 }
 
 // level returns a level of a colour. A NaN is black.
-func level(v float64) int {
+func level(v float64) uint8 {
 	if v != v {
 		return 0
 	}
-	return int(v)
+	return uint8(max(0, min(255, v)))
 }
