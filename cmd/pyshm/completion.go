@@ -30,12 +30,7 @@ func addCompletion(root *cobra.Command) {
 		"rm":     nil,
 	} {
 		cmd, _, _ := root.Find([]string{name})
-		cmd.ValidArgsFunction = completeNames(strings.Contains(cmd.Use, "NAME..."), func(s pyshm.Segment) string {
-			if c, err := s.Inspect(); len(kinds) > 0 && (err != nil || !slices.Contains(kinds, c.Kind)) {
-				return ""
-			}
-			return s.Name
-		})
+		cmd.ValidArgsFunction = completeNames(strings.Contains(cmd.Use, "NAME..."), nameOf(kinds))
 	}
 	for name, of := range map[string]func(pyshm.Segment) string{"lock": lockName, "doctor": queueName} {
 		cmd, _, _ := root.Find([]string{name})
@@ -47,6 +42,16 @@ func addCompletion(root *cobra.Command) {
 // memoryKinds are the kinds of segments that have bytes of their own.
 var memoryKinds = []pyshm.ContentKind{pyshm.KindList, pyshm.KindArray, pyshm.KindRing, pyshm.KindBlock}
 
+// nameOf returns the name of a segment of some kinds, or of any if there are none.
+func nameOf(kinds []pyshm.ContentKind) func(pyshm.Segment) string {
+	return func(s pyshm.Segment) string {
+		if c, err := s.Inspect(); len(kinds) > 0 && (err != nil || !slices.Contains(kinds, c.Kind)) {
+			return ""
+		}
+		return s.Name
+	}
+}
+
 // completeNames completes the first argument, or each one, with the names of segments, as
 // a function gives them. Where none fits, the shell completes files.
 func completeNames(each bool, name func(pyshm.Segment) string) cobra.CompletionFunc {
@@ -56,15 +61,20 @@ func completeNames(each bool, name func(pyshm.Segment) string) cobra.CompletionF
 			return nil, cobra.ShellCompDirectiveDefault
 		}
 		for s, err := range pyshm.Segments() {
-			if err != nil || shown(s.Name) != s.Name { // a shell would take others for something else
-				continue
-			}
-			if n := name(s); n != "" && strings.HasPrefix(n, begin) && !slices.Contains(args, n) {
-				names = append(names, n)
+			if err == nil && shown(s.Name) == s.Name {
+				names = append(names, name(s))
 			}
 		}
-		return names, cobra.ShellCompDirectiveDefault
+		return unused(names, args, begin), cobra.ShellCompDirectiveDefault
 	}
+}
+
+// unused returns the names that begin with a text, and are no argument yet. A shell would
+// take a name of other characters for something else.
+func unused(names, args []string, begin string) []string {
+	return slices.DeleteFunc(names, func(n string) bool {
+		return n == "" || shown(n) != n || !strings.HasPrefix(n, begin) || slices.Contains(args, n)
+	})
 }
 
 // lockName returns the name of a lock, or "" if the segment is none.

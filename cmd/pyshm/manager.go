@@ -157,6 +157,12 @@ func newManagerRelease(server *serverFlags) *cobra.Command {
 tracking. Processes that are attached keep the memory.`,
 		Example: `  pyshm manager release prices --address /run/app/manager --authkey-file key`,
 		Args:    names,
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
+			if tracked, ok := server.tracked(cmd); ok {
+				return unused(tracked, args, begin), cobra.ShellCompDirectiveNoFileComp
+			}
+			return completeNames(true, nameOf(memoryKinds))(cmd, args, begin)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return server.request(cmd, func(ctx context.Context, client *manager.Client) error {
 				var errs []error
@@ -167,6 +173,21 @@ tracking. Processes that are attached keep the memory.`,
 			})
 		},
 	}
+}
+
+// completionTimeout is how long a shell waits for a completion.
+const completionTimeout = time.Second
+
+// tracked returns the names that a manager tracks if the command line says where it is.
+func (s *serverFlags) tracked(cmd *cobra.Command) (names []string, ok bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), completionTimeout)
+	defer cancel()
+	cmd.SetContext(ctx)
+	err := s.request(cmd, func(ctx context.Context, client *manager.Client) (err error) {
+		names, err = client.Segments(ctx)
+		return err
+	})
+	return names, err == nil
 }
 
 func newManagerStop(server *serverFlags) *cobra.Command {
