@@ -46,6 +46,16 @@ func NeedShm(t testing.TB) {
 	}
 }
 
+// NeedPosix skips a test on systems where pyshm has neither pipes nor unix sockets.
+func NeedPosix(t testing.TB) {
+	t.Helper()
+	switch runtime.GOOS {
+	case "linux", "darwin", "freebsd":
+	default:
+		t.Skip("pyshm has pipes and unix sockets on Linux, macOS and FreeBSD, not on " + runtime.GOOS)
+	}
+}
+
 // NeedLinux skips a test on systems other than Linux.
 func NeedLinux(t testing.TB) {
 	t.Helper()

@@ -256,7 +256,7 @@ func isDone(c <-chan struct{}) bool {
 // programs need it: to pass it to a child process, for example. The caller has to close
 // the file. Detach fails, and changes nothing, while another goroutine sends or receives
 // (EBUSY), and when Poll, or a Recv whose context ended, has received a part of a frame.
-// It is for Linux.
+// It is for Linux, macOS and FreeBSD.
 func (c *Conn) Detach() (*os.File, error) {
 	f, err := c.detach()
 	return f, wrap("detach", c.address, err)

@@ -97,7 +97,13 @@
 //
 // # Systems
 //
-// Linux. Elsewhere TCP works, and abstract sockets, pipes and descriptors are
+// Linux, macOS and FreeBSD. Only Linux has abstract sockets. On macOS and FreeBSD the path of
+// a unix socket has at most 103 bytes, a server whose queue of clients is full refuses further
+// clients, so that Dial fails with ECONNREFUSED instead of waiting, and a goroutine that waits
+// for a Conn of [FromFile] or [Rebuild] takes a thread. What is said about macOS and FreeBSD
+// is compiled, and tested on Linux with the same code, but not yet on these systems.
+//
+// Elsewhere TCP works, and abstract sockets, pipes and descriptors are
 // errors.ErrUnsupported. So are, on Windows, unix sockets and named pipes (Python's AF_PIPE),
 // whose messages have another form. An empty address is a port of 127.0.0.1 there.
 package connection

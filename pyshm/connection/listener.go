@@ -41,7 +41,7 @@ type Listener struct {
 //
 // A unix socket has mode 0600. One that a killed process has left behind, at which no
 // process listens any more, is removed; where one listens the error is
-// syscall.EADDRINUSE. Unix sockets with a path are for Linux.
+// syscall.EADDRINUSE. Unix sockets with a path are for Linux, macOS and FreeBSD.
 func Listen(address string, o *Options) (*Listener, error) {
 	l, err := listen(address, o)
 	return l, wrap("listen", address, err)

@@ -47,7 +47,7 @@ func wantReason(t testing.TB, what string, err, reason error) {
 // wantDescriptors fails unless the test, with all its cleanups, closes what it opens.
 func wantDescriptors(t testing.TB) {
 	t.Helper()
-	count := func() int { return len(must(os.ReadDir("/proc/self/fd"))(t)) }
+	count := func() int { return len(must(os.ReadDir("/dev/fd"))(t)) }
 	before := count()
 	t.Cleanup(func() {
 		testkit.Eventually(t, "descriptors closed", func() bool { return count() <= before })
@@ -86,7 +86,7 @@ func connected(t testing.TB, l *Listener, o *Options) (client, server *Conn) {
 // pipe returns the ends of a pipe, both as connections.
 func pipe(t testing.TB) (a, b *Conn) {
 	t.Helper()
-	testkit.NeedLinux(t)
+	testkit.NeedPosix(t)
 	a, f, err := Pipe()
 	check(t, err)
 	t.Cleanup(func() { a.Close() })

@@ -7,7 +7,7 @@ import (
 )
 
 // Pipe returns the two ends of a new connection, like Python's multiprocessing.Pipe: a
-// Conn for this process, and a file for a child process. It is for Linux.
+// Conn for this process, and a file for a child process. It is for Linux, macOS and FreeBSD.
 //
 // The first file of exec.Cmd.ExtraFiles is descriptor 3 in the child, where Python makes
 // a connection of it by multiprocessing.connection.Connection(3), and Go by [FromFile].
@@ -32,7 +32,7 @@ func Pipe() (*Conn, *os.File, error) {
 // would make Python's own recv fail.
 //
 // Of a pipe of one direction only Send or only Recv works; the other fails with
-// [fs.ErrInvalid]. FromFile is for Linux.
+// [fs.ErrInvalid]. FromFile is for Linux, macOS and FreeBSD.
 func FromFile(f *os.File) (*Conn, error) {
 	s, readable, writable, err := descriptor.Open(f)
 	if err != nil {

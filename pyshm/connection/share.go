@@ -39,7 +39,7 @@ const acknowledge = 'A'
 // .authkey in Python. Each such value can be rebuilt once.
 //
 // The flags of the open file are left as they are, as with [FromFile]. Rebuild is for
-// Linux.
+// Linux, macOS and FreeBSD.
 func Rebuild(ctx context.Context, v any, authkey []byte) (*Conn, error) {
 	c, err := rebuild(ctx, v, authkey)
 	return c, wrap("rebuild", "", err)

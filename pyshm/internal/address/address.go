@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"github.com/pyshm-go/pyshm/format"
@@ -26,8 +28,9 @@ type Address struct {
 // Of returns the address of a listener or of the end of a connection.
 func Of(a net.Addr) Address { return Address{a.Network(), a.String()} }
 
-// maxSocketPath is the length of sockaddr_un's path without its NUL, in bytes.
-const maxSocketPath = 107
+// maxSocketPath is the length of sockaddr_un's path without its NUL, in bytes: 107 on Linux,
+// 103 on macOS and FreeBSD.
+const maxSocketPath = len(syscall.RawSockaddrUnix{}.Path) - 1
 
 // Parse reads an address. The error is [fs.ErrInvalid], or errors.ErrUnsupported for an
 // address of another system.
@@ -43,12 +46,22 @@ func Parse(s string) (Address, error) {
 	case len(s) > maxSocketPath:
 		return Address{}, invalid("the path of a unix socket has at most %d bytes, this one %d", maxSocketPath, len(s))
 	}
-	return Address{"unix", s}, checkUnix()
+	err := checkUnix()
+	if err == nil && isAbstract && !hasAbstract {
+		err = errAbstract
+	}
+	return Address{"unix", s}, err
 }
 
 // errPipe is the error for an address of Python's AF_PIPE. Its messages have no length
 // in front: the pipe itself keeps them apart.
 var errPipe = fmt.Errorf("%w: it is a named pipe of Windows: have the server listen at host:port", errors.ErrUnsupported)
+
+// errAbstract is the error for an abstract socket elsewhere than on Linux.
+var errAbstract = fmt.Errorf("%w: only Linux has abstract sockets: use a path with a slash", errors.ErrUnsupported)
+
+// hasAbstract reports whether there are abstract sockets.
+const hasAbstract = runtime.GOOS == "linux"
 
 func parseTCP(s string) (Address, error) {
 	host, port, err := net.SplitHostPort(s)

@@ -20,7 +20,8 @@ const (
 // Dial connects to a server. It waits while the server's queue of clients is full. A
 // blocking connect(2) waits by itself, which is what Python's clients do. The sockets of
 // package net do not block: connect fails with EAGAIN, and poll does not report when
-// there is room.
+// there is room. On macOS and FreeBSD a server whose queue is full refuses clients, Python's
+// too, so that Dial does not wait.
 //
 // The error is ECONNREFUSED if no server listens there.
 func Dial(ctx context.Context, a Address) (net.Conn, error) {

@@ -4,26 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// Prepare changes a command, before its start, such that its process leads a process group
-// of its own: a Ctrl-C at the terminal reaches this process alone, which then decides about
-// the child. And the kernel kills the child when the thread that starts it ends. So the
-// command has to be started from a thread that lives as long as the child should. Prepare
-// leaves alone what the caller has set.
-func Prepare(cmd *exec.Cmd) {
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	attr := cmd.SysProcAttr
-	if !attr.Setsid && !attr.Foreground {
-		attr.Setpgid = true
-	}
+func endWithParent(attr *syscall.SysProcAttr) {
 	if attr.Pdeathsig == 0 {
 		attr.Pdeathsig = syscall.SIGKILL
 	}
@@ -41,15 +28,10 @@ func AwaitEnd(pid int) error {
 	}
 }
 
-// SignalGroup sends a signal to all processes of the group that a child leads or has led.
-// The child must not have been reaped. A child that leads no group is not signalled.
-func SignalGroup(pid int, s syscall.Signal) {
-	if group, err := syscall.Getpgid(pid); err == nil && group == pid {
-		_ = syscall.Kill(-pid, s) // fails only if there is no such process
-	}
-}
+// MeasuresMemory reports whether Memory is supported.
+const MeasuresMemory = true
 
-// Memory returns how many bytes of memory a process has for itself: what is resident,
+// Memory returns how many bytes of memory a process has for itself: the resident pages,
 // without files and shared memory.
 func Memory(pid int) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))

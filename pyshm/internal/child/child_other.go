@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !darwin && !freebsd
 
 package child
 
@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// Prepare does nothing: child processes are Linux's here.
+// Prepare does nothing: this package is for Linux, macOS and FreeBSD.
 func Prepare(*exec.Cmd) {}
 
 // AwaitEnd is not supported.
@@ -16,6 +16,3 @@ func AwaitEnd(int) error { return errors.ErrUnsupported }
 
 // SignalGroup does nothing.
 func SignalGroup(int, syscall.Signal) {}
-
-// Memory is not supported.
-func Memory(int) (int64, error) { return 0, errors.ErrUnsupported }

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// A Stream is an end of a pipe or a socket. A goroutine that waits for it needs no
-// thread. Reads and writes end with os.ErrDeadlineExceeded after a deadline.
+// A Stream is an end of a pipe or a socket. A goroutine that waits for it needs no thread,
+// except for a stream of [Open] on macOS and FreeBSD. Reads and writes end with os.ErrDeadlineExceeded after a deadline.
 type Stream interface {
 	io.ReadWriteCloser
 	syscall.Conn

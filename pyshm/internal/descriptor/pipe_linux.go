@@ -70,6 +70,16 @@ func openEnd(f *os.File, mode int) (end *os.File, err error) {
 	return end, err
 }
 
+// reopen opens a pipe anew. It fails without /proc, for the pipe of another user, and for
+// the write end of a pipe that has no reader any more.
+func reopen(fd, mode int) (*os.File, error) {
+	again, err := unix.Open("/proc/self/fd/"+strconv.Itoa(fd), mode|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(again), "pipe"), nil
+}
+
 // Pending returns how many bytes the pipe holds.
 func (p *Pipe) Pending() (n int, err error) {
 	err = control(p.R, func(fd int) error {

@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !darwin && !freebsd
 
 package unixsocket
 
@@ -7,5 +7,5 @@ import (
 	"net"
 )
 
-// Listen returns errors.ErrUnsupported.
+// Listen returns errors.ErrUnsupported: no lock protects paths on this system.
 func Listen(string) (net.Listener, error) { return nil, errors.ErrUnsupported }

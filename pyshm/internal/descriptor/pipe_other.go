@@ -4,28 +4,11 @@ package descriptor
 
 import (
 	"errors"
-	"net"
 	"os"
 )
 
-// Open returns errors.ErrUnsupported.
-func Open(*os.File) (s Stream, readable, writable bool, err error) {
-	return nil, false, false, errors.ErrUnsupported
-}
-
-// Pair returns errors.ErrUnsupported.
-func Pair() (Stream, *os.File, error) { return nil, nil, errors.ErrUnsupported }
-
-// Detach returns errors.ErrUnsupported.
-func Detach(Stream) (*os.File, error) { return nil, errors.ErrUnsupported }
-
-// Send returns errors.ErrUnsupported.
-func Send(*net.UnixConn, *os.File) error { return errors.ErrUnsupported }
-
-// Receive returns errors.ErrUnsupported.
-func Receive(*net.UnixConn) (*os.File, error) { return nil, errors.ErrUnsupported }
-
-// A Pipe is both ends of a pipe. There are none on this system.
+// A Pipe is both ends of a pipe. There are none on this system: only Linux opens the pipe of
+// another process anew.
 type Pipe struct{ R, W *os.File }
 
 // ErrNotPipe is the reason when two files are not the ends of one pipe.

@@ -1,3 +1,5 @@
+//go:build linux || darwin || freebsd
+
 package connection
 
 import (
@@ -8,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -26,9 +29,11 @@ func forEachKind(t *testing.T, f func(t *testing.T, a, b *Conn)) {
 		a, b := pipe(t)
 		f(t, a, b)
 	})
-	for what, address := range map[string]string{
-		"unix": "", "abstract": "@" + testkit.Name(t), "tcp": "127.0.0.1:0", "ipv6": "[::1]:0",
-	} {
+	addresses := map[string]string{"unix": "", "tcp": "127.0.0.1:0", "ipv6": "[::1]:0"}
+	if runtime.GOOS == "linux" {
+		addresses["abstract"] = "@" + testkit.Name(t)
+	}
+	for what, address := range addresses {
 		for keyed, o := range map[string]*Options{"": nil, " with authkey": {Authkey: key}} {
 			t.Run(what+keyed, func(t *testing.T) {
 				wantDescriptors(t)

@@ -1,9 +1,10 @@
+//go:build linux || darwin || freebsd
+
 package descriptor
 
 import (
 	"errors"
 	"os"
-	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -15,8 +16,9 @@ var errKind = errors.New("the descriptor is neither a pipe nor a stream socket")
 // Open returns a stream of an open file, and the directions in which the stream works. The
 // stream has descriptors of its own. The open file stays as it is, flags included.
 //
-// A pipe is opened anew through /proc if possible: only this process uses the new open
-// file, and so may set O_NONBLOCK on it.
+// On Linux a pipe is opened anew through /proc if possible: only this process uses the new
+// open file, and so may set O_NONBLOCK on it. On macOS and FreeBSD, /dev/fd leads to the open
+// file itself.
 func Open(f *os.File) (s Stream, readable, writable bool, err error) {
 	fd, flags, err := duplicate(f)
 	if err != nil {
@@ -26,7 +28,7 @@ func Open(f *os.File) (s Stream, readable, writable bool, err error) {
 	readable, writable = mode != unix.O_WRONLY, mode != unix.O_RDONLY
 	isSocket, err := kind(fd)
 	if err == nil && !isSocket {
-		if again, err := reopen(fd, mode); err == nil {
+		if again, err := openAnew(fd, mode); err == nil {
 			unix.Close(fd)
 			return again, readable, writable, nil
 		}
@@ -71,20 +73,10 @@ func kind(fd int) (isSocket bool, err error) {
 	return false, errKind
 }
 
-// reopen opens a pipe anew. It fails without /proc, for the pipe of another user, and for
-// the write end of a pipe that has no reader any more.
-func reopen(fd, mode int) (*os.File, error) {
-	again, err := unix.Open("/proc/self/fd/"+strconv.Itoa(fd), mode|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(again), "pipe"), nil
-}
-
 // Pair returns the two ends of a new socket, as Python's multiprocessing.Pipe makes it:
 // one for this process, and one in blocking mode for a child.
 func Pair() (Stream, *os.File, error) {
-	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	ends, err := socketPair()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -94,6 +86,19 @@ func Pair() (Stream, *os.File, error) {
 		return nil, nil, err
 	}
 	return os.NewFile(uintptr(ends[0]), "pipe"), os.NewFile(uintptr(ends[1]), "pipe"), nil
+}
+
+// socketPair is socketpair(2) with close-on-exec. ForkLock keeps this process from starting
+// another between the two steps, which are one on Linux only.
+func socketPair() (ends [2]int, err error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	ends, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err == nil {
+		unix.CloseOnExec(ends[0])
+		unix.CloseOnExec(ends[1])
+	}
+	return ends, err
 }
 
 // IsReady reports whether a read from a stream would not have to wait.

@@ -1,12 +1,12 @@
+//go:build linux || darwin || freebsd
+
 package unixsocket
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -55,66 +55,17 @@ func listen(address, path string) (net.Listener, error) {
 		return nil, err
 	}
 	defer unlock()
-	l, err := bind(address)
+	l, id, err := bind(address, path)
 	if errors.Is(err, unix.EADDRINUSE) && isDead(path) {
 		if err := unix.Unlink(path); err != nil {
 			return nil, fmt.Errorf("%w: no process listens at the socket, but it could not be removed: %w", unix.EADDRINUSE, err)
 		}
-		l, err = bind(address)
+		l, id, err = bind(address, path)
 	}
 	if err != nil {
 		return nil, err
-	}
-	id, err := restrict(path)
-	if err != nil {
-		return nil, errors.Join(err, l.Close())
 	}
 	return &listener{UnixListener: l, path: path, id: id}, nil
-}
-
-func bind(address string) (*net.UnixListener, error) {
-	config := net.ListenConfig{Control: beforeBind}
-	l, err := config.Listen(context.Background(), "unix", address)
-	if err != nil {
-		return nil, err
-	}
-	// Package net would remove whatever file is at the path.
-	l.(*net.UnixListener).SetUnlinkOnClose(false)
-	return l.(*net.UnixListener), nil
-}
-
-// beforeBind sets the mode of a socket. Linux gives the same mode to the socket's file.
-// A chmod afterwards would leave the file open to others for a moment, and the umask
-// belongs to the whole process.
-func beforeBind(_, _ string, socket syscall.RawConn) error {
-	var err error
-	if controlErr := socket.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), ownerMode) }); controlErr != nil {
-		return controlErr
-	}
-	return err
-}
-
-// restrict gives the owner the permissions that the umask took away, and returns the
-// identity of the socket. It follows no symbolic link and changes only a socket: where
-// other users may rename files, they may have put another file there.
-func restrict(path string) (id, error) {
-	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return id{}, err
-	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return id{}, err
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
-		return id{}, fmt.Errorf("%w: another process has replaced the socket", unix.EPERM)
-	}
-	if st.Mode&0o7777 == ownerMode {
-		return idOf(&st), nil
-	}
-	// fchmod(2) refuses an O_PATH descriptor, and fchmodat2(2) exists only since Linux 6.6.
-	return idOf(&st), unix.Chmod("/proc/self/fd/"+strconv.Itoa(fd), ownerMode)
 }
 
 // bindPause is the time that a server may take between bind(2) and listen(2). In this
@@ -128,21 +79,25 @@ func isDead(path string) bool {
 	if err := unix.Lstat(path, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {
 		return false
 	}
-	if !refuses(path) {
-		return false
+	for range looks {
+		if !refuses(path) {
+			return false
+		}
+		time.Sleep(bindPause)
 	}
-	time.Sleep(bindPause)
 	return refuses(path)
 }
 
 func refuses(path string) bool {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, err := newSocket()
 	if err != nil {
 		return false
 	}
 	defer unix.Close(fd)
-	// Other errors do not prove that it is dead. For example, a server whose queue of
-	// clients is full is EAGAIN.
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return false
+	}
+	// Other errors do not prove that it is dead.
 	return unix.Connect(fd, &unix.SockaddrUnix{Name: path}) == unix.ECONNREFUSED
 }
 
@@ -171,4 +126,17 @@ func (l *listener) unlink() error {
 		return nil
 	}
 	return unix.Unlink(l.path)
+}
+
+// newSocket returns a socket in blocking mode.
+func newSocket() (int, error) {
+	// Linux could close it on exec in the same step. The other systems cannot, and ForkLock
+	// keeps this process from starting another between the two steps.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err == nil {
+		unix.CloseOnExec(fd)
+	}
+	return fd, err
 }

@@ -1,3 +1,5 @@
+//go:build linux || darwin || freebsd
+
 package descriptor
 
 import (
@@ -31,13 +33,13 @@ func wantDescriptors(t *testing.T) {
 
 func countDescriptors(t testing.TB) int {
 	t.Helper()
-	return len(testkit.Must(os.ReadDir("/proc/self/fd"))(t))
+	return len(testkit.Must(os.ReadDir("/dev/fd"))(t))
 }
 
 // blockingPair returns the ends of a socket in blocking mode, as Python has them.
 func blockingPair(t testing.TB) (a, b *os.File) {
 	t.Helper()
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fds, err := socketPair()
 	testkit.Check(t, err)
 	a, b = os.NewFile(uintptr(fds[0]), "a"), os.NewFile(uintptr(fds[1]), "b")
 	t.Cleanup(func() { a.Close(); b.Close() })
@@ -48,7 +50,9 @@ func blockingPair(t testing.TB) (a, b *os.File) {
 func blockingPipe(t testing.TB) (r, w *os.File) {
 	t.Helper()
 	var fds [2]int
-	testkit.Check(t, unix.Pipe2(fds[:], unix.O_CLOEXEC))
+	testkit.Check(t, unix.Pipe(fds[:]))
+	unix.CloseOnExec(fds[0])
+	unix.CloseOnExec(fds[1])
 	r, w = os.NewFile(uintptr(fds[0]), "r"), os.NewFile(uintptr(fds[1]), "w")
 	t.Cleanup(func() { r.Close(); w.Close() })
 	return r, w
@@ -250,7 +254,7 @@ func TestOtherKinds(t *testing.T) {
 	defer file.Close()
 	null := testkit.Must(os.Open(os.DevNull))(t)
 	defer null.Close()
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
 	testkit.Check(t, err)
 	datagrams := os.NewFile(uintptr(fds[0]), "datagrams")
 	defer datagrams.Close()
