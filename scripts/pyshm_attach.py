@@ -767,6 +767,9 @@ def _check_semaphore(name: str) -> None:
         data = os.read(fd, 64) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
     finally:
         os.close(fd)
+    if len(data) == 48 - size:  # 16 and 32
+        theirs, own = ("32-bit", "64-bit") if size == 32 else ("64-bit", "32-bit")
+        raise ValueError("%r is a semaphore of a %s program, and this Python is %s" % (name, theirs, own))
     if len(data) != size or struct.unpack_from("i", data, offset) != (shared,):
         raise ValueError("%r is not a semaphore that this Python can use" % name)
 

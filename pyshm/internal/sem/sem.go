@@ -40,12 +40,24 @@ var ErrNotSemaphore = errors.New("not a semaphore of this machine's glibc")
 // the private field, which is at the given offset.
 func check(mem []byte, size, private int) error {
 	if len(mem) != size {
-		return fmt.Errorf("%w: it has %d bytes instead of %d", ErrNotSemaphore, len(mem), size)
+		return fmt.Errorf("%w: it has %d bytes instead of %d%s", ErrNotSemaphore, len(mem), size, otherWords(mem, size))
 	}
 	if flag := binary.NativeEndian.Uint32(mem[private:]); flag != shared {
 		return fmt.Errorf("%w: its field private is %d instead of %d", ErrNotSemaphore, flag, shared)
 	}
 	return nil
+}
+
+// otherWords explains the size of a semaphore of glibc for programs whose words have another
+// size than this program's.
+func otherWords(mem []byte, size int) string {
+	switch {
+	case size == size64 && len(mem) == size32 && binary.NativeEndian.Uint32(mem[private32:]) == shared:
+		return ": it is one of a 32-bit program, and this program is 64-bit"
+	case size == size32 && len(mem) == size64 && binary.NativeEndian.Uint32(mem[private64:]) == shared:
+		return ": it is one of a 64-bit program, and this program is 32-bit"
+	}
+	return ""
 }
 
 // fits reports whether the value stays at or below bound with n more tokens. It does
