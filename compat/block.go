@@ -1,6 +1,10 @@
 package compat
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/pyshm-go/pyshm/format"
+)
 
 // A Block is a SharedMemory of a peer: plain bytes.
 type Block struct{ handle }
@@ -19,6 +23,9 @@ func (p *Peer) AttachBlock(name string) (*Block, error) {
 func (p *Peer) Block(variable string) (*Block, error) {
 	return object[Block](p.lookUp(variable))
 }
+
+// String returns, for example, Block('psm_7843d557').
+func (b *Block) String() string { return "Block(" + format.Repr(b.name) + ")" }
 
 // Size returns the block's size in bytes as Python sees it. On Linux it is exact.
 func (b *Block) Size() (int, error) {

@@ -1,5 +1,7 @@
 package compat
 
+import "github.com/pyshm-go/pyshm/format"
+
 // A List is a ShareableList of a peer. Its methods call Python's methods of the same
 // names in the peer, and return Python's exceptions as a [*PythonError].
 type List struct{ handle }
@@ -18,6 +20,9 @@ func (p *Peer) AttachList(name string) (*List, error) {
 func (p *Peer) List(variable string) (*List, error) {
 	return object[List](p.lookUp(variable))
 }
+
+// String returns, for example, List('psm_7843d557').
+func (l *List) String() string { return "List(" + format.Repr(l.name) + ")" }
 
 // Get returns list[i]. As in Python, -1 is the last item.
 func (l *List) Get(i int) (any, error) { return call[any](l.peer, l.variable, "get", i) }

@@ -38,6 +38,7 @@ func TestListRequests(t *testing.T) {
 		p, other := testkit.StartPeer(t, py), testkit.StartPeer(t, py)
 		name := testkit.Name(t)
 		list := testkit.Must(p.CreateList(name, someOfEach()))(t)
+		testkit.WantEqual(t, "String", fmt.Sprint(list), "List('"+list.Name()+"')")
 		attached := testkit.Must(other.AttachList(name))(t)
 
 		testkit.WantEqual(t, "Name", attached.Name(), name)
@@ -86,6 +87,7 @@ func TestBlockRequests(t *testing.T) {
 		t.Parallel()
 		p := testkit.StartPeer(t, py)
 		block := testkit.Must(p.CreateBlock("", 5000))(t)
+		testkit.WantEqual(t, "String", fmt.Sprint(block), "Block('"+block.Name()+"')")
 		if !strings.HasPrefix(block.Name(), "psm_") {
 			t.Errorf("Python chose the name %q", block.Name())
 		}
