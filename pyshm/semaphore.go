@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
@@ -156,7 +157,7 @@ func missingSemaphore(name string, err error) error {
 	case info.Size == muslSize:
 		return errMusl
 	}
-	return err
+	return &reason{syscall.ENOENT.Error() + " (the segment of that name is no lock or semaphore)", err}
 }
 
 func errPrefix(name string) error {

@@ -4,6 +4,7 @@ package pyshm_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"errors"
 	"io/fs"
@@ -343,6 +344,21 @@ func TestAttachLockRefusesSpecialFiles(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 		noError(t, os.Remove(pathOf("sem."+name)))
+	}
+}
+
+// A caller that takes the name of a block for a lock's reads that it is none.
+func TestLockOfABlock(t *testing.T) {
+	m := create(t, 100)
+	_, err := pyshm.AttachLock(m.Name())
+	want := `pyshm: attach lock "` + m.Name() + `": no such file or directory (the segment of that name is no lock or semaphore)`
+	if !errors.Is(err, fs.ErrNotExist) || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := pyshm.AttachLockContext(ctx, m.Name()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("AttachLockContext does not wait: %v", err)
 	}
 }
 
