@@ -22,7 +22,8 @@ func newRm() *cobra.Command {
 		Long: `Removes the names of lists and blocks, of locks as sem.NAME, and all names of a
 queue as NAME. A value has NAME and sem.NAME.lock, a barrier also sem.NAME with
 .sleeping, .woken and .wait. Processes that are attached keep the memory; it is
-freed when the last of them is gone.
+freed when the last of them is gone. A name that a manager of pyshm or a pyshm
+hold keeps comes back at once.
 
 With --orphans, removes the segments that no process maps and that were not
 made, linked or resized for a minute (--older-than), after listing them and

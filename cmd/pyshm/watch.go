@@ -69,7 +69,7 @@ the part. It keeps two copies of the segment.`,
 	}
 	cmd.Flags().BoolVar(&o.plain, "plain", false, "print a line for each change")
 	cmd.Flags().BoolVar(&o.image, "image", false, "draw an array as a picture")
-	cmd.Flags().StringVar(&o.way, "graphics", "auto", "with --image: "+strings.Join(graphicsWays, ", "))
+	cmd.Flags().StringVar(&o.way, "graphics", "auto", "the `WAY` of --image: "+strings.Join(graphicsWays, ", "))
 	cmd.Flags().DurationVar(&o.interval, "interval", o.interval, "how often to look")
 	cmd.Flags().UintVar(&o.count, "count", 0, "with --plain: end after so many changes (0: never)")
 	return cmd
