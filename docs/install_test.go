@@ -60,6 +60,25 @@ func TestReadmeGoGet(t *testing.T) {
 	}
 }
 
+// A program of another module uses a clone after the README's go mod edit.
+func TestReadmeReplace(t *testing.T) {
+	edit := regexp.MustCompile("`(go mod edit -replace [^`]*=)CLONE`").FindStringSubmatch(withoutBlocks(t, "../README.md"))
+	if edit == nil {
+		t.Fatal("README.md has no command go mod edit -replace")
+	}
+	clone, err := filepath.Abs("..")
+	check(t, err)
+	dir := t.TempDir()
+	program := "package main\n\nimport _ \"" + module + "/pyshm\"\n\nfunc main() {}\n"
+	check(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o600))
+	env := append(proxyEnv(t), "GOFLAGS=-mod=mod")
+	for _, command := range []string{"go mod init example.com/reader", edit[1] + "'" + clone + "'", "go mod tidy", "go build"} {
+		if out, err := shell(t, dir, env, command); err != nil {
+			t.Fatalf("%s: %v\n%s", command, err, out)
+		}
+	}
+}
+
 // readmeCommand returns the command of the README that begins so.
 func readmeCommand(t *testing.T, prefix string) string {
 	t.Helper()

@@ -40,6 +40,8 @@ func probeOf(command string) (probe string, known bool) {
 	switch {
 	case command == "go env GOPATH":
 		return command, true
+	case strings.HasPrefix(command, "go test -v ./examples/"):
+		return command + " -list . | grep ^Test", true
 	case strings.Contains(command, "go test "):
 		_, benchmarks, found := strings.Cut(command, " -bench ")
 		if !found {
@@ -50,12 +52,24 @@ func probeOf(command string) (probe string, known bool) {
 		return "go vet " + words[2], true
 	case strings.HasPrefix(command, "go -C internal/bench/alternatives run ."): // CI runs it, and brings its modules
 		return "test -f internal/bench/alternatives/main.go", true
+	case strings.HasPrefix(command, "go run ./examples/"): // TestNumpy runs those that need numpy
+		return "go vet " + words[2], true
+	case strings.HasPrefix(command, "go -C examples/"): // modules of their own, which CI runs
+		return "test -f " + words[2] + "/main.go", true
+	case strings.HasPrefix(command, "go mod "): // TestReadmeReplace runs them
+		return "go help mod " + words[2], true
+	case strings.HasPrefix(command, "python3 -m "):
+		return "python3 -c 'import " + words[2] + "'", true
+	case strings.HasPrefix(command, "python3 examples/numpy"):
+		return "test -f " + words[1], true
 	case strings.HasPrefix(command, "go install ./"):
 		return "go build -o /dev/null " + words[2], true
 	case words[0] == "bash":
 		return "bash -n " + words[1], true
 	case words[0] == "python3":
 		return command + " -c 'import sys'", true
+	case command == "pip install numpy":
+		return "true", true
 	case words[0] == "pip": // the check of scripts builds and installs the wheel
 		return "grep -qF '" + strings.TrimPrefix(command, "pip install ") + "' scripts/pyproject.toml", true
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/pyshm-go/pyshm/compat"
@@ -35,6 +36,24 @@ func envWithPython(t *testing.T, dir, path, arguments string) []string {
 	script := fmt.Sprintf("#!/bin/sh\nexec '%s' %s \"$@\"\n", path, arguments)
 	testkit.Check(t, os.WriteFile(filepath.Join(dir, "python3"), []byte(script), 0o755))
 	return append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+}
+
+// A program that Python starts, or that a name is passed to, says so when it is run alone.
+func TestWithoutArguments(t *testing.T) {
+	names := []string{"block", "numpy-python", "python-lock", "python-manager", "python-to-go", "python-value"}
+	bin := build(t, names...)
+	for _, name := range names {
+		out, err := exec.CommandContext(t.Context(), filepath.Join(bin, name)).CombinedOutput()
+		_, file, found := strings.Cut(string(out), "examples/"+name+"/")
+		if err == nil || !found || strings.Count(string(out), "\n") != 1 {
+			t.Errorf("%s: %v, %q", name, err, out)
+			continue
+		}
+		file, _, _ = strings.Cut(file, ".py")
+		if _, err := os.Stat(filepath.Join(name, file+".py")); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // numpyPython returns an interpreter that has numpy.

@@ -10,6 +10,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) != 2 {
+		log.Fatal("run examples/block/producer.py, which starts this program")
+	}
 	block, err := pyshm.Attach(os.Args[1])
 	if err != nil {
 		log.Fatal(err)

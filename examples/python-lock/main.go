@@ -11,6 +11,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) != 3 {
+		log.Fatal("run examples/python-lock/producer.py, which starts this program")
+	}
 	list, err := pyshm.AttachList(os.Args[1])
 	if err != nil {
 		log.Fatal(err)

@@ -13,6 +13,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) != 2 {
+		log.Fatal("run examples/python-manager/server.py, which starts this program")
+	}
 	authkey, err := io.ReadAll(os.Stdin)
 	if err != nil {
 		log.Fatal(err)

@@ -10,6 +10,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) != 2 {
+		log.Fatal("run examples/python-to-go/producer.py, which starts this program")
+	}
 	list, err := pyshm.AttachList(os.Args[1])
 	if err != nil {
 		log.Fatal(err)

@@ -12,6 +12,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) != 3 {
+		log.Fatal("run examples/python-value/counter.py, which starts this program")
+	}
 	ctx := context.Background()
 	var counterParts pyshm.ValueParts
 	var startParts pyshm.BarrierParts
