@@ -71,7 +71,7 @@ func TestReadmeReplace(t *testing.T) {
 	dir := t.TempDir()
 	program := "package main\n\nimport _ \"" + module + "/pyshm\"\n\nfunc main() {}\n"
 	check(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o600))
-	env := append(proxyEnv(t), "GOFLAGS=-mod=mod")
+	env := proxyEnv(t)
 	for _, command := range []string{"go mod init example.com/reader", edit[1] + "'" + clone + "'", "go mod tidy", "go build"} {
 		if out, err := shell(t, dir, env, command); err != nil {
 			t.Fatalf("%s: %v\n%s", command, err, out)
