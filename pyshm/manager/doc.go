@@ -178,5 +178,13 @@
 //
 // Linux, and Windows with TCP: the manager has a handle to each tracked segment, which
 // keeps it alive, and needs no second names. An empty address is a port of 127.0.0.1 there.
+//
+// On macOS and FreeBSD objects work as on Linux, and segments less well. A segment has no other
+// name than its own there, and a name that is unlinked is gone: the manager removes segments
+// at their release and at its end, and logs within two seconds that a name is gone, but
+// cannot restore it. So Python processes that attach need track=False or pyshm_attach. Of
+// two segments that have one name, one after the other, macOS cannot tell which is which.
+// This was tested on Linux with the same code, not yet on these systems.
+//
 // On other systems [New] and [Start] return an error that wraps [errors.ErrUnsupported].
 package manager

@@ -18,7 +18,7 @@ import (
 )
 
 // rescanInterval is how often a manager's keeper looks at all names, in case the
-// system has not reported a change. Windows reports none.
+// system has not reported a change. Only Linux reports any.
 const rescanInterval = 2 * time.Second
 
 // A keeper tracks names, and holds on to the segments behind them: it gives each
@@ -26,7 +26,9 @@ const rescanInterval = 2 * time.Second
 // when it vanishes. An open descriptor would not do, because a segment that has lost
 // its last name can never have one again.
 //
-// On Windows the keeper has a handle to each segment, which keeps the name, too.
+// On Windows the keeper has a handle to each segment, which keeps the name, too. On macOS and
+// FreeBSD nothing keeps or restores a name. The keeper has the segment open there, and logs
+// that a name is gone.
 type keeper struct {
 	log     *slog.Logger
 	max     int // how many names may be tracked
@@ -289,15 +291,15 @@ func (k *keeper) restoreAll() {
 	}
 }
 
-// restore restores the name that a segment has lost. It drops a segment that has lost
-// both names, or that has another owner.
+// restore restores the name that a segment has lost. It drops a segment that has lost its
+// names for good, or that has another owner.
 func (k *keeper) restore(h *hold) {
 	switch news, err := h.restore(); {
 	case errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist):
 		// The names change at this moment. The next event leads to the outcome.
 	case errors.Is(err, errLost):
 		k.drop(h)
-		k.log.Error("segment lost: both its names were removed", "segment", h.name)
+		k.log.Error("segment lost", "segment", h.name, "error", err)
 	case errors.Is(err, ErrOwned):
 		k.drop(h)
 		k.log.Warn("segment dropped: another manager owns it", "segment", h.name)

@@ -1,3 +1,5 @@
+//go:build !pyshm_posix
+
 package manager
 
 import (

@@ -1,4 +1,4 @@
-//go:build !windows
+//go:build !pyshm_posix
 
 package manager
 

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build !pyshm_posix
 
 package manager
 
