@@ -127,6 +127,12 @@
 //
 // # Systems
 //
-// Linux. On other systems all functions that make a pool return an error, which is
+// Linux, macOS and FreeBSD. On macOS and FreeBSD all goes by the connection: there is no
+// shared memory of a worker, [NewArray] fails, and so does a pool with [Options.MaxMemory].
+// Segments with a name are passed by the name, as on Linux. When the service is killed, the
+// kernel of macOS ends no worker in the middle of a function: the worker ends after it. This
+// was tested on Linux with the same code, not yet on these systems.
+//
+// On other systems all functions that make a pool return an error, which is
 // errors.ErrUnsupported.
 package worker

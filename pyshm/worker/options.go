@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"runtime"
 	"time"
+
+	"github.com/pyshm-go/pyshm/pyshm/internal/child"
 )
 
 // Options set how a pool works. The zero value of a field stands for the default.
@@ -19,7 +21,8 @@ type Options struct {
 
 	// Arena is how many bytes of /dev/shm each worker may have, for arrays and for values on
 	// their way. They are taken as they are needed, and kept until the worker ends. The
-	// default is 64 MiB. A negative value is for no shared memory at all.
+	// default is 64 MiB. A negative value is for no shared memory at all. On macOS and FreeBSD
+	// there is none in any case.
 	Arena int
 
 	// Retry is how often a call or job whose worker has crashed is repeated with another
@@ -53,6 +56,7 @@ type Options struct {
 
 	// MaxMemory is how many bytes of its own memory a worker may keep after a call before
 	// another takes its place. Shared memory does not count. The default is no limit.
+	// On macOS and FreeBSD a limit is refused, with [errors.ErrUnsupported].
 	MaxMemory int64
 
 	// Logger gets what happens, and each line that a worker prints: standard output as Info,
@@ -80,6 +84,9 @@ func (o Options) checked() (Options, error) {
 			return o, invalid("%s %d is negative", limit.name, limit.value)
 		}
 	}
+	if o.MaxMemory > 0 && !child.MeasuresMemory {
+		return o, errMemory
+	}
 	if o.Spin > mostSpin {
 		return o, invalid("Spin is %v, and at most %v", o.Spin, mostSpin)
 	}
@@ -94,6 +101,8 @@ func (o Options) checked() (Options, error) {
 	}
 	return o, nil
 }
+
+var errMemory = &unsupported{"MaxMemory is for Linux, where /proc has the memory of each process"}
 
 func setDefault[T int | time.Duration](field *T, value T) {
 	if *field == 0 {

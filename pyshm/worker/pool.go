@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os/exec"
-	"runtime"
 	"sync"
 	"time"
 
@@ -54,10 +53,10 @@ type Pool struct {
 // If a worker cannot start, the error is a *[StartError], and nothing is left. If ctx ends
 // before all have started, it is the context's error; later ctx has no effect.
 //
-// Start needs Linux. On other systems the error is [errors.ErrUnsupported].
+// Start needs Linux, macOS or FreeBSD. On other systems the error is [errors.ErrUnsupported].
 func Start(ctx context.Context, command func() *exec.Cmd, o Options) (*Pool, error) {
-	if runtime.GOOS != "linux" {
-		return nil, wrap(opStart, "", errLinux)
+	if errSystem != nil {
+		return nil, wrap(opStart, "", errSystem)
 	}
 	if command == nil {
 		return nil, wrap(opStart, "", invalid("the function that returns a command is nil"))
@@ -69,14 +68,6 @@ func Start(ctx context.Context, command func() *exec.Cmd, o Options) (*Pool, err
 }
 
 const opStart = "start"
-
-// errLinux is the reason on other systems.
-var errLinux = &unsupported{"workers share memory, semaphores and a socket with this process as Linux has them, and this is " + runtime.GOOS}
-
-type unsupported struct{ text string }
-
-func (e *unsupported) Error() string { return e.text }
-func (e *unsupported) Unwrap() error { return errors.ErrUnsupported }
 
 // A connector starts or finds one worker. The process is nil if another program has started
 // it.

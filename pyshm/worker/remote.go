@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"log/slog"
-	"runtime"
 
 	"github.com/pyshm-go/pyshm/pyshm/connection"
 )
@@ -20,8 +19,8 @@ import (
 func Dial(ctx context.Context, addresses []string, c *connection.Options, o Options) (*Pool, error) {
 	const op = "dial"
 	switch {
-	case runtime.GOOS != "linux":
-		return nil, wrap(op, "", errLinux)
+	case errSystem != nil:
+		return nil, wrap(op, "", errSystem)
 	case len(addresses) == 0:
 		return nil, wrap(op, "", invalid("there are no addresses"))
 	case o.Workers != 0 && o.Workers != len(addresses):
@@ -46,8 +45,8 @@ func Dial(ctx context.Context, addresses []string, c *connection.Options, o Opti
 func Accept(l *connection.Listener, o Options) (*Pool, error) {
 	const op = "accept"
 	switch {
-	case runtime.GOOS != "linux":
-		return nil, wrap(op, "", errLinux)
+	case errSystem != nil:
+		return nil, wrap(op, "", errSystem)
 	case l == nil:
 		return nil, wrap(op, "", invalid("the listener is nil"))
 	}

@@ -101,7 +101,7 @@ func (a *NDArray) copy(size int) (data []byte, err error) {
 // are restarted often use [pyshm.Array.Guard], Rows, CopyFrom or CopyTo instead.
 //
 // The error is [errors.ErrUnsupported] if the worker shares no memory: it does without the
-// helper, or it sees another /dev/shm. It is the error of [pyshm.CreateArray] for a type or
+// helper, or it sees another /dev/shm, or this is macOS or FreeBSD. It is the error of [pyshm.CreateArray] for a type or
 // a shape, and if /dev/shm or [Options.Arena] has no room.
 func NewArray[T any](j *Job, shape ...int) (*pyshm.Array[T], error) {
 	a, err := newArray[T](j, shape)
@@ -180,7 +180,7 @@ func (j *Job) lane() (*lane, error) {
 	return j.worker.lane, nil
 }
 
-var errNoArena = &unsupported{"the worker shares no memory: it has no serve of pyshm_attach, sees another /dev/shm, cannot use the semaphores of glibc (musl), or Options.Arena is negative"}
+var errNoArena = &unsupported{"the worker shares no memory: it has no serve of pyshm_attach, sees another /dev/shm, cannot use the semaphores of glibc (musl, or another system than Linux), or Options.Arena is negative"}
 
 // The functions of the helper that stand for values.
 const (

@@ -136,7 +136,7 @@ func (w *worker) hello(ctx context.Context) error {
 
 // share makes the lane to the worker, if both can.
 func (w *worker) share(ctx context.Context, o *Options) error {
-	if w.module == "" || o.Arena <= 0 {
+	if w.module == "" || o.Arena <= 0 || !hasLanes {
 		return nil
 	}
 	l, err := openLane(ctx, w, o)
