@@ -54,6 +54,7 @@ func init() {
 // Alias refuses an alias that its maker could not remove: in /dev/shm, an alias of
 // another user's segment. It makes an alias that the maker can remove.
 func TestAliasOfAnother(t *testing.T) {
+	testkit.NeedLinux(t)
 	if !testkit.InPrivateShm(t, 1<<20) {
 		return
 	}
@@ -105,6 +106,7 @@ func init() {
 // read and has not asked for ReadOnly. It does not propose options of Go for a segment
 // that Python may have made.
 func TestRefusedAttachProposesWhatHelps(t *testing.T) {
+	testkit.NeedLinux(t)
 	block, readable, lock := testkit.Name(t), testkit.Name(t), testkit.Name(t)
 	for file, mode := range map[string]os.FileMode{block: 0o600, readable: 0o644, "sem." + lock: 0o644} {
 		if err := errors.Join(os.WriteFile(pathOf(file), make([]byte, 32), 0o600), os.Chmod(pathOf(file), mode)); err != nil {

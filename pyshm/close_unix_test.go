@@ -232,6 +232,7 @@ func attachAndClose(t *testing.T, name string, times int, raw bool) {
 
 // A call that fails leaves no mapping, not even until the next garbage collection.
 func TestFailuresMapNothing(t *testing.T) {
+	testkit.NeedLinux(t)
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	directory := testkit.Name(t)
 	noError(t, os.Mkdir(pathOf(directory), 0o700))

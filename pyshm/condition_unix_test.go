@@ -75,6 +75,7 @@ func waiters(t *testing.T, c *pyshm.Condition, n int, ctx context.Context) <-cha
 }
 
 func TestConditionAcquireCanceled(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	c := createCondition(t)
 	noError(t, c.Acquire(t.Context()))
 	got := make(chan error, 1)
@@ -91,6 +92,7 @@ func TestConditionAcquireCanceled(t *testing.T) {
 
 // Notify takes back the notification of a waiter that has given up in the meantime.
 func TestNotifyTakesBack(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	c := createCondition(t)
 	counts := countersOf(t, c.Name())
 	noError(t, c.Acquire(t.Context()))
@@ -108,6 +110,7 @@ func TestNotifyTakesBack(t *testing.T) {
 }
 
 func TestCondition(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	c := createCondition(t)
 	counts := countersOf(t, c.Name())
 	other, err := pyshm.AttachCondition("/" + c.Name())
@@ -154,6 +157,7 @@ func TestCondition(t *testing.T) {
 
 // A notification without a waiter is not kept for later.
 func TestNotifyNobody(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	c := createCondition(t)
 	counts := countersOf(t, c.Name())
 	noError(t, c.Acquire(t.Context()))
@@ -170,6 +174,7 @@ func TestNotifyNobody(t *testing.T) {
 
 // A waiter that gives up has the lock again, and the next notification counts it out.
 func TestWaitCanceled(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	c := createCondition(t)
 	counts := countersOf(t, c.Name())
 	for range 2 {
@@ -193,6 +198,7 @@ func TestWaitCanceled(t *testing.T) {
 
 // Wait returns with the lock, also when ctx is done before the lock is free.
 func TestWaitReturnsWithLock(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	c := createCondition(t)
 	lock := attachLock(t, c.Name()+".lock")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -212,6 +218,7 @@ func TestWaitReturnsWithLock(t *testing.T) {
 }
 
 func TestConditionNeedsLock(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	c := createCondition(t)
 	for op, err := range map[string]error{
 		"wait": c.Wait(t.Context()), "notify": c.Notify(t.Context(), 1), "notify all": c.NotifyAll(t.Context()), "release": c.Release(),
@@ -229,6 +236,7 @@ func TestConditionNeedsLock(t *testing.T) {
 // Goroutines wait, give up and notify at any time. All of them return, and the counts
 // end at 0.
 func TestConditionUnderLoad(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	c := createCondition(t)
 	other, err := pyshm.AttachCondition(c.Name())
 	noError(t, err)
@@ -280,6 +288,7 @@ func TestConditionUnderLoad(t *testing.T) {
 // a context does not wait for it forever, and leaves the counts as if it had
 // not notified.
 func TestNotifyDeadSleeper(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	c := createCondition(t)
 	counts := countersOf(t, c.Name())
 	noError(t, counts["sleeping"].Release())
@@ -316,6 +325,7 @@ func TestNotifyDeadSleeper(t *testing.T) {
 // Of two notified waiters one has given up, and the other is dead. Their notifications
 // do not stay for other waiters.
 func TestNotifyLeavesNothing(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	c := createCondition(t)
 	counts := countersOf(t, c.Name())
 	noError(t, c.Acquire(t.Context()))
@@ -332,6 +342,7 @@ func TestNotifyLeavesNothing(t *testing.T) {
 }
 
 func TestResetCondition(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	c := createCondition(t)
 	counts := countersOf(t, c.Name())
 	noError(t, c.Acquire(t.Context()))
@@ -347,6 +358,7 @@ func TestResetCondition(t *testing.T) {
 
 // Impossible counts are an error, and do not cause millions of notifications.
 func TestConditionWithAbsurdCounts(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	for _, part := range []string{"sleeping", "woken", "wait"} {
 		c := createCondition(t)
 		m := attach(t, "sem."+c.Name()+"."+part)
@@ -371,6 +383,7 @@ func TestConditionWithAbsurdCounts(t *testing.T) {
 // Close ends all waiting through its handle, without the lock. It leaves the counts
 // right for the waiters of other handles.
 func TestCloseCondition(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	c := createCondition(t)
 	counts := countersOf(t, c.Name())
 	staying, err := pyshm.AttachCondition(c.Name())
@@ -404,6 +417,7 @@ func TestCloseCondition(t *testing.T) {
 
 // A waiter whose handle is closed does not acquire the lock, also if it is free.
 func TestCloseConditionWithFreeLock(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	c := createCondition(t)
 	lock := attachLock(t, c.Name()+".lock")
 	got := make(chan error)
@@ -420,6 +434,7 @@ func TestCloseConditionWithFreeLock(t *testing.T) {
 // When Close begins while Wait ends, the error of Wait shows whether its caller has the
 // lock.
 func TestCloseConditionDuringWait(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	c := createCondition(t)
 	lock := attachLock(t, c.Name()+".lock")
 	closed, ended := 0, 0
@@ -452,6 +467,7 @@ func TestCloseConditionDuringWait(t *testing.T) {
 
 // Close also ends a Notify that waits for a dead waiter.
 func TestCloseConditionDuringNotify(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	c := createCondition(t)
 	counts := countersOf(t, c.Name())
 	noError(t, counts["sleeping"].Release())
@@ -484,6 +500,7 @@ func TestConditionZeroValue(t *testing.T) {
 
 // CreateCondition makes all parts or none.
 func TestCreateConditionIsAllOrNothing(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	name := testkit.Name(t)
 	for _, taken := range []string{"lock", "sleeping", "wait"} {
 		s, err := pyshm.CreateSemaphore(name+"."+taken, 0)
@@ -533,6 +550,7 @@ func wantFiles(t *testing.T, name string, parts ...string) {
 // Another process makes a count absurd after Notify has checked it. Notify does not
 // notify millions of waiters then, and does not go on beyond its deadline.
 func TestNotifyWithChangingCount(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	for _, part := range []string{"sleeping", "wait", "woken"} {
 		c := createCondition(t)
 		e := createEvent(t)

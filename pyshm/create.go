@@ -30,8 +30,9 @@ func newCreateOptions[O ListOption](opts []O) createOptions {
 	return o
 }
 
-// A content is the content of a new segment. Both functions are called before another
-// process can see the segment, so if one fails no name is left.
+// A content is the content of a new segment. If a function fails, no name is left: it is
+// called before another process can see the segment or, where names come first, the name
+// is removed again.
 type content struct {
 	size  int
 	fill  func(io.WriterAt) error // writes the content into zeros; may be nil
@@ -103,7 +104,7 @@ func (n newName) create(c content, o createOptions) (*SharedMemory, error) {
 // createFree is create for a name that seems to be free. It makes first an unnamed file,
 // then its content, then its mapping, and in one last step the name. Where a segment
 // cannot be made without a name, the name comes before the content.
-func (n newName) createFree(c content, o createOptions) (*SharedMemory, error) {
+func (n newName) createFree(c content, o createOptions) (m *SharedMemory, err error) {
 	f, err := shmfile.New(o.mode)
 	if err != nil {
 		return nil, err
@@ -124,8 +125,13 @@ func (n newName) createFree(c content, o createOptions) (*SharedMemory, error) {
 		if err := publish(); err != nil {
 			return nil, err
 		}
+		defer func() {
+			if m == nil {
+				withdraw(f, n.kind.prefix+name)
+			}
+		}()
 	}
-	m, err := c.make(f, w)
+	m, err = c.make(f, w)
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +143,13 @@ func (n newName) createFree(c content, o createOptions) (*SharedMemory, error) {
 	}
 	m.name, m.file = name, n.kind.prefix+name
 	return m, nil
+}
+
+// withdraw removes the name of a segment that could not be completed.
+func withdraw(f *shmfile.File, file string) {
+	if info, err := f.Stat(); err == nil {
+		_ = unlinkOwn(file, info.ID) // another process may have removed it
+	}
 }
 
 // make writes the content, and returns a handle to it.
@@ -233,9 +246,13 @@ func (n newName) checkLength() error {
 	if n.random {
 		length += randomLength
 	}
-	if n.kind == segmentNames && length > longestSegmentName {
+	limit, whose := longestSegmentName, "Python's resource tracker"
+	if shmfile.LongestName < limit {
+		limit, whose = shmfile.LongestName, "the system"
+	}
+	if n.kind == segmentNames && length > limit {
 		return &reason{
-			fmt.Sprintf("the name has %d bytes, and Python's resource tracker takes up to %d", length, longestSegmentName),
+			fmt.Sprintf("the name has %d bytes, and %s takes up to %d", length, whose, limit),
 			syscall.ENAMETOOLONG,
 		}
 	}

@@ -241,8 +241,10 @@
 // [SharedMemory.Alias] gives a worker a second name, which it may use up. Package
 // manager restores the name.
 //
-// Systems. Linux, and Windows without the objects that need locks. On other systems every
-// function returns an error that wraps [errors.ErrUnsupported]. On 32-bit MIPS, Go's 64-bit atomics hold within one process
+// Systems. Linux; and Windows, macOS and FreeBSD without the objects that need locks. On
+// other systems every function returns an error that wraps [errors.ErrUnsupported]. What is
+// said here about macOS and FreeBSD is tested on Linux, with files that behave as their
+// segments do. On 32-bit MIPS, Go's 64-bit atomics hold within one process
 // only, and so do the promises about single stores.
 //
 // Windows. Segments, lists, arrays and rings work there, and these things differ:
@@ -262,4 +264,31 @@
 //   - [SharedMemory.Alias], [Replace], a [Mode] but 0600, [Segments], and everything with
 //     a lock are [errors.ErrUnsupported]: Windows has no second names, no modes and no
 //     list of segments, and Python's locks have no names there. [Sparse] has no effect.
+//
+// MacOS and FreeBSD. Segments, lists, arrays and rings work there, without cgo. Names stay
+// until they are unlinked, as on Linux, and these things differ:
+//
+//   - A name has up to 30 bytes on macOS.
+//   - A name appears before its segment has a size, and the size before the content, of which
+//     the first 8 bytes are written last. A process that attaches in between finds, for some
+//     microseconds, a segment without a size. Go returns [format.ErrIncomplete]. A Python
+//     raises ValueError ("cannot mmap an empty file") on FreeBSD, and on macOS it raises OSError
+//     and removes the name, which Create then gives to a new segment. After that the process
+//     finds zeros at the beginning: a list or an array is [format.ErrIncomplete], and a Python
+//     has a ShareableList without items, for as long as it keeps that object.
+//   - A process that is killed while it creates a segment leaves the name. To attach is then
+//     [format.ErrIncomplete], until the name is unlinked.
+//   - On macOS the creator in Go sees the size that it has asked for, and all others, Python's
+//     creators too, whole pages: of 4096 bytes, or 16384 on arm64. On FreeBSD all see the
+//     size that was asked for. Open and the functions like it find a list without items
+//     incomplete where sizes are whole pages, as on Windows.
+//   - No memory is set aside, with [Sparse] or without. A process that touches a page for which
+//     there is no memory may be killed.
+//   - On macOS it cannot be found out which segment has a name: [SharedMemory.Current] is
+//     [errors.ErrUnsupported] as long as there is one, and [SharedMemory.Unlink] removes the
+//     name, whichever segment has it.
+//   - On macOS a [Mode] from which the umask takes bits is [errors.ErrUnsupported].
+//   - [SharedMemory.Alias], [Replace], [Segments], and everything with a lock or a queue are
+//     [errors.ErrUnsupported]: a segment has one name, pyshm does not list the names, and the
+//     semaphores have another format.
 package pyshm

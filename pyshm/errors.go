@@ -88,6 +88,7 @@ var (
 	errReadOnly = &reason{"the segment is attached read-only", fs.ErrPermission}
 	errNoSize   = &reason{"the segment has no size yet: its creator is at work, or gave up", format.ErrIncomplete}
 	errRenamed  = &reason{"the name belongs to another segment now", fs.ErrNotExist}
+	errNoID     = &reason{"a segment has the name, and this system does not say whether it is this one", errors.ErrUnsupported}
 	errInUse    = &reason{"a process that could not be found has the segment open or mapped", syscall.EBUSY}
 	errPipe     = &reason{"it is a pipe, which processes open and do not map", errors.ErrUnsupported}
 	errUnlisted = &reason{"not a segment that Segments listed", fs.ErrInvalid}

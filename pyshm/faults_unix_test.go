@@ -93,6 +93,7 @@ func renamed(make func(path string) error) func(*rand.Rand, string) error {
 // is in use. Methods return only the errors that the fault allows, and users of another
 // list notice nothing.
 func TestFaults(t *testing.T) {
+	testkit.NeedLinux(t)
 	seed := soak.Seed(t)
 	undisturbed := createList(t, usedValues(soak.Rand(seed, -1), 40))
 	for n, f := range faults {
@@ -198,6 +199,7 @@ func afterFault(t *testing.T, f fault, l *pyshm.ShareableList) {
 // it back, while another process attaches again and again, and uses the handle of its
 // first attach.
 func TestPermissionsTakenAway(t *testing.T) {
+	testkit.NeedLinux(t)
 	l := createList(t, usedValues(soak.Rand(soak.Seed(t), 0), 4), pyshm.Mode(0o666))
 	c := testkit.StartChild(t, "depends on permission", l.Name())
 	c.Line(t)
@@ -259,6 +261,7 @@ func dependsOnPermission(args []string, end <-chan string) error {
 // If another process truncates a new segment as soon as it has a name, Create still
 // returns the handle. It does not fail and leave the name behind.
 func TestTruncatedAtBirth(t *testing.T) {
+	testkit.NeedLinux(t)
 	testkit.NeedFaultAddress(t)
 	for what, create := range map[string]func(name string) (io.Closer, error){
 		"list":  func(name string) (io.Closer, error) { return pyshm.CreateList(name, everyKind) },
@@ -303,6 +306,7 @@ func TestTruncatedAtBirth(t *testing.T) {
 // A fault outside the methods of this package ends the process, as it does without the
 // package.
 func TestStrayFault(t *testing.T) {
+	testkit.NeedLinux(t)
 	m := create(t, 4096)
 	c := testkit.StartChild(t, "strays", m.Name())
 	c.Line(t)

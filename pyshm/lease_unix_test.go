@@ -61,6 +61,7 @@ func becomeAnother() error {
 // Leases of another user delay only a caller that asks for that segment. If a list
 // waited a second for each, it would take 40 s.
 func TestLeasesOfAnother(t *testing.T) {
+	testkit.NeedLinux(t)
 	if !testkit.InPrivateShm(t, 1<<20) {
 		return
 	}
@@ -116,6 +117,7 @@ func TestLeasesOfAnother(t *testing.T) {
 
 // The writer of a FIFO goes on only when a process reads the FIFO.
 func TestAttachLeavesFIFO(t *testing.T) {
+	testkit.NeedLinux(t)
 	name := testkit.Name(t)
 	if err := syscall.Mkfifo(pathOf(name), 0o600); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
+	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
 // Open attaches to the segment that has the name. If there is none, Open creates one of
@@ -105,10 +106,15 @@ func OpenEvent(name string, opts ...ModeOption) (*Event, error) {
 
 // openOrCreate calls attach, and create if there is nothing to attach to. Between
 // the two another process may create or remove the name, several times, so
-// openOrCreate tries again for up to a second.
+// openOrCreate tries again for up to a second. Where names come first, it waits in the same
+// way for the content.
 func openOrCreate(attach, create func() error) error {
 	for end := time.Now().Add(openPatience); ; time.Sleep(time.Millisecond) {
-		if err := attach(); !errors.Is(err, fs.ErrNotExist) {
+		err := attach()
+		if shmfile.NamesFirst && errors.Is(err, format.ErrIncomplete) && time.Now().Before(end) {
+			continue
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		if err := create(); !errors.Is(err, fs.ErrExist) || time.Now().After(end) {

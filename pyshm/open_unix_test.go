@@ -54,6 +54,7 @@ func init() {
 
 // Many goroutines and processes that open one name at once all get the same segment.
 func TestOpenRace(t *testing.T) {
+	testkit.NeedLinux(t)
 	const rounds, goroutines, processes = 8, 4, 2
 	for function, open := range openers {
 		t.Run(function, func(t *testing.T) {
@@ -104,6 +105,7 @@ func TestOpenRace(t *testing.T) {
 
 // A segment that exists stays as it is.
 func TestOpenWhatExists(t *testing.T) {
+	testkit.NeedLinux(t)
 	m := create(t, 64)
 	write(t, m, "kept", 0)
 	opened := keep[*pyshm.SharedMemory](t)(pyshm.Open(m.Name(), 16, pyshm.Mode(0o666), pyshm.Sparse()))
@@ -139,6 +141,7 @@ func TestOpenWhatExists(t *testing.T) {
 
 // A missing segment is made as the Create functions make it.
 func TestOpenCreates(t *testing.T) {
+	testkit.NeedLinux(t)
 	m := keep[*pyshm.SharedMemory](t)(pyshm.Open(testkit.Name(t), 1<<30, pyshm.Mode(0o640), pyshm.Sparse()))
 	if st := stat(t, m.Name()); m.Size() != 1<<30 || st.Mode&0o777 != 0o640 || st.Blocks != 0 {
 		t.Errorf("size %d, mode %o, %d blocks", m.Size(), st.Mode, st.Blocks)
@@ -156,6 +159,7 @@ func TestOpenCreates(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
+	testkit.NeedLinux(t)
 	m := create(t, 64)
 	_, err := pyshm.Open(m.Name(), 65)
 	var e *pyshm.Error
@@ -198,6 +202,7 @@ func TestOpenRefuses(t *testing.T) {
 // A process that died while it created an event leaves an incomplete one. OpenEvent does
 // not wait for ever until it is complete.
 func TestOpenEventLeftHalfDone(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	name := testkit.Name(t)
 	left := keep[*pyshm.Semaphore](t)(pyshm.CreateSemaphore(name+".flag", 0))
 	_, err := pyshm.OpenEvent(name)
@@ -210,6 +215,7 @@ func TestOpenEventLeftHalfDone(t *testing.T) {
 
 // OpenCondition waits for a process that is creating the condition.
 func TestOpenConditionWaits(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	name := testkit.Name(t)
 	var made []*pyshm.Semaphore
 	for _, part := range []string{".wait", ".woken", ".sleeping"} {

@@ -24,6 +24,7 @@ import (
 )
 
 func TestCreateLock(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	l := createLock(t)
 	data, err := os.ReadFile(pathOf("sem." + l.Name()))
 	noError(t, err)
@@ -81,6 +82,7 @@ func TestLockNames(t *testing.T) {
 }
 
 func TestLockOptions(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	l := createLock(t, pyshm.Mode(0o660))
 	if st := stat(t, "sem."+l.Name()); st.Mode&0o777 != 0o660 {
 		t.Errorf("mode %o", st.Mode)
@@ -101,6 +103,7 @@ func TestLockOptions(t *testing.T) {
 }
 
 func TestReleaseOfFreeLock(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	l := createLock(t)
 	for range 2 {
 		if err := l.Release(); !errors.Is(err, pyshm.ErrNotAcquired) {
@@ -112,6 +115,7 @@ func TestReleaseOfFreeLock(t *testing.T) {
 
 // Many goroutines release a lock that was acquired once. Exactly one succeeds.
 func TestReleaseIsExact(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	l := createLock(t)
 	other := attachLock(t, l.Name())
 	for range 500 {
@@ -140,6 +144,7 @@ func TestReleaseIsExact(t *testing.T) {
 }
 
 func TestSemaphoreBound(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	s := keep[*pyshm.Semaphore](t)(pyshm.CreateBoundedSemaphore(testkit.Name(t), 2))
 	if err := s.Release(); !errors.Is(err, pyshm.ErrNotAcquired) {
 		t.Errorf("beyond the bound: %v", err)
@@ -167,6 +172,7 @@ func TestSemaphoreBound(t *testing.T) {
 }
 
 func TestSemaphoreOverflow(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	s := createSemaphore(t, math.MaxInt32)
 	if err := s.Release(); !errors.Is(err, pyshm.ErrNotAcquired) {
 		t.Errorf("beyond SEM_VALUE_MAX: %v", err)
@@ -175,6 +181,7 @@ func TestSemaphoreOverflow(t *testing.T) {
 }
 
 func TestSemaphoreArguments(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	tooLarge := math.MaxInt32
 	tooLarge++ // negative where int has 32 bits
 	for _, value := range []int{-1, tooLarge, math.MinInt} {
@@ -194,6 +201,7 @@ func TestSemaphoreArguments(t *testing.T) {
 }
 
 func TestReset(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	l := createLock(t)
 	if err := l.Reset(); !errors.Is(err, fs.ErrInvalid) {
 		t.Errorf("reset of a free lock: %v", err)
@@ -256,12 +264,14 @@ func contend(t *testing.T, goroutines, increments int, handles ...*pyshm.Lock) {
 }
 
 func TestMutualExclusion(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	l := createLock(t)
 	contend(t, 8, 2000, l, attachLock(t, l.Name()))
 	wantState(t, l, 1, 0)
 }
 
 func TestLocker(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	l := createLock(t)
 	locker := l.Locker()
 	locker.Lock()
@@ -288,6 +298,7 @@ func TestLocker(t *testing.T) {
 
 // AttachLock refuses a file that is not a semaphore, and leaves it as it is.
 func TestAttachLockRefuses(t *testing.T) {
+	testkit.NeedLinux(t)
 	file := func(t *testing.T, content []byte) string {
 		name := testkit.Name(t)
 		noError(t, os.WriteFile(pathOf("sem."+name), content, 0o600))
@@ -330,6 +341,7 @@ func TestAttachLockRefuses(t *testing.T) {
 }
 
 func TestAttachLockRefusesSpecialFiles(t *testing.T) {
+	testkit.NeedLinux(t)
 	for what, tc := range map[string]struct {
 		make   func(path string) error
 		reason error
@@ -364,6 +376,7 @@ func TestLockOfABlock(t *testing.T) {
 
 // The names of musl's semaphores have no prefix.
 func TestAttachLockOfMusl(t *testing.T) {
+	testkit.NeedLinux(t)
 	m := create(t, 32)
 	_, err := pyshm.AttachLock(m.Name())
 	if !errors.Is(err, errors.ErrUnsupported) || !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "musl") {
@@ -372,6 +385,7 @@ func TestAttachLockOfMusl(t *testing.T) {
 }
 
 func TestClosedLock(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	l := createLock(t)
 	other := attachLock(t, l.Name())
 	noError(t, l.Acquire(t.Context()))
@@ -407,6 +421,7 @@ func wantClosedLock(t *testing.T, l *pyshm.Lock) {
 
 // A handle keeps the semaphore when its name is gone.
 func TestUnlinkedLock(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	l := createLock(t)
 	other := attachLock(t, l.Name())
 	noError(t, other.Unlink())

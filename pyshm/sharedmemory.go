@@ -212,7 +212,8 @@ func (m *SharedMemory) Close() error {
 // Unlink removes the name of the segment, before or after Close. It fails with
 // [fs.ErrNotExist] when the name has passed to another segment. The system offers no
 // way to compare and remove in one step: if another segment takes the name within the
-// microseconds between the two, Unlink removes that segment's name by mistake.
+// microseconds between the two, Unlink removes that segment's name by mistake. On macOS, where
+// segments have no inode, it does so whichever segment has the name.
 func (m *SharedMemory) Unlink() error {
 	switch {
 	case m == nil || m.mem == nil:
@@ -220,11 +221,22 @@ func (m *SharedMemory) Unlink() error {
 	case !shmfile.KeepsNames:
 		return nil
 	}
-	err := m.checkName(m.file)
-	if err == nil {
-		err = shmfile.Unlink(m.file)
+	err := error(errNameless)
+	if !m.isNameless() {
+		err = unlinkOwn(m.file, m.id)
 	}
 	return wrap("unlink", m.name, err)
+}
+
+// unlinkOwn removes the name of the segment with the ID, unless another segment has it.
+// Without IDs, that cannot be found out.
+func unlinkOwn(file string, id shmfile.ID) error {
+	if id != (shmfile.ID{}) {
+		if err := checkName(file, id); err != nil {
+			return err
+		}
+	}
+	return shmfile.Unlink(file)
 }
 
 // Current reports whether the name still leads to this segment, by device and inode.
@@ -233,7 +245,8 @@ func (m *SharedMemory) Unlink() error {
 // would find. The result may be out of date when Current returns.
 //
 // After Close, Current fails with [fs.ErrClosed]: another segment may have the same
-// inode by then.
+// inode by then. On macOS, where segments have no inode, it fails with
+// [errors.ErrUnsupported] as long as a segment has the name.
 func (m *SharedMemory) Current() (bool, error) {
 	const op = "current"
 	if m.isClosed() {
@@ -245,6 +258,8 @@ func (m *SharedMemory) Current() (bool, error) {
 		return false, m.errClosed(op)
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
+	case err == nil && shmfile.KeepsNames && m.id == shmfile.ID{}:
+		err = errNoID
 	}
 	return err == nil, wrap(op, m.name, err)
 }
@@ -260,6 +275,8 @@ func (m *SharedMemory) checkName(file string) error {
 // isNameless reports whether the segment never had a name in /dev/shm.
 func (m *SharedMemory) isNameless() bool { return m == nil || m.file == "" }
 
+// checkName returns an error unless the segment with the ID has the name. Without IDs, any
+// segment may have it.
 func checkName(file string, id shmfile.ID) error {
 	info, err := shmfile.Lookup(file)
 	if err == nil && info.ID != id {

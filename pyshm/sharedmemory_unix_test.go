@@ -182,6 +182,7 @@ func TestTakenNameLeavesEverything(t *testing.T) {
 }
 
 func TestReplace(t *testing.T) {
+	testkit.NeedLinux(t)
 	old := create(t, 64)
 	write(t, old, "old", 0)
 	m, err := pyshm.Create(old.Name(), 4096, pyshm.Replace())
@@ -210,6 +211,7 @@ func TestReplace(t *testing.T) {
 
 // Attach finds either the old segment or the new one, always complete.
 func TestReplaceIsOneStep(t *testing.T) {
+	testkit.NeedLinux(t)
 	const size = 64 << 10
 	name := create(t, size).Name()
 	done := make(chan error, 1)
@@ -273,6 +275,7 @@ func TestAttachChangesNothing(t *testing.T) {
 }
 
 func TestFailedAttachChangesNothing(t *testing.T) {
+	testkit.NeedLinux(t)
 	for what, tc := range map[string]struct {
 		prepare        func(path string) error
 		want, readOnly error
@@ -400,6 +403,7 @@ func TestUnlinkAfterClose(t *testing.T) {
 }
 
 func TestAlias(t *testing.T) {
+	testkit.NeedLinux(t)
 	m := create(t, 64)
 	alias, err := m.Alias()
 	if err != nil {

@@ -130,17 +130,20 @@ func keep[H shared](t testing.TB) func(h H, err error) H {
 
 func createLock(t testing.TB, opts ...pyshm.LockOption) *pyshm.Lock {
 	t.Helper()
+	testkit.NeedSemaphores(t)
 	return keep[*pyshm.Lock](t)(pyshm.CreateLock(testkit.Name(t), opts...))
 }
 
 func createSemaphore(t testing.TB, value int, opts ...pyshm.LockOption) *pyshm.Semaphore {
 	t.Helper()
+	testkit.NeedSemaphores(t)
 	return keep[*pyshm.Semaphore](t)(pyshm.CreateSemaphore(testkit.Name(t), value, opts...))
 }
 
 // emptyBoundedSemaphore creates a bounded semaphore and takes all of its tokens.
 func emptyBoundedSemaphore(t testing.TB, bound int) *pyshm.Semaphore {
 	t.Helper()
+	testkit.NeedSemaphores(t)
 	s := keep[*pyshm.Semaphore](t)(pyshm.CreateBoundedSemaphore(testkit.Name(t), bound))
 	for range bound {
 		noError(t, s.Acquire(t.Context()))
@@ -151,6 +154,7 @@ func emptyBoundedSemaphore(t testing.TB, bound int) *pyshm.Semaphore {
 // attachLock attaches to a lock until the test ends.
 func attachLock(t testing.TB, name string) *pyshm.Lock {
 	t.Helper()
+	testkit.NeedSemaphores(t)
 	l, err := pyshm.AttachLock(name)
 	if err != nil {
 		t.Fatal(err)
@@ -192,6 +196,7 @@ type stranger struct{ sem.Semaphore }
 
 func attachStranger(t testing.TB, name string) stranger {
 	t.Helper()
+	testkit.NeedSemaphores(t)
 	m, err := pyshm.Attach("sem." + name)
 	noError(t, err)
 	t.Cleanup(func() { m.Close() })
@@ -232,6 +237,7 @@ func (s stranger) release() {
 
 func createCondition(t testing.TB) *pyshm.Condition {
 	t.Helper()
+	testkit.NeedSemaphores(t)
 	return keep[*pyshm.Condition](t)(pyshm.CreateCondition(testkit.Name(t)))
 }
 
@@ -253,6 +259,7 @@ func gone[H shared](h H, err error) error {
 
 func createEvent(t testing.TB) *pyshm.Event {
 	t.Helper()
+	testkit.NeedSemaphores(t)
 	return keep[*pyshm.Event](t)(pyshm.CreateEvent(testkit.Name(t)))
 }
 

@@ -4,6 +4,6 @@
 //
 //	func TestMain(m *testing.M) { testkit.Main(m) }
 //
-// Shared memory is Linux's /dev/shm here. On other systems a test is skipped when it
-// asks for a name, for another process or for a private /dev/shm.
+// Where pyshm has no shared memory, a test is skipped when it asks for a name. A test of
+// what only Linux has begins with [NeedLinux] or the like.
 package testkit

@@ -41,8 +41,8 @@ func Name(t testing.TB) string {
 // NeedShm skips a test on systems where pyshm has no shared memory.
 func NeedShm(t testing.TB) {
 	t.Helper()
-	if runtime.GOOS != "linux" && runtime.GOOS != "windows" {
-		t.Skip("pyshm has no shared memory on " + runtime.GOOS)
+	if !hasShm {
+		t.Skip("pyshm has no shared memory on " + System)
 	}
 }
 
@@ -59,7 +59,24 @@ func NeedPosix(t testing.TB) {
 // NeedLinux skips a test on systems other than Linux.
 func NeedLinux(t testing.TB) {
 	t.Helper()
-	if runtime.GOOS != "linux" {
-		t.Skip("needs /dev/shm and /proc, which are Linux's, not " + runtime.GOOS + "'s")
+	if !isLinux {
+		t.Skip("needs /dev/shm and /proc, which are Linux's, not " + System + "'s")
+	}
+}
+
+// NeedSemaphores skips a test on systems where pyshm has no semaphores, and so no locks.
+func NeedSemaphores(t testing.TB) {
+	t.Helper()
+	if !isLinux {
+		t.Skip("pyshm has no semaphores on " + System)
+	}
+}
+
+// NeedIDs skips a test on systems where it cannot be found out which segment has a name.
+func NeedIDs(t testing.TB) {
+	t.Helper()
+	NeedShm(t)
+	if KeepsNames && !hasIDs {
+		t.Skip("segments have no inode on " + System)
 	}
 }

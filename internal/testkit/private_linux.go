@@ -18,6 +18,7 @@ import (
 // environment) it fails, because the CI must not leave it out.
 func InPrivateShm(t *testing.T, size int, options ...string) bool {
 	t.Helper()
+	NeedLinux(t)
 	NotEmulated(t, "namespaces")
 	again, err := Again(t, func(cmd *exec.Cmd) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}

@@ -40,6 +40,7 @@ func NamesWith(prefix string) (names []string) {
 // removes it after the test.
 func Foreign(t testing.TB) (name string) {
 	t.Helper()
+	NeedLinux(t)
 	name = Name(t)
 	RemoveAfter(t, name)
 	Check(t, os.WriteFile(Path(name), make([]byte, 8), 0o600))
@@ -63,5 +64,11 @@ func RemoveAfter(t testing.TB, name string) {
 	t.Cleanup(func() { os.Remove(Path(name)) })
 }
 
-// Path returns the path of the file that has a name.
-func Path(name string) string { return "/dev/shm/" + name }
+// Path returns the path of the file that has a name. Where segments are no files, nothing has
+// the path.
+func Path(name string) string {
+	if !isLinux {
+		return "/there is no /dev/shm/" + name
+	}
+	return "/dev/shm/" + name
+}

@@ -11,6 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// noReserve keeps inaccessible pages out of the limit on memory.
+const noReserve = unix.MAP_NORESERVE
+
 // allowed returns how much may be new before a collection is due, while ranges of held
 // bytes are held. It is an eighth of all addresses, and of the entries in the map, which
 // may be 65530 by default. If addresses are limited, those that the rest of the process

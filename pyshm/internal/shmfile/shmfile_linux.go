@@ -1,3 +1,5 @@
+//go:build !posixshm
+
 package shmfile
 
 import (
@@ -23,6 +25,8 @@ const (
 	KeepsNames = true
 	// RandomPrefix begins the names that Python chooses.
 	RandomPrefix = "psm_"
+	// LongestName is how many bytes a name may have.
+	LongestName = 255
 )
 
 // reserveStep is how many bytes Reserve asks for, and Fill writes, at a time.

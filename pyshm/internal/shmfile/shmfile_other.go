@@ -1,4 +1,4 @@
-//go:build !linux && !windows
+//go:build !linux && !windows && !darwin && !freebsd
 
 package shmfile
 
@@ -19,6 +19,8 @@ const (
 	KeepsNames = true
 	// RandomPrefix begins the names that Python chooses.
 	RandomPrefix = "psm_"
+	// LongestName is how many bytes a name may have.
+	LongestName = 255
 )
 
 // A File is an open segment. There are none on this system.

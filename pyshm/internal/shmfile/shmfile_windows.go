@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -32,13 +33,17 @@ const (
 	KeepsNames = false
 	// RandomPrefix begins the names that Python chooses.
 	RandomPrefix = "wnsm_"
+	// LongestName is how many bytes a name may have.
+	LongestName = 255
 )
 
 // A File is an open section, or one to be created.
 type File struct {
 	section windows.Handle // 0 before Publish
 	size    int64          // bytes; of an opened section in whole pages
-	view    []byte         // for WriteAt, or nil
+
+	mapping sync.Mutex
+	view    []byte // for WriteAt, or nil
 }
 
 // New returns a segment without name, size and memory. Publish creates it.
@@ -107,17 +112,29 @@ func (f *File) ReadAt([]byte, int64) (int, error) { return 0, errors.ErrUnsuppor
 
 // WriteAt implements io.WriterAt for a segment that Publish has created.
 func (f *File) WriteAt(p []byte, off int64) (int, error) {
-	if f.view == nil {
-		addr, err := windows.MapViewOfFile(f.section, windows.FILE_MAP_WRITE, 0, 0, uintptr(f.size))
-		if err != nil {
-			return 0, explain(err)
-		}
-		f.view = unsafe.Slice((*byte)(*(*unsafe.Pointer)(unsafe.Pointer(&addr))), int(f.size))
-	}
 	if off < 0 || off > f.size || int64(len(p)) > f.size-off {
 		return 0, io.ErrShortWrite
 	}
-	return copy(f.view[off:], p), nil
+	view, err := f.mapView()
+	if err != nil {
+		return 0, err
+	}
+	return copy(view[off:], p), nil
+}
+
+// mapView returns the memory of a segment that Publish has created. Several goroutines may
+// call it.
+func (f *File) mapView() ([]byte, error) {
+	f.mapping.Lock()
+	defer f.mapping.Unlock()
+	if f.view == nil {
+		addr, err := windows.MapViewOfFile(f.section, windows.FILE_MAP_WRITE, 0, 0, uintptr(f.size))
+		if err != nil {
+			return nil, explain(err)
+		}
+		f.view = unsafe.Slice((*byte)(*(*unsafe.Pointer)(unsafe.Pointer(&addr))), int(f.size))
+	}
+	return f.view, nil
 }
 
 // Publish creates the section, under its name. Its bytes are zero.

@@ -1,3 +1,5 @@
+//go:build linux || darwin || freebsd
+
 package mapping
 
 import (
@@ -53,9 +55,11 @@ func (m *Mapping) Freeze() error { return unix.Mprotect(m.Bytes(), unix.PROT_REA
 
 // Revoke gives the file's memory back and leaves inaccessible pages in its
 // place, in one step. A goroutine still at work on the range faults. It never sees other
-// memory.
+// memory. macOS and FreeBSD, too, replace a range by MAP_FIXED without a gap in which
+// another thread could get the addresses: mmap in xnu's bsd/kern/kern_mman.c
+// (VM_FLAGS_OVERWRITE), and vm_map_fixed in FreeBSD's sys/vm/vm_map.c.
 func (m *Mapping) Revoke() error {
-	const flags = unix.MAP_FIXED | unix.MAP_PRIVATE | unix.MAP_ANONYMOUS | unix.MAP_NORESERVE
+	const flags = unix.MAP_FIXED | unix.MAP_PRIVATE | unix.MAP_ANON | noReserve
 	err := reserved.retry(func() error {
 		_, err := unix.MmapPtr(-1, 0, m.addr, m.length, unix.PROT_NONE, flags)
 		return err

@@ -1,0 +1,30 @@
+package testkit
+
+import "runtime"
+
+// System is the name of the system for messages.
+const System = runtime.GOOS + variant
+
+// These constants say how segments differ between systems. The build tag posixshm stands
+// for a Linux with the shared memory of macOS:
+//
+//	           hasShm  hasIDs  WholePages  NamesFirst  KeepsNames
+//	Linux      yes     yes     no          no          yes
+//	macOS      yes     no      yes         yes         yes
+//	FreeBSD    yes     yes     no          yes         yes
+//	Windows    yes     no      yes         yes         no
+const (
+	isLinux = runtime.GOOS == "linux" && variant == ""
+	isMacOS = runtime.GOOS == "darwin" || variant != ""
+
+	hasShm = isLinux || isMacOS || runtime.GOOS == "freebsd" || runtime.GOOS == "windows"
+	hasIDs = isLinux || runtime.GOOS == "freebsd"
+
+	// WholePages reports that attachers see the size of a segment in whole pages.
+	WholePages = isMacOS || runtime.GOOS == "windows"
+	// NamesFirst reports that a segment has its name before its content, and that no
+	// segment can take the name of another.
+	NamesFirst = !isLinux
+	// KeepsNames reports that a segment stays when the last process has closed it.
+	KeepsNames = runtime.GOOS != "windows"
+)

@@ -1,0 +1,6 @@
+//go:build !posixshm
+
+package testkit
+
+// variant tells a system from the one of its name.
+const variant = ""
