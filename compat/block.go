@@ -29,8 +29,7 @@ func (b *Block) String() string { return "Block(" + format.Repr(b.name) + ")" }
 
 // Size returns the block's size in bytes as Python sees it. On Linux it is exact.
 func (b *Block) Size() (int, error) {
-	n, err := call[int64](b.peer, b.variable, "size")
-	return int(n), err
+	return number(b.peer, b.variable, "size")
 }
 
 // Read returns a copy of n bytes from offset on, or fewer at the end of the block.

@@ -49,6 +49,5 @@ func (l *List) Format() (string, error) { return call[string](l.peer, l.variable
 func (l *List) Values() ([]any, error) { return call[[]any](l.peer, l.variable, "values") }
 
 func (l *List) number(op string, args ...any) (int, error) {
-	n, err := call[int64](l.peer, l.variable, op, args...)
-	return int(n), err
+	return number(l.peer, l.variable, op, args...)
 }

@@ -198,6 +198,15 @@ func (r Request) String() string {
 	return s.String() + ")"
 }
 
+// number is call for an int of Python, which a Go int may have no room for.
+func number(p *Peer, on, op string, args ...any) (int, error) {
+	n, err := call[int64](p, on, op, args...)
+	if err == nil && int64(int(n)) != n {
+		return 0, p.error(op, fmt.Errorf("%d does not fit an int of this %d-bit program", n, strconv.IntSize))
+	}
+	return int(n), err
+}
+
 // call executes one request and returns its value as a T.
 func call[T any](p *Peer, on, op string, args ...any) (value T, err error) {
 	request := Request{On: on, Op: op, Args: args}

@@ -41,6 +41,6 @@ func copyToWords(words []uint64, text []byte) {
 
 // alignedBytes returns n zero bytes that begin at a multiple of 8.
 func alignedBytes(n int) []byte {
-	words := make([]uint64, (n+wordSize-1)/wordSize)
+	words := make([]uint64, n/wordSize+min(n%wordSize, 1))
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), len(words)*wordSize)[:n:n]
 }

@@ -282,7 +282,7 @@ func slotsOf(h npy.Header, offset int) (slots ringSlots, frame npy.Header, err e
 	}
 	slots = ringSlots{step: h.Dtype.Size(), count: h.Shape[0], begin: fields[0].Offset, end: fields[1].Offset, frame: fields[2].Offset}
 	if (offset|slots.step|slots.begin|slots.end)%wordSize != 0 {
-		return fail("the numbers in its slots are not at multiples of %d: make the dtype with align=True", wordSize)
+		return fail("the numbers in its slots are not at multiples of %d: make the dtype with align=True, and on 386 with offsets and an itemsize", wordSize)
 	}
 	return slots, npy.Header{Dtype: fields[2].Dtype.Elem(), Shape: fields[2].Dtype.Shape()}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -338,5 +339,6 @@ func inspectSemaphore(mem []byte) Content {
 	if err != nil {
 		return Content{Kind: KindForeign}
 	}
-	return Content{Kind: KindSemaphore, Value: int(s.Value()), Waiters: int(s.Waiters())}
+	waiters := min(s.Waiters(), math.MaxInt32) // another process may count any number
+	return Content{Kind: KindSemaphore, Value: int(s.Value()), Waiters: int(waiters)}
 }

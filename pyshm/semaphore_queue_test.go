@@ -348,6 +348,9 @@ func TestAbsurdCounts(t *testing.T) {
 	if value < 1<<30 || waiters < 1<<30 || errValue != nil || errWaiters != nil {
 		t.Errorf("value %d, %v; %d waiters, %v", value, errValue, waiters, errWaiters)
 	}
+	if c, err := segment(t, "sem."+l.Name()).Inspect(); c.Value < 1<<30 || c.Waiters < 1<<30 || err != nil {
+		t.Errorf("Inspect: %+v, %v", c, err)
+	}
 }
 
 // Another process stores arbitrary words all the time. No goroutine waits beyond the

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math"
 	"runtime"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 
@@ -108,7 +109,10 @@ func mapFile(f *shmfile.File, readOnly bool) (*SharedMemory, error) {
 	case info.Size == 0:
 		return nil, errNoSize
 	case info.Size > math.MaxInt:
-		return nil, syscall.ENOMEM
+		return nil, &reason{
+			fmt.Sprintf("it has %d bytes, and a segment of this %d-bit program has at most %d", info.Size, strconv.IntSize, math.MaxInt),
+			syscall.ENOMEM,
+		}
 	}
 	mem, err := mapping.Map(f.Fd(), int(info.Size), readOnly)
 	if err != nil {

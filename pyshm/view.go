@@ -18,7 +18,8 @@ type Element interface {
 
 // View returns n elements that begin offset bytes into the segment, in the
 // machine's byte order, without copying them. The offset has to be a multiple
-// of the alignment of T, else the reason is [format.ErrUnaligned].
+// of the alignment of T, else the reason is [format.ErrUnaligned]. On 32-bit processors
+// that is at most 4, while sync/atomic needs a multiple of 8 for numbers of 64 bits.
 //
 // In Python, numpy.frombuffer(shm.buf, dtype, n, offset) is the same memory as an
 // array. This array holds the buffer, so shm.close() raises BufferError while the array

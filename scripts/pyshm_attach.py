@@ -369,6 +369,10 @@ def create_ring(name: str, slots: int, shape: int | tuple[int, ...], dtype: Any)
     record = numpy.dtype([("begin", "=u8"), ("end", "=u8"), ("frame", dtype, shape)], align=True)
     if record["frame"].itemsize == 0:
         raise ValueError("a frame of shape %r has no elements" % (shape,))
+    size = record.itemsize + -record.itemsize % 8
+    if size > record.itemsize:  # the C compiler of 386 aligns to 4
+        fields = {"names": record.names, "formats": [record[part] for part in record.names]}
+        record = numpy.dtype({**fields, "offsets": [0, 8, 16], "itemsize": size})
     create_array(name, (slots,), record)
     return Ring(name)
 

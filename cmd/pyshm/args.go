@@ -157,7 +157,8 @@ func (s span) of(n int) (first, end int) {
 	return first, max(first, end)
 }
 
-// A byteSize is the value of a flag: a number of bytes such as 4096, 64K, 1M, 2G.
+// A byteSize is the value of a flag: a number of bytes such as 4096, 64K, 1M, 2G, that an
+// int has room for.
 type byteSize int
 
 func (s *byteSize) String() string { return strconv.Itoa(int(*s)) }
@@ -165,37 +166,41 @@ func (*byteSize) Type() string     { return "SIZE" }
 
 func (s *byteSize) Set(text string) error {
 	n, ok := parseBytes(text)
-	if !ok || n == 0 {
-		return errors.New("a size is a positive number of bytes, such as 4096, 64K, 1M or 2G")
+	switch {
+	case !ok || n == 0:
+		return errors.New("a size is a positive number of bytes, such as 4096, 64K, 1M or 1G")
+	case n > math.MaxInt:
+		return fmt.Errorf("a segment of this %d-bit program has at most %d bytes", strconv.IntSize, math.MaxInt)
 	}
 	*s = byteSize(n)
 	return nil
 }
 
-// A byteCount is the value of a flag: a number of bytes, written as a byteSize, or 0.
-type byteCount int
+// A byteCount is the value of a flag: a number of bytes, written as a byteSize, or 0. It may
+// be larger than any segment.
+type byteCount int64
 
-func (c *byteCount) String() string { return strconv.Itoa(int(*c)) }
+func (c *byteCount) String() string { return strconv.FormatInt(int64(*c), 10) }
 func (*byteCount) Type() string     { return "N" }
 
 func (c *byteCount) Set(text string) error {
 	n, ok := parseBytes(text)
 	if !ok {
-		return errors.New("write a number such as 0, 4096, 64K, 1M or 2G")
+		return errors.New("write a number such as 0, 4096, 64K, 1M or 1G")
 	}
 	*c = byteCount(n)
 	return nil
 }
 
 // parseBytes reads a number with a unit, a power of 1024.
-func parseBytes(text string) (int, bool) {
+func parseBytes(text string) (int64, bool) {
 	digits := strings.TrimRight(text, "KMG")
-	unit := map[string]int{"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}[text[len(digits):]]
+	unit := map[string]int64{"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}[text[len(digits):]]
 	n, err := strconv.ParseUint(digits, 10, 63)
-	if err != nil || unit == 0 || n > uint64(math.MaxInt/unit) {
+	if err != nil || unit == 0 || n > uint64(math.MaxInt64/unit) {
 		return 0, false
 	}
-	return int(n) * unit, true
+	return int64(n) * unit, true
 }
 
 // A layoutFlag is the value of a flag: the version of CPython that a list is for.

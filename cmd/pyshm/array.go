@@ -236,7 +236,7 @@ func showArray(out *bufio.Writer, a *array, as showOptions) error {
 // showArrayJSON prints the array's object, with elements if a part was asked for.
 func showArrayJSON(out *bufio.Writer, g grid, elements bool, sum summary, first, end int) error {
 	head, err := toJSON(segmentHead{
-		Name: fileName(g.m.Name()), Kind: string(pyshm.KindArray), Size: g.m.Size(), arrayHead: newArrayHead(&g.header), Offset: g.offset, summary: sum,
+		Name: fileName(g.m.Name()), Kind: string(pyshm.KindArray), Size: int64(g.m.Size()), arrayHead: newArrayHead(&g.header), Offset: g.offset, summary: sum,
 	})
 	if err != nil {
 		return err

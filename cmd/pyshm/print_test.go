@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/testkit"
+	"github.com/pyshm-go/pyshm/pyshm"
 )
 
 func harmless(r rune) bool { return unicode.IsPrint(r) }
@@ -122,5 +125,43 @@ func TestByteSize(t *testing.T) {
 		if err := size.Set(text); int(size) != want || (err == nil) != (want > 0) {
 			t.Errorf("%q is %d, %v; want %d", text, size, err, want)
 		}
+	}
+}
+
+// An offset may be beyond every segment of a 32-bit program. A size that it cannot have is
+// refused for this reason.
+func TestBytesBeyondInt(t *testing.T) {
+	for text, want := range map[string]int64{
+		"3G": 3 << 30, "5000000000": 5_000_000_000, strconv.FormatInt(math.MaxInt64, 10): math.MaxInt64,
+	} {
+		var offset byteCount
+		if err := offset.Set(text); int64(offset) != want || offset.String() != strconv.FormatInt(want, 10) || err != nil {
+			t.Errorf("offset %q is %v, %v; want %d", text, &offset, err, want)
+		}
+		var size byteSize
+		err := size.Set(text)
+		switch {
+		case want <= math.MaxInt && (int64(size) != want || err != nil):
+			t.Errorf("size %q is %v, %v; want %d", text, &size, err, want)
+		case want > math.MaxInt && (err == nil || !strings.Contains(err.Error(), "at most 2147483647 bytes")):
+			t.Errorf("size %q is %v, %v", text, &size, err)
+		}
+	}
+	m, err := pyshm.Create(testkit.Name(t), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	defer m.Unlink()
+	for what, err := range map[string]error{
+		"read":  readRange{m: m, offset: 3 << 30, count: -1}.copyBytes(io.Discard),
+		"write": write(m, 3<<30, strings.NewReader("x")),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "--offset 3221225472 is beyond its 100 bytes") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := (readRange{m: m, count: 5 << 30}).copyBytes(io.Discard); err == nil || !strings.Contains(err.Error(), "--count 5368709120 is too many") {
+		t.Errorf("count: %v", err)
 	}
 }

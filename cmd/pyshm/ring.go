@@ -20,7 +20,7 @@ func newRingHead(r *pyshm.RingInfo) (arrayHead, ringHead) {
 
 func showRing(out *bufio.Writer, a *array, ring *pyshm.RingInfo, asJSON bool) error {
 	if asJSON {
-		head := segmentHead{Name: fileName(a.m.Name()), Kind: string(pyshm.KindRing), Size: a.m.Size(), Offset: a.offset}
+		head := segmentHead{Name: fileName(a.m.Name()), Kind: string(pyshm.KindRing), Size: int64(a.m.Size()), Offset: a.offset}
 		head.arrayHead, head.ringHead = newRingHead(ring)
 		return printJSON(out, head)
 	}

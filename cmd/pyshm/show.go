@@ -132,7 +132,7 @@ func findSegment(name string) (pyshm.Segment, bool) {
 
 // showOther shows a semaphore, or the pipe of a queue.
 func showOther(out *bufio.Writer, s pyshm.Segment, c pyshm.Content, as showOptions) error {
-	head := segmentHead{Name: fileName(s.Name), Kind: string(c.Kind), Size: int(s.Size)}
+	head := segmentHead{Name: fileName(s.Name), Kind: string(c.Kind), Size: s.Size}
 	text, literal := "pipe of a queue: pyshm doctor checks it", "None"
 	switch c.Kind {
 	case pyshm.KindSemaphore:
@@ -157,7 +157,7 @@ func showOther(out *bufio.Writer, s pyshm.Segment, c pyshm.Content, as showOptio
 type segmentHead struct {
 	Name   fileName `json:"name"`
 	Kind   string   `json:"kind"`
-	Size   int      `json:"size"`
+	Size   int64    `json:"size"`
 	Layout string   `json:"layout,omitempty"`
 	Length *int     `json:"length,omitempty"`
 	Damage string   `json:"damage,omitempty"`
@@ -178,7 +178,7 @@ func showBlock(out *bufio.Writer, m *pyshm.SharedMemory, damage error, as showOp
 	case as.python:
 		return blockLiteral(out, m, first, end)
 	case as.json:
-		head := segmentHead{Name: fileName(m.Name()), Kind: "block", Size: m.Size()}
+		head := segmentHead{Name: fileName(m.Name()), Kind: "block", Size: int64(m.Size())}
 		if damage != nil {
 			head.Damage = reason(damage).Error()
 		}
@@ -314,7 +314,7 @@ func showList(out *bufio.Writer, l *pyshm.ShareableList, as showOptions) error {
 // showListJSON prints the head's object and adds the items to it.
 func showListJSON(out *bufio.Writer, l *pyshm.ShareableList, first, end int) error {
 	length := l.Len()
-	head, err := toJSON(segmentHead{Name: fileName(l.Name()), Kind: "list", Size: l.SharedMemory().Size(),
+	head, err := toJSON(segmentHead{Name: fileName(l.Name()), Kind: "list", Size: int64(l.SharedMemory().Size()),
 		Layout: layoutName(l.Layout()), Length: &length})
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/pyshm-go/pyshm/compat"
@@ -28,6 +29,7 @@ func TestOtherWordSize(t *testing.T) {
 	p := start(t, otherWordSize(t), testkit.AttachHelper(t))
 	check(t, p.Exec("import json, mmap, pyshm_attach\nfrom multiprocessing import get_context\nspawn = get_context('spawn')"))
 	t.Run("Lists", func(t *testing.T) { testListsOfOthers(t, p) })
+	t.Run("LargeBlocks", func(t *testing.T) { testLargeBlocksOfOthers(t, p) })
 	t.Run("Arrays", func(t *testing.T) { testArraysOfOthers(t, p) })
 	t.Run("LocksOfGo", func(t *testing.T) { testLocksOfGo(t, p) })
 	t.Run("LocksOfPython", func(t *testing.T) { testLocksOfPython(t, p) })
@@ -78,6 +80,33 @@ func testListsOfOthers(t *testing.T, p *compat.Peer) {
 		t.Errorf("Go reads %v", got)
 	}
 	check(t, theirs.Unlink())
+}
+
+// A 32-bit program has no addresses for the block that the 64-bit one makes.
+func testLargeBlocksOfOthers(t *testing.T, p *compat.Peer) {
+	name := newName(t)
+	if strconv.IntSize == 32 {
+		check(t, p.Exec(fmt.Sprintf("large = SharedMemory(%q, True, 2**33 + 8)", name)))
+		large := must(p.Block("large"))(t)
+		if n, err := large.Size(); err == nil || !strings.Contains(err.Error(), "8589934600 does not fit an int") {
+			t.Errorf("Size returns %d, %v", n, err)
+		}
+		_, err := pyshm.Attach(name)
+		if !errors.Is(err, syscall.ENOMEM) || !strings.Contains(err.Error(), "it has 8589934600 bytes") {
+			t.Errorf("Go attaches: %v", err)
+		}
+		check(t, large.Unlink())
+		return
+	}
+	size := int64(1<<33 + 8)
+	m := must(pyshm.Create(name, int(size), pyshm.Sparse()))(t)
+	defer m.Close()
+	if got := outcome(p.Eval(fmt.Sprintf("pyshm_attach.attach_block(%q)", name)))(t); got != raised("OverflowError") && got != raised("OSError") {
+		t.Errorf("Python attaches: %v", got)
+	}
+	if current, err := m.Current(); !current || err != nil {
+		t.Errorf("after Python's attempt: %t, %v", current, err)
+	}
 }
 
 func testArraysOfOthers(t *testing.T, p *compat.Peer) {

@@ -19,7 +19,7 @@ type machine struct {
 	stack     []any
 	marks     []int // the heights of the stack at which a MARK was pushed
 	memo      memo
-	copied    int                      // bytes and items that calls have copied, see charge
+	copied    int64                    // bytes and items that calls have copied, see charge
 	locations map[*node]*time.Location // the results of location
 }
 
@@ -154,7 +154,7 @@ func (m *machine) top() (any, error) {
 // use. So all of them together are no longer than the pickle, and are copied at most
 // twice. A hostile pickle could refer to one text a million times.
 func (m *machine) charge(n int) error {
-	if m.copied += n; m.copied > 2*len(m.data) {
+	if m.copied += int64(n); m.copied > 2*int64(len(m.data)) {
 		return limitf("calls copy more values than the pickle has bytes")
 	}
 	return nil

@@ -3,6 +3,7 @@ package worker
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -81,7 +82,7 @@ const leastSegment = 1 << 20
 
 // take returns size bytes of zeros: a segment and an offset in it, a multiple of 64.
 func (a *arena) take(l *lane, size int) (*segment, int, error) {
-	if size > a.limit {
+	if size > min(a.limit, math.MaxInt-alignment) {
 		return nil, 0, fmt.Errorf("%w: %d bytes are needed, and it may have %d: Options.Arena can give it more", errFull, size, a.limit)
 	}
 	for _, s := range a.segments {
@@ -89,7 +90,7 @@ func (a *arena) take(l *lane, size int) (*segment, int, error) {
 			return s.take(size)
 		}
 	}
-	s, err := a.add(l, max(leastSegment, 1<<bits.Len(uint(size-1))))
+	s, err := a.add(l, max(leastSegment, roundUp(size)))
 	if errors.Is(err, errFull) || errors.Is(err, syscall.ENOSPC) {
 		if err = a.drop(l); err == nil {
 			s, err = a.add(l, max(alignUp(size), 64))
@@ -99,6 +100,15 @@ func (a *arena) take(l *lane, size int) (*segment, int, error) {
 		return nil, 0, err
 	}
 	return s.take(size)
+}
+
+// roundUp returns the least power of two that is not below n, or n if an int has no room for
+// it.
+func roundUp(n int) int {
+	if n > (math.MaxInt+1)/2 {
+		return n
+	}
+	return 1 << bits.Len(uint(max(n, 1)-1))
 }
 
 // take returns the offset of size bytes of zeros.

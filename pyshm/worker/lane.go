@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"math/bits"
+	"math"
 	"time"
 
 	"github.com/pyshm-go/pyshm/format/pickle"
@@ -107,9 +107,15 @@ func (l *lane) close() {
 // write puts a call where the worker finds it: the request, and behind it the bytes to which
 // the request refers. It returns false if the call has to go by the connection.
 func (l *lane) write(request []byte, attached [][]byte) (fits bool, err error) {
-	end := alignUp(messageAt + len(request))
+	end, fits := placed(messageAt, len(request))
 	for _, data := range attached {
-		end = alignUp(end + len(data))
+		if fits {
+			end, fits = placed(end, len(data))
+		}
+	}
+	if !fits {
+		l.worker.id.Add(1)
+		return false, l.put(lengthByConnection, nil, nil)
 	}
 	if need := max(end, messageAt+max(l.room, leastReply)); need > l.messages.size() {
 		if err := l.grow(need); err != nil {
@@ -187,7 +193,7 @@ func longBytes(arg any) (data []byte, array *pickle.Object) {
 // grow replaces the segment of messages by one of at least so many bytes, if the arena has
 // room for it.
 func (l *lane) grow(need int) error {
-	size := 1 << bits.Len(uint(need-1))
+	size := roundUp(need)
 	if size > l.arena.limit-l.arena.size {
 		if err := l.arena.drop(l); err != nil {
 			return err
@@ -304,4 +310,16 @@ func (l *lane) hasBegun() (begun bool) {
 // needs notes that a reply was too large for the segment of messages.
 func (l *lane) needs(room int) { l.room = max(l.room, room) }
 
-func alignUp(n int) int { return (n + 63) &^ 63 }
+// alignment divides the offsets of messages and arrays.
+const alignment = 64
+
+func alignUp(n int) int { return (n + alignment - 1) &^ (alignment - 1) }
+
+// placed returns where the next bytes go, behind n bytes at an offset. It reports whether an
+// int has room for that: the same bytes may be attached many times.
+func placed(at, n int) (next int, fits bool) {
+	if n > math.MaxInt-(alignment-1)-at {
+		return 0, false
+	}
+	return alignUp(at + n), true
+}

@@ -126,12 +126,15 @@ func (f *Reader) readUpTo(n int) error {
 // readPayload reads a part of the payload.
 func (f *Reader) readPayload() error {
 	if have := len(f.payload); have == cap(f.payload) {
-		grown := make([]byte, have, min(f.length, max(2*have, firstPiece)))
+		grown := make([]byte, have, nextSize(have, f.length))
 		copy(grown, f.payload)
 		f.payload = grown
 	}
 	return unexpectedEOF(f.readInto(&f.payload, cap(f.payload)))
 }
+
+// nextSize returns how many bytes of a payload have room next, of which some are there.
+func nextSize(have, length int) int { return have + min(length-have, max(have, firstPiece)) }
 
 // readInto reads once and appends to b, which then has at most n bytes. b has room for
 // them. An error that comes together with bytes is left for the next call.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -176,4 +177,19 @@ func FuzzFrame(f *testing.F) {
 			t.Fatalf("%q was read back as %q, %v", payload, read, err)
 		}
 	})
+}
+
+// The room for a payload grows to its length, also when a 32-bit int has none for twice
+// what is there.
+func TestNextSize(t *testing.T) {
+	for _, length := range []int{1, firstPiece, 1 << 30, math.MaxInt32} {
+		have := 0
+		for steps := 0; have < length; steps++ {
+			next := nextSize(have, length)
+			if next <= have || next > length || int64(next) > max(2*int64(have), firstPiece) || steps > 32 {
+				t.Fatalf("%d of %d bytes are there, room for %d is next", have, length, next)
+			}
+			have = next
+		}
+	}
 }
