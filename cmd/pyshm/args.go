@@ -186,7 +186,7 @@ func (*byteCount) Type() string     { return "N" }
 func (c *byteCount) Set(text string) error {
 	n, ok := parseBytes(text)
 	if !ok {
-		return errors.New("write a number such as 0, 4096, 64K, 1M or 1G")
+		return errors.New("write a number such as 0, 4096, 64K, 1M or 2G")
 	}
 	*c = byteCount(n)
 	return nil
