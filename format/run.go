@@ -41,10 +41,10 @@ func (l *List) slotsAt(i, n int, format uint64, code int8, size int) (slots []ui
 	differ := uint64(0)
 	for ; len(offsets) > 8; offsets = offsets[8:] {
 		o := (*[9]uint64)(offsets)
-		differ |= words.Load64(&o[1]) ^ (at + step) | words.Load64(&o[2]) ^ (at + 2*step) |
-			words.Load64(&o[3]) ^ (at + 3*step) | words.Load64(&o[4]) ^ (at + 4*step) |
-			words.Load64(&o[5]) ^ (at + 5*step) | words.Load64(&o[6]) ^ (at + 6*step) |
-			words.Load64(&o[7]) ^ (at + 7*step) | words.Load64(&o[8]) ^ (at + 8*step)
+		differ |= (words.Load64(&o[1]) ^ (at + step)) | (words.Load64(&o[2]) ^ (at + 2*step)) |
+			(words.Load64(&o[3]) ^ (at + 3*step)) | (words.Load64(&o[4]) ^ (at + 4*step)) |
+			(words.Load64(&o[5]) ^ (at + 5*step)) | (words.Load64(&o[6]) ^ (at + 6*step)) |
+			(words.Load64(&o[7]) ^ (at + 7*step)) | (words.Load64(&o[8]) ^ (at + 8*step))
 		at += 8 * step
 	}
 	return l.data[start : start+uint64(n*size)], differ == 0
@@ -74,10 +74,11 @@ func allEqual(ws []uint64, value uint64) bool {
 	differ := uint64(0)
 	for ; len(ws) >= 8; ws = ws[8:] {
 		w := (*[8]uint64)(ws)
-		differ |= words.Load64(&w[0]) ^ value | words.Load64(&w[1]) ^ value |
-			words.Load64(&w[2]) ^ value | words.Load64(&w[3]) ^ value |
-			words.Load64(&w[4]) ^ value | words.Load64(&w[5]) ^ value |
-			words.Load64(&w[6]) ^ value | words.Load64(&w[7]) ^ value
+		// ^ does not bind more tightly than |.
+		differ |= (words.Load64(&w[0]) ^ value) | (words.Load64(&w[1]) ^ value) |
+			(words.Load64(&w[2]) ^ value) | (words.Load64(&w[3]) ^ value) |
+			(words.Load64(&w[4]) ^ value) | (words.Load64(&w[5]) ^ value) |
+			(words.Load64(&w[6]) ^ value) | (words.Load64(&w[7]) ^ value)
 	}
 	for j := range ws {
 		differ |= words.Load64(&ws[j]) ^ value

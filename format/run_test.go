@@ -29,7 +29,7 @@ func TestRuns(t *testing.T) {
 			}
 			inLayouts(t, func(t *testing.T, layout format.Layout) {
 				buf := encode(t, layout, values...)
-				for _, i := range []int{0, 7, 8, 63, 64, 255, 256, 263, 264, length - 1} {
+				for _, i := range []int{0, 7, 8, 60, 63, 64, 130, 255, 256, 263, 264, length - 1} {
 					for _, disturb := range disturbances {
 						damaged := slices.Clone(buf) // of so many bytes, it is aligned
 						disturb.do(t, damaged, layout, i)
@@ -64,6 +64,9 @@ var disturbances = []struct {
 		setHeader(buf, layout, i, "2s", 1)
 	}},
 	{"a bad format", func(t *testing.T, buf []byte, layout format.Layout, i int) { setHeader(buf, layout, i, "z", 0) }},
+	{"a format with a bit less", func(_ *testing.T, buf []byte, layout format.Layout, i int) {
+		clearLowestBit(buf, areasOf(buf, layout).formats+8*i)
+	}},
 	{"a bad code", func(t *testing.T, buf []byte, layout format.Layout, i int) { setHeader(buf, layout, i, "q", 9) }},
 	{"another code", func(t *testing.T, buf []byte, layout format.Layout, i int) { setHeader(buf, layout, i, "8s", 2) }},
 	{"a high offset", func(t *testing.T, buf []byte, layout format.Layout, i int) {
@@ -76,11 +79,21 @@ var disturbances = []struct {
 			putWord(buf, 8+8*i, getWord(buf, 8+8*i)+1)
 		}
 	}},
+	{"an offset with a bit less", func(_ *testing.T, buf []byte, layout format.Layout, i int) {
+		if layout == format.Offsets && i > 0 {
+			clearLowestBit(buf, 8+8*i)
+		}
+	}},
 	{"a slot before the last", func(t *testing.T, buf []byte, layout format.Layout, i int) {
 		if layout == format.Offsets && i > 0 {
 			putWord(buf, 8+8*i, 0)
 		}
 	}},
+}
+
+func clearLowestBit(buf []byte, off int) {
+	word := getWord(buf, off)
+	putWord(buf, off, word&(word-1))
 }
 
 func set(t *testing.T, buf []byte, i int, v any) {
