@@ -139,7 +139,7 @@ func TestFindOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(all) < 2 {
-		t.Skipf("one interpreter on this machine: %v", all)
+		testkit.Missing(t, "one interpreter on this machine: ", all)
 	}
 	path, pyenv := t.TempDir(), t.TempDir()
 	last := len(all) - 1
@@ -368,7 +368,7 @@ func TestFindReturnsWhatWasBrought(t *testing.T) {
 	testkit.NeedLinux(t)
 	list, err := os.ReadFile("../.interpreters/list")
 	if errors.Is(err, fs.ErrNotExist) {
-		t.Skip("scripts/interpreters.sh has not been run here")
+		testkit.Missing(t, "scripts/interpreters.sh has not been run here")
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -198,7 +198,7 @@ func startOther(t *testing.T) *compat.Peer {
 			return p
 		}
 	}
-	t.Skip("no Python here can run as another user")
+	testkit.Missing(t, "no Python here can run as another user")
 	return nil
 }
 

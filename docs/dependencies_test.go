@@ -22,6 +22,7 @@ var ranks = []struct {
 	{"pyshm", 2},
 	{"scripts", 0},
 	{"format", 0},
+	{"internal/covered", -1},
 	{"internal/pyvalue", -1},
 	{"internal/words", -1},
 	{"internal/soak", -1},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 // documents are the README and the pages beside these tests. Their snippets are cut
@@ -152,7 +153,7 @@ func readersEnv(t *testing.T) []string {
 	}
 	pythons = slices.DeleteFunc(pythons, func(py compat.Interpreter) bool { return py.Layout() != format.Offsets })
 	if len(pythons) == 0 {
-		t.Skip("the examples need Python 3.9 or later")
+		testkit.Missing(t, "the examples need Python 3.9 or later")
 	}
 	bin := t.TempDir()
 	python := fmt.Sprintf("#!/bin/sh\nexec '%s' \"$@\"\n", pythons[0].Path)

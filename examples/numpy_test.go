@@ -23,7 +23,7 @@ func TestNumpy(t *testing.T) {
 		}
 	})
 	if !tested {
-		t.Skip("no interpreter here has numpy: scripts/interpreters.sh brings some")
+		testkit.Missing(t, "no interpreter here has numpy: scripts/interpreters.sh brings some")
 	}
 }
 

@@ -64,6 +64,6 @@ func numpyPython(t *testing.T) compat.Interpreter {
 			return py
 		}
 	}
-	t.Skip("no interpreter here has numpy: scripts/interpreters.sh brings some")
+	testkit.Missing(t, "no interpreter here has numpy: scripts/interpreters.sh brings some")
 	return compat.Interpreter{}
 }

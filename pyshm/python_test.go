@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/covered"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
@@ -43,6 +44,7 @@ mine.unlink()
 func TestWithPython(t *testing.T) {
 	testkit.NeedLinux(t)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
+		testkit.Covers(t, py, covered.Blocks)
 		ours, theirs := create(t, 5000), testkit.Name(t)
 		write(t, ours, "from Go", 4993)
 

@@ -16,5 +16,6 @@ export PYSHM_PYTHONS=only:${pythons[0]}
 # again need the emulator, too.
 PYSHM_EMULATOR=$(cat "$root/emulator")
 export PYSHM_EMULATOR
+[ -z "$PYSHM_EMULATOR" ] || export PYSHM_RUN_BY=qemu # in reports
 
 exec $PYSHM_EMULATOR "$@"

@@ -13,6 +13,7 @@ WINEPREFIX=${WINEPREFIX:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.inter
 export WINEPREFIX
 export WINEDEBUG=${WINEDEBUG:--all}                          # Wine's own messages
 export WINEDLLOVERRIDES=${WINEDLLOVERRIDES:-mscoree,mshtml=} # offers to install them are left out
+export PYSHM_RUN_BY=Wine                                     # in reports
 unset DISPLAY
 
 # servers prints the process IDs of the prefix's servers, whose folders have its device and

@@ -13,7 +13,9 @@ import (
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format/npy"
+	"github.com/pyshm-go/pyshm/internal/covered"
 	"github.com/pyshm-go/pyshm/internal/soak"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -192,6 +194,7 @@ func (row arrayRow) six(t *testing.T, p *compat.Peer, order string) {
 func TestArraysOfNumpy(t *testing.T) {
 	t.Parallel()
 	forEachArrayNumpy(t, func(t *testing.T, p *compat.Peer) {
+		testkit.Covers(t, p.Interpreter(), covered.Arrays)
 		for _, row := range arrayRows {
 			for _, order := range []string{"=", "S"} {
 				row.six(t, p, order)

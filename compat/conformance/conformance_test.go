@@ -13,6 +13,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/covered"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
@@ -25,6 +26,8 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
+		testkit.Covers(t, py, covered.Lists)
+		testkit.Covers(t, py, covered.Blocks)
 		p := startPython(t, py)
 		for _, part := range []struct {
 			name string

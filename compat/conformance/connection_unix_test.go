@@ -22,6 +22,7 @@ import (
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/format/pickle"
+	"github.com/pyshm-go/pyshm/internal/covered"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm/connection"
 )
@@ -97,6 +98,7 @@ func TestPythonConnectsToGo(t *testing.T) {
 	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
+		testkit.Covers(t, py, covered.Connections)
 		p := startConnecter(t, py)
 		for kind, address := range connectionAddresses(t) {
 			for what, key := range map[string][]byte{"no authkey": nil, "authkey": authkey} {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -29,13 +30,20 @@ func TestDataframesShareMemory(t *testing.T) {
 		for _, frame := range frames {
 			if must(p.Eval(fmt.Sprintf("importlib.util.find_spec(%q) is not None", frame.module)))(t) == any(true) {
 				tested.Store(frame.module, true)
-				t.Run(frame.module, func(t *testing.T) { frame.testSharesMemory(t, p) })
+				t.Run(frame.module, func(t *testing.T) {
+					path := must(p.Eval("__import__('os').environ.get('PYTHONPATH', '')"))(t).(string)
+					testkit.CoversPackages(t, p.Interpreter(), path, frame.module)
+					frame.testSharesMemory(t, p)
+				})
 			}
 		}
 	})
 	for _, frame := range frames {
 		if _, ok := tested.Load(frame.module); !ok {
 			t.Run(frame.module, func(t *testing.T) {
+				if frame.module != "torch" { // the others are brought
+					testkit.Missing(t, "no interpreter here has it: scripts/interpreters.sh brings it for one")
+				}
 				t.Skip("no interpreter here has it: one that has may be given in PYSHM_PYTHONS")
 			})
 		}

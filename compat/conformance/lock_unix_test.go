@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/covered"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
@@ -52,6 +53,7 @@ func TestShareLocks(t *testing.T) {
 	}
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
+		testkit.Covers(t, py, covered.Locks)
 		p := start(t, py, testkit.AttachHelper(t))
 		check(t, p.Exec("import gc, threading\nfrom pyshm_attach import *"))
 		for _, by := range makers {

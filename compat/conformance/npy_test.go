@@ -39,6 +39,7 @@ func forEachNumpy(t *testing.T, f func(t *testing.T, p *compat.Peer)) {
 			}
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
+				testkit.CoversPackages(t, py, path, "numpy")
 				p := start(t, py, options...)
 				check(t, p.Exec("import types\nvalues = types.ModuleType('npy_numpy')"))
 				_, err := p.Do([]compat.Request{{Op: "exec", Args: []any{"exec(compile(" + pyRepr(npyNumpy) + ", 'npy_numpy.py', 'exec'), values.__dict__)"}}})
@@ -49,7 +50,7 @@ func forEachNumpy(t *testing.T, f func(t *testing.T, p *compat.Peer)) {
 		}
 	})
 	if !tested {
-		t.Skip("no interpreter here has numpy: scripts/interpreters.sh brings some")
+		testkit.Missing(t, "no interpreter here has numpy: scripts/interpreters.sh brings some")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format/pickle"
+	"github.com/pyshm-go/pyshm/internal/covered"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm/manager"
 )
@@ -105,6 +106,7 @@ func TestObjects(t *testing.T) {
 	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
+		testkit.Covers(t, py, covered.Managers)
 		m, tcp := startObjectServer(t, ""), startObjectServer(t, "127.0.0.1:0")
 		jobs := manager.NewQueue(2)
 		registerObjects(m, jobs)

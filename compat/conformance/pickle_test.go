@@ -11,7 +11,9 @@ import (
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format/pickle"
+	"github.com/pyshm-go/pyshm/internal/covered"
 	"github.com/pyshm-go/pyshm/internal/soak"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 //go:embed pickle_values.py
@@ -64,6 +66,7 @@ func TestPicklesOfPython(t *testing.T) {
 	count := soak.Length(50, 10_000)
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
+		testkit.Covers(t, py, covered.Pickles)
 		p := startPickler(t, py)
 		for done := 0; done < count && !t.Failed(); done += 50 {
 			pickles := ask[[]any](t, p, "generate", seed+uint64(done), 50)

@@ -11,6 +11,7 @@ import (
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/format/pickle"
+	"github.com/pyshm-go/pyshm/internal/covered"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
@@ -52,6 +53,7 @@ func TestQueue(t *testing.T) {
 	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
+		testkit.Covers(t, py, covered.Queues)
 		p := start(t, py, testkit.AttachHelper(t))
 		check(t, p.Exec("import fcntl, threading\nfrom pyshm_attach import attach_queue, parts\nspawn = multiprocessing.get_context('spawn')"))
 		for _, kind := range []string{"Queue(5)", "JoinableQueue()", "SimpleQueue()"} {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/covered"
 	"github.com/pyshm-go/pyshm/internal/soak"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
@@ -53,6 +54,7 @@ func wantWholeFrame(t *testing.T, r *pyshm.Ring[uint64], dst []uint64) uint64 {
 func TestRingOfPython(t *testing.T) {
 	t.Parallel()
 	forEachRingPython(t, func(t *testing.T, p *compat.Peer, api string) {
+		testkit.Covers(t, p.Interpreter(), covered.Rings)
 		name := newName(t)
 		must(p.Eval(fmt.Sprintf("ring_numpy.create(%q, %q, 3, %d)", api, name, ringWords)))(t)
 		r := must(pyshm.AttachRing[uint64](name, pyshm.ReadOnly()))(t)

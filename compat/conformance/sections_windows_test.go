@@ -13,6 +13,7 @@ import (
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/format/npy"
 	"github.com/pyshm-go/pyshm/format/pickle"
+	"github.com/pyshm-go/pyshm/internal/covered"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 	"github.com/pyshm-go/pyshm/pyshm/connection"
@@ -29,17 +30,21 @@ func TestSections(t *testing.T) {
 		for _, part := range []struct {
 			name string
 			test func(*testing.T, *compat.Peer)
+			uses covered.Part
 		}{
-			{"Sizes", testSectionSizes},
-			{"Names", testSectionNames},
-			{"Lifetime", testSectionLifetime},
-			{"Together", testSectionTogether},
-			{"Arrays", testSectionArrays},
-			{"Connection", testTCPConnection},
-			{"ManagerOfGo", testManagerOfGo},
-			{"ManagerOfPython", testManagerOfPython},
+			{"Sizes", testSectionSizes, covered.Blocks},
+			{"Names", testSectionNames, covered.Blocks},
+			{"Lifetime", testSectionLifetime, covered.Lists},
+			{"Together", testSectionTogether, covered.Lists},
+			{"Arrays", testSectionArrays, covered.Arrays},
+			{"Connection", testTCPConnection, covered.Connections},
+			{"ManagerOfGo", testManagerOfGo, covered.Managers},
+			{"ManagerOfPython", testManagerOfPython, covered.Managers},
 		} {
-			t.Run(part.name, func(t *testing.T) { part.test(t, p) })
+			t.Run(part.name, func(t *testing.T) {
+				testkit.Covers(t, py, part.uses)
+				part.test(t, p)
+			})
 		}
 	})
 }
@@ -383,11 +388,12 @@ func TestSectionArraysOfNumpy(t *testing.T) {
 		}
 		tested = true
 		t.Run(py.String(), func(t *testing.T) {
+			testkit.CoversPackages(t, py, path, "numpy")
 			testSectionArraysOfNumpy(t, start(t, py, compat.Env("PYTHONPATH="+path)))
 		})
 	}
 	if !tested {
-		t.Skip("no Python here has numpy: scripts/windows.sh brings it for one")
+		testkit.Missing(t, "no Python here has numpy: scripts/windows.sh brings it for one")
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format/npy"
+	"github.com/pyshm-go/pyshm/internal/covered"
 	"github.com/pyshm-go/pyshm/internal/soak"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
@@ -62,6 +63,7 @@ type cPoint struct {
 func TestValues(t *testing.T) {
 	t.Parallel()
 	forEachValuePython(t, func(t *testing.T, py compat.Interpreter, p *compat.Peer) {
+		testkit.Covers(t, py, covered.Values)
 		t.Run("made by Python", func(t *testing.T) { testValuesOfPython(t, p) })
 		t.Run("made by Go", func(t *testing.T) { testValuesOfGo(t, p) })
 		t.Run("refused by Python", func(t *testing.T) { testRefusedByPython(t, p) })

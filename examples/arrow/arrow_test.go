@@ -159,6 +159,8 @@ func buildWithPython(t *testing.T) func(args ...string) *exec.Cmd {
 			if find.Run() != nil {
 				continue
 			}
+			testkit.CoversPackages(t, py, path, "pyarrow")
+			testkit.CoversModule(t, py, "arrow-go", "github.com/apache/arrow-go/v18")
 			testkit.Check(t, os.WriteFile(filepath.Join(dir, "python3"), []byte("#!/bin/sh\nexec '"+py.Path+"' \"$@\"\n"), 0o755))
 			return func(args ...string) *exec.Cmd {
 				command := exec.CommandContext(t.Context(), filepath.Join(dir, "arrow"), args...)
@@ -167,6 +169,6 @@ func buildWithPython(t *testing.T) func(args ...string) *exec.Cmd {
 			}
 		}
 	}
-	t.Skip("no interpreter here has pyarrow: scripts/interpreters.sh brings it for one")
+	testkit.Missing(t, "no interpreter here has pyarrow: scripts/interpreters.sh brings it for one")
 	return nil
 }

@@ -56,6 +56,19 @@ func NeedPosix(t testing.TB) {
 	}
 }
 
+// EveryPartEnv is the variable that .ci/run sets in CI, where no part may be missing that a
+// script brings or that the machine can have.
+const EveryPartEnv = "PYSHM_EVERY_PART"
+
+// Missing skips a test that this machine lacks something for, or fails it in CI.
+func Missing(t testing.TB, what ...any) {
+	t.Helper()
+	if os.Getenv(EveryPartEnv) != "" {
+		t.Fatal(append([]any{"the CI has to have it: "}, what...)...)
+	}
+	t.Skip(what...)
+}
+
 // NeedLinux skips a test on systems other than Linux.
 func NeedLinux(t testing.TB) {
 	t.Helper()

@@ -61,8 +61,5 @@ func NoNamespace(err error) bool {
 
 func leaveOut(t *testing.T, err error) {
 	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal("the CI has to allow mount namespaces:", err)
-	}
-	t.Skip("no private /dev/shm, because mount namespaces are not allowed here:", err)
+	Missing(t, "no private /dev/shm, because mount namespaces are not allowed here: ", err)
 }

@@ -27,7 +27,7 @@ func TestWatchersRunOut(t *testing.T) {
 					t.Errorf("New: %v", err)
 				}
 			case testkit.NoNamespace(err):
-				t.Skip("no user namespace: ", err)
+				testkit.Missing(t, "no user namespace: ", err)
 			case err != nil:
 				t.Fatal(err)
 			}

@@ -32,7 +32,7 @@ func withNumpy(t testing.TB) compat.Interpreter {
 			return py
 		}
 	}
-	t.Skip("no interpreter has numpy")
+	testkit.Missing(t, "no interpreter has numpy")
 	return compat.Interpreter{}
 }
 

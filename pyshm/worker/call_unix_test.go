@@ -20,6 +20,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format/pickle"
+	"github.com/pyshm-go/pyshm/internal/covered"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
@@ -27,6 +28,7 @@ import (
 func TestCalls(t *testing.T) {
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
+		testkit.Covers(t, py, covered.Calls)
 		log := new(logged)
 		p := startPool(t, py, Options{Workers: 1, Logger: log.logger()})
 		wantEqual(t, "add", call(t, p, "add", 2, 3.5), any(5.5))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pyshm-go/pyshm/compat"
 	"github.com/pyshm-go/pyshm/format"
+	"github.com/pyshm-go/pyshm/internal/covered"
 	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 	"github.com/pyshm-go/pyshm/pyshm/manager"
@@ -80,6 +81,7 @@ func TestGoManagerServesPython(t *testing.T) {
 	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
+		testkit.Covers(t, py, covered.Managers)
 		p := start(t, py)
 		for _, address := range []string{"", "127.0.0.1:0", "@" + testkit.Name(t)} {
 			m, _ := startManager(t, address)

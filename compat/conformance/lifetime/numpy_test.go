@@ -67,7 +67,7 @@ use()
 		}
 	})
 	if !tested {
-		t.Skip("no interpreter here has numpy: scripts/interpreters.sh brings one")
+		testkit.Missing(t, "no interpreter here has numpy: scripts/interpreters.sh brings one")
 	}
 }
 
