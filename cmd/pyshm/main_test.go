@@ -152,6 +152,7 @@ func runScripts(t *testing.T, files []string, only map[string]bool, setup func(*
 			env.Setenv("NAME", name)
 			env.Setenv("USER", userName(uint32(os.Geteuid())))
 			env.Defer(func() { checkGone(env.T().(testing.TB), name) })
+			env.Defer(func() { endTmux(filepath.Join(env.WorkDir, "socket")) })
 			if setup != nil {
 				setup(env)
 			}
@@ -172,6 +173,14 @@ func settled(ts *testscript.TestScript, _ bool, args []string) {
 		if !unknown || time.Now().After(end) {
 			return
 		}
+	}
+}
+
+// endTmux ends the server of a script that has not come to its end: tmux leaves its
+// parent.
+func endTmux(socket string) {
+	if _, err := os.Stat(socket); err == nil {
+		_ = exec.Command("tmux", "-S", socket, "kill-server").Run() // fails if the server has ended
 	}
 }
 
