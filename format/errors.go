@@ -26,7 +26,8 @@ var (
 	ErrType = errors.New("unsupported type")
 	// ErrRange: the number does not fit an int64.
 	ErrRange = errors.New("int out of range")
-	// ErrTooLong: the str or bytes exceeds the item's slot, whose size is fixed.
+	// ErrTooLong: the str or bytes exceeds the item's slot, whose size is fixed. A list
+	// that is created with [Sized] items has room for longer ones.
 	ErrTooLong = errors.New("value exceeds the slot")
 	// ErrTooLarge: the str or bytes exceeds what any list can hold ([MaxText]).
 	ErrTooLarge = errors.New("value too large")
