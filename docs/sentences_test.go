@@ -60,7 +60,7 @@ func probeOf(command string) (probe string, known bool) {
 		return "go help mod " + words[2], true
 	case strings.HasPrefix(command, "python3 -m "):
 		return "python3 -c 'import " + words[2] + "'", true
-	case strings.HasPrefix(command, "python3 examples/numpy"):
+	case strings.HasPrefix(command, "python3 examples/"): // tests of the examples run them
 		return "test -f " + words[1], true
 	case strings.HasPrefix(command, "go install ./"):
 		return "go build -o /dev/null " + words[2], true
