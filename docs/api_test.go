@@ -23,6 +23,7 @@ var update = flag.Bool("update", false, "rewrite the golden files in docs/api")
 // golden files in docs/api. After a change of the API on purpose, run the test with
 // -update and describe the change in CHANGELOG.md.
 func TestAPI(t *testing.T) {
+	t.Parallel()
 	packages := goList(t, "-export", "-deps", "./...")
 	exports := map[string]string{} // files with export data, by import path
 	for _, pkg := range packages {

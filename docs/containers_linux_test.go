@@ -24,6 +24,7 @@ const containerRoom = 4 << 20
 
 // TestContainers tries sentences of containers.md between namespaces.
 func TestContainers(t *testing.T) {
+	t.Parallel()
 	if !testkit.InPrivateShm(t, containerRoom) {
 		return
 	}

@@ -103,6 +103,7 @@ func TestDocumentSnippets(t *testing.T) {
 }
 
 func TestDocumentCommands(t *testing.T) {
+	t.Parallel()
 	env := readersEnv(t)
 	t.Run("blocks", func(t *testing.T) { testBlocks(t, env) })
 	t.Run("sentences", func(t *testing.T) { testSentences(t, env) })

@@ -30,6 +30,7 @@ func install(t *testing.T, bin string) {
 // The README's table has every package that can be imported, and a program of another
 // module can import them after the README's go get.
 func TestReadmeGoGet(t *testing.T) {
+	t.Parallel()
 	row := regexp.MustCompile("(?m)^\\| \\[`(" + regexp.QuoteMeta(module) + "/[^`]+)`\\]\\(https://pkg.go.dev/([^)]+)\\) \\|")
 	program := "package main\n\n"
 	var listed []string

@@ -110,6 +110,7 @@ func TestBarrier(t *testing.T) {
 
 // A context that ends while another process holds the lock leaves the barrier as it is.
 func TestBarrierLockHeld(t *testing.T) {
+	t.Parallel()
 	b := createBarrier(t, 2)
 	lock, err := pyshm.AttachLock(b.Name() + ".lock")
 	testkit.Check(t, err)

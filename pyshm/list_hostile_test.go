@@ -73,9 +73,11 @@ func putWord(b []byte, off, v int) { binary.NativeEndian.PutUint64(b[off:], uint
 // ShareableList that has its name, on the same bytes. Both return the same values or
 // the same error, and leave the same bytes.
 func TestHostileListsAreAlike(t *testing.T) {
+	t.Parallel()
 	testkit.NeedLinux(t)
 	for _, hostile := range hostileLists {
 		t.Run(hostile.name, func(t *testing.T) {
+			t.Parallel()
 			clean, err := format.Encode(everyKind, &format.Options{Layout: hostile.layout})
 			noError(t, err)
 			bare, err := format.Attach(clean)

@@ -282,6 +282,7 @@ func TestListAwaitsCreation(t *testing.T) {
 
 // A writer that died in the middle of a Set must not keep others from attaching.
 func TestListAwaitsNoDeadWriter(t *testing.T) {
+	t.Parallel()
 	l := createList(t, []any{1, "left"})
 	slot, err := l.Slot(1)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
+func TestMain(m *testing.M) { testkit.MainWithPeers(m) }
 
 // Short names of the test kit.
 var (

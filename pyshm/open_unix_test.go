@@ -202,6 +202,7 @@ func TestOpenRefuses(t *testing.T) {
 // A process that died while it created an event leaves an incomplete one. OpenEvent does
 // not wait for ever until it is complete.
 func TestOpenEventLeftHalfDone(t *testing.T) {
+	t.Parallel()
 	testkit.NeedSemaphores(t)
 	name := testkit.Name(t)
 	left := keep[*pyshm.Semaphore](t)(pyshm.CreateSemaphore(name+".flag", 0))

@@ -380,6 +380,7 @@ func TestJoinEndsWithoutLock(t *testing.T) {
 // The writer of an item writes it so slowly that a Get would outlast its context for long.
 // Get returns then, and the next one goes on with the item.
 func TestGetOfSlowItem(t *testing.T) {
+	t.Parallel()
 	q := createQueue(t, 0)
 	raw := rawPipe(t, q)
 	slow, cancel := context.WithCancel(t.Context())
@@ -404,6 +405,7 @@ func TestGetOfSlowItem(t *testing.T) {
 // The writer of an item never finishes it. The handle keeps the lock, goes on if the rest
 // comes after all, and Reset drops it otherwise.
 func TestGetKeepsTornItem(t *testing.T) {
+	t.Parallel()
 	q := createQueue(t, 0)
 	raw, rlock := rawPipe(t, q), rawSemaphore(t, q, "rlock")
 	for _, ends := range []bool{true, false} {

@@ -35,6 +35,7 @@ const (
 // Processes are killed that hold locks, and have read or written parts of items. Reset
 // keeps the whole items.
 func TestQueueReset(t *testing.T) {
+	t.Parallel()
 	for what, tc := range map[string]struct {
 		locks []string // held by the killed process
 		bytes string
@@ -54,6 +55,7 @@ func TestQueueReset(t *testing.T) {
 		"reader, old writer": {[]string{"rlock", "wlock"}, frame(one) + frame(two), []any{1, 512}, 0},
 	} {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel()
 			q := createQueue(t, 4, pyshm.Joinable())
 			sem, unfinished := rawSemaphore(t, q, "sem"), rawSemaphore(t, q, "unfinished")
 			for range len(tc.items) + tc.free {
@@ -134,6 +136,7 @@ func TestQueueResetsAtOnce(t *testing.T) {
 
 // While another process resets the queue, and has locked its pipe for that, Reset waits.
 func TestQueueResetWaitsForAnother(t *testing.T) {
+	t.Parallel()
 	q := createQueue(t, 0)
 	noError(t, rawSemaphore(t, q, "wlock").Acquire(t.Context()))
 	pipe := rawPipe(t, q)
@@ -148,6 +151,7 @@ func TestQueueResetWaitsForAnother(t *testing.T) {
 // A goroutine waits in Get of the handle that is reset: for a lock of a killed reader, for
 // items that a killed writer keeps away, or for the rest of an item. Get goes on afterwards.
 func TestQueueResetDuringGet(t *testing.T) {
+	t.Parallel()
 	for what, tc := range map[string]struct {
 		lock  string // held by the killed process
 		bytes string
@@ -159,6 +163,7 @@ func TestQueueResetDuringGet(t *testing.T) {
 		"waits for more than it": {"wlock", frame(two)[:2], 1},
 	} {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel()
 			q := createQueue(t, 2)
 			sem := rawSemaphore(t, q, "sem")
 			for range tc.lost {

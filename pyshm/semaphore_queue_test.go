@@ -298,6 +298,11 @@ func TestCloseDuringRelease(t *testing.T) {
 // A truncated semaphore is an error for every goroutine: for new ones, and for
 // waiters, which no wake can reach any more.
 func TestTruncatedLock(t *testing.T) {
+	t.Parallel()
+	truncateLock(t)
+}
+
+func truncateLock(t *testing.T) {
 	testkit.NeedFaultAddress(t)
 	testkit.NeedLinux(t)
 	l := createLock(t)

@@ -32,6 +32,7 @@ const fewThreads = 50
 // threads. They get the tokens that Go and Python release, and stop when their context
 // is done, their handle is closed or their memory is gone.
 func TestManySemaphores(t *testing.T) {
+	t.Parallel()
 	python := startPython(t)
 	noError(t, python.Exec(scripts.AttachHelper()))
 	for _, tc := range []struct {
@@ -136,7 +137,7 @@ func TestLockInCrowd(t *testing.T) {
 	t.Run("no waiter starves", TestNobodyStarves)
 	t.Run("closed", TestCloseWakesWaiters)
 	t.Run("closed during release", TestCloseDuringRelease)
-	t.Run("truncated", TestTruncatedLock)
+	t.Run("truncated", truncateLock)
 	t.Run("hostile", TestHostileSemaphore)
 	t.Run("wake passed on", TestWakeIsPassedOn)
 }

@@ -23,7 +23,7 @@ func MainWithPeers(m *testing.M) {
 }
 
 // ManyAtATime lets more parallel tests run at a time than there are processors: the tests
-// mostly wait for Pythons to start and end.
+// mostly wait, for Pythons to start and end or for a time to pass.
 func ManyAtATime() {
 	_ = flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))) // a default only
 }

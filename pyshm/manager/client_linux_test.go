@@ -111,6 +111,7 @@ func fullServer(t *testing.T) (l *net.UnixListener) {
 }
 
 func TestFullServerIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	l := fullServer(t)
 	c := NewClient(l.Addr().String(), key)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)

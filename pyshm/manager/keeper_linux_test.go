@@ -224,6 +224,7 @@ func TestTrackedBeforeItExists(t *testing.T) {
 }
 
 func TestLostEvents(t *testing.T) {
+	t.Parallel()
 	k, _ := startKeeper(t)
 	if err := k.watcher.Remove(shmfile.Dir); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 
 func TestMain(m *testing.M) {
 	hidesPanics = false
+	testkit.ManyAtATime()
 	testkit.Main(m)
 }
 
@@ -37,28 +39,37 @@ func segment(t testing.TB, name string) *object {
 	}
 	o := &object{f}
 	checkNames(t)
-	made[t] = append(made[t], o)
+	made.Lock()
+	defer made.Unlock()
+	made.objects[t] = append(made.objects[t], o)
 	return o
 }
 
-// made has the objects of the test that runs. Tests do not run in parallel.
-var made = map[testing.TB][]*object{}
+// made has the objects of each test that runs.
+var made = struct {
+	sync.Mutex
+	objects map[testing.TB][]*object
+}{objects: map[testing.TB][]*object{}}
 
 // checkNames looks for names that are left after all cleanups registered later.
 func checkNames(t testing.TB) {
 	testkit.NeedLinux(t)
-	if _, ok := made[t]; ok {
+	made.Lock()
+	defer made.Unlock()
+	if _, ok := made.objects[t]; ok {
 		return
 	}
-	made[t] = nil
+	made.objects[t] = nil
 	t.Cleanup(func() {
-		for _, o := range made[t] {
+		made.Lock()
+		defer made.Unlock()
+		for _, o := range made.objects[t] {
 			if n := o.links(t); n != 0 {
 				t.Errorf("%s has %d names left", o.f.Name(), n)
 			}
 			o.f.Close()
 		}
-		delete(made, t)
+		delete(made.objects, t)
 	})
 }
 

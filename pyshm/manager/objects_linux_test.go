@@ -275,6 +275,7 @@ func TestObjectServerGone(t *testing.T) {
 
 // A hung server keeps a caller no longer than its context, or a little longer in a get.
 func TestObjectServerHangs(t *testing.T) {
+	t.Parallel()
 	hang := make(chan struct{})
 	defer close(hang)
 	exposed := testkit.Must(pickle.Marshal(pickle.Tuple{kindReturn, pickle.Tuple{"12", pickle.Tuple{"get", "put", "get_nowait", "put_nowait"}}}))(t)

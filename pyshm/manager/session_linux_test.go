@@ -205,6 +205,7 @@ func wantPrompt(t *testing.T, m *Manager) {
 }
 
 func TestSlowStrangers(t *testing.T) {
+	t.Parallel()
 	m := startManager(t, "", HandshakeTimeout(2*time.Second))
 	var strangers []net.Conn
 	for i := range 60 {
@@ -240,6 +241,7 @@ func waitAuthenticated(t *testing.T, m *Manager) {
 }
 
 func TestStrangersMakeRoom(t *testing.T) {
+	t.Parallel()
 	m := startManager(t, "", MaxConnections(3), HandshakeTimeout(time.Hour))
 	client := authenticated(t, m)
 	waitAuthenticated(t, m)
@@ -309,6 +311,7 @@ func TestRequestTimeout(t *testing.T) {
 
 // A client that thinks for longer than a handshake may take is served.
 func TestRequestMayTakeLong(t *testing.T) {
+	t.Parallel()
 	m := startManager(t, "", HandshakeTimeout(500*time.Millisecond))
 	conn := authenticated(t, m)
 	time.Sleep(700 * time.Millisecond)
@@ -321,6 +324,7 @@ func TestRequestMayTakeLong(t *testing.T) {
 }
 
 func TestClientThatDoesNotReadItsReply(t *testing.T) {
+	t.Parallel()
 	m := startManager(t, "", HandshakeTimeout(time.Second))
 	name := testkit.Name(t)
 	segment(t, name)
