@@ -22,10 +22,10 @@ import (
 //go:embed array_numpy.py
 var arrayNumpy string
 
-// forEachArrayNumpy is forEachNumpy with the functions of array_numpy.py.
+// forEachArrayNumpy is forEachSharedNumpy with the functions of array_numpy.py.
 func forEachArrayNumpy(t *testing.T, f func(t *testing.T, p *compat.Peer)) {
 	t.Helper()
-	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
+	forEachSharedNumpy(t, func(t *testing.T, p *compat.Peer) {
 		_, err := p.Do([]compat.Request{{Op: "exec", Args: []any{"exec(compile(" + pyRepr(arrayNumpy) + ", 'array_numpy.py', 'exec'), values.__dict__)"}}})
 		check(t, err)
 		check(t, p.Exec("values.six; numpy = values.numpy"))

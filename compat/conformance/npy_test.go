@@ -25,9 +25,26 @@ import (
 //go:embed npy_numpy.py
 var npyNumpy string
 
-// forEachNumpy runs f with a peer for each numpy of this machine: each numpy that an
-// interpreter has, and each that scripts/interpreters.sh has brought for one.
+// forEachNumpy runs f with a peer of its own for each numpy of this machine: each numpy
+// that an interpreter has, and each that scripts/interpreters.sh has brought for one.
 func forEachNumpy(t *testing.T, f func(t *testing.T, p *compat.Peer)) {
+	t.Helper()
+	forEachNumpyIn(t, func(t testing.TB, _ string, py compat.Interpreter, options ...compat.PeerOption) *compat.Peer {
+		return start(t, py, options...)
+	}, f)
+}
+
+// forEachSharedNumpy is forEachNumpy with a peer that several tests use, for tests that
+// call functions and keep nothing in the process. An import of numpy takes longer than
+// most of them.
+func forEachSharedNumpy(t *testing.T, f func(t *testing.T, p *compat.Peer)) {
+	t.Helper()
+	forEachNumpyIn(t, testkit.SharePeer, f)
+}
+
+type peerGiver func(t testing.TB, name string, py compat.Interpreter, options ...compat.PeerOption) *compat.Peer
+
+func forEachNumpyIn(t *testing.T, peer peerGiver, f func(t *testing.T, p *compat.Peer)) {
 	t.Helper()
 	tested := false
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
@@ -40,7 +57,7 @@ func forEachNumpy(t *testing.T, f func(t *testing.T, p *compat.Peer)) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				testkit.CoversPackages(t, py, path, "numpy")
-				p := start(t, py, options...)
+				p := peer(t, py.String()+" with "+name, py, options...)
 				check(t, p.Exec("import types\nvalues = types.ModuleType('npy_numpy')"))
 				_, err := p.Do([]compat.Request{{Op: "exec", Args: []any{"exec(compile(" + pyRepr(npyNumpy) + ", 'npy_numpy.py', 'exec'), values.__dict__)"}}})
 				check(t, err)
@@ -97,7 +114,7 @@ func numpyVersion(t *testing.T, p *compat.Peer) int {
 // them, prints the same as numpy, and writes the same headers.
 func TestNpyHeadersOfNumpy(t *testing.T) {
 	t.Parallel()
-	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
+	forEachSharedNumpy(t, func(t *testing.T, p *compat.Peer) {
 		seed := int(soak.Seed(t) >> 1)
 		version := numpyVersion(t, p)
 		for round := range soak.Length(1, 20) {
@@ -162,7 +179,7 @@ func withoutSpaces(header []byte) string { return strings.TrimRight(string(heade
 // TestNpyHeadersOfGo writes arrays to files that numpy loads as its users do.
 func TestNpyHeadersOfGo(t *testing.T) {
 	t.Parallel()
-	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
+	forEachSharedNumpy(t, func(t *testing.T, p *compat.Peer) {
 		dir := t.TempDir()
 		headers := numpyHeaders(t, p, int(soak.Seed(t)>>1), 100)
 		for i, h := range manyHeaders(t, headers) {
@@ -207,7 +224,7 @@ func manyHeaders(t *testing.T, made []numpyHeader) []npy.Header {
 // the same to numpy.
 func TestNpyMutatedHeaders(t *testing.T) {
 	t.Parallel()
-	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
+	forEachSharedNumpy(t, func(t *testing.T, p *compat.Peer) {
 		seed := int(soak.Seed(t) >> 1)
 		rng := rand.New(rand.NewPCG(uint64(seed), 1))
 		headers := numpyHeaders(t, p, seed, 300)
@@ -313,7 +330,7 @@ func replaceToken(text string, at int, token string) string {
 // TestNpySwap turns elements of other machines as numpy does.
 func TestNpySwap(t *testing.T) {
 	t.Parallel()
-	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
+	forEachSharedNumpy(t, func(t *testing.T, p *compat.Peer) {
 		seed := int(soak.Seed(t) >> 1)
 		rng := rand.New(rand.NewPCG(uint64(seed), 2))
 		swapped := 0
@@ -344,7 +361,7 @@ func TestNpySwap(t *testing.T) {
 // TestNpyFloat16 converts every float16, and float32s of every kind, as numpy does.
 func TestNpyFloat16(t *testing.T) {
 	t.Parallel()
-	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
+	forEachSharedNumpy(t, func(t *testing.T, p *compat.Peer) {
 		var halves, singles, want, got []byte
 		for i := range 1 << 16 {
 			halves = binary.NativeEndian.AppendUint16(halves, uint16(i))
@@ -374,7 +391,7 @@ func TestNpyFloat16(t *testing.T) {
 // TestNpyFixtures: every numpy writes the same files as in testdata.
 func TestNpyFixtures(t *testing.T) {
 	t.Parallel()
-	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
+	forEachSharedNumpy(t, func(t *testing.T, p *compat.Peer) {
 		check(t, p.Exec("import importlib.util, pathlib; sys.dont_write_bytecode = True\n"+
 			"spec = importlib.util.spec_from_file_location('npy_fixtures', '../../scripts/npy_fixtures.py')\n"+
 			"fixtures = importlib.util.module_from_spec(spec); spec.loader.exec_module(fixtures)"))
@@ -426,7 +443,7 @@ func TestNpyAlignedRecords(t *testing.T) {
 	const fields = "[('t', 'M8[ns]'), ('flag', '?'), ('price', 'f8'), ('qty', 'i4'), ('side', 'S3'), ('half', 'f2'), ('c', 'c8'), " +
 		"('points', numpy.dtype([('x', 'f4'), ('y', 'f4'), ('n', 'u1')], align=align), (2, 3)), ('name', 'U4'), ('last', 'u1')]"
 	g := must(npy.DtypeOf[npyRecord]())(t)
-	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
+	forEachSharedNumpy(t, func(t *testing.T, p *compat.Peer) {
 		check(t, p.Exec("numpy = values.numpy\ndef descr(align): return repr(values.npy.dtype_to_descr(numpy.dtype("+fields+", align=align)))"))
 		price := unsafe.Offsetof(npyRecord{}.Price)
 		texts := map[string]string{

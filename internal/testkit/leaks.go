@@ -50,7 +50,7 @@ func Run(m interface{ Run() int }) int {
 }
 
 // afterRun has what Run calls after the tests.
-var afterRun []func() error
+var afterRun = []func() error{closeSharedPeers}
 
 // A census counts things by their description.
 type census map[string]int

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -29,19 +30,66 @@ func Python(t testing.TB) compat.Interpreter {
 func StartPeer(t testing.TB, py compat.Interpreter, options ...compat.PeerOption) *compat.Peer {
 	t.Helper()
 	p, err := py.Start(t.Context(), options...)
-	if errors.Is(err, errors.ErrUnsupported) {
-		t.Skip("peers need Unix: ", err)
-	}
-	Check(t, err)
+	wantStarted(t, err)
 	t.Cleanup(func() {
 		if err := p.Close(); err != nil {
 			t.Error(err)
 		}
-		if t.Failed() {
-			t.Logf("standard error of %v:\n%s", py, p.Stderr())
-		}
+		logStderr(t, p)
 	})
 	return p
+}
+
+func wantStarted(t testing.TB, err error) {
+	t.Helper()
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip("peers need Unix: ", err)
+	}
+	Check(t, err)
+}
+
+func logStderr(t testing.TB, p *compat.Peer) {
+	if t.Failed() {
+		t.Logf("standard error of %v:\n%s", p.Interpreter(), p.Stderr())
+	}
+}
+
+// A sharedPeer belongs to the test that holds the lock.
+type sharedPeer struct {
+	sync.Mutex
+	peer *compat.Peer // nil until the first test starts it
+}
+
+var sharedPeers sync.Map // of *sharedPeer, by name
+
+// SharePeer returns a peer that all tests with this name use, one after the other: a test
+// waits for its turn. The first test starts the peer, and Run closes it. It is for tests
+// for which a start takes longer than the test, and that leave nothing in the process that
+// another test could notice, except variables.
+func SharePeer(t testing.TB, name string, py compat.Interpreter, options ...compat.PeerOption) *compat.Peer {
+	t.Helper()
+	existing, _ := sharedPeers.LoadOrStore(name, new(sharedPeer))
+	shared := existing.(*sharedPeer)
+	shared.Lock()
+	t.Cleanup(shared.Unlock)
+	if shared.peer == nil {
+		p, err := py.Start(context.Background(), options...)
+		wantStarted(t, err)
+		shared.peer = p
+	}
+	t.Cleanup(func() { logStderr(t, shared.peer) })
+	return shared.peer
+}
+
+// closeSharedPeers fails unless all shared peers end in an orderly way.
+func closeSharedPeers() (err error) {
+	sharedPeers.Range(func(_, shared any) bool {
+		if p := shared.(*sharedPeer).peer; p != nil {
+			err = errors.Join(err, p.Close())
+		}
+		return true
+	})
+	return err
 }
 
 // AttachHelper lets a peer import pyshm_attach. Its working directory has the file, and
