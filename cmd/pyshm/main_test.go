@@ -81,6 +81,7 @@ func (l leakless) Run() int { return testkit.Run(l.m) }
 
 // TestScripts runs the scripts that need no Python.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	runScripts(t, scriptsIn(t, "testdata/script"), nil, nil)
 }
 
@@ -88,6 +89,7 @@ func TestScripts(t *testing.T) {
 // is for the first interpreter, and [numpy] for the last one that has numpy, in $NUMPY. These
 // two run all scripts, as the oldest and the newest do. The interpreters between share them.
 func TestPythonScripts(t *testing.T) {
+	t.Parallel()
 	found, _ := compat.Find(t.Context()) // ForEach reports an error
 	var numpy compat.Interpreter
 	var numpys []string
