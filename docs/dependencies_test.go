@@ -78,6 +78,7 @@ var internals = map[string][]string{
 	"mappers":    {"pyshm/internal/shmfile"},
 	"mapping":    nil,
 	"sem":        {"internal/words", "pyshm/internal/futex"},
+	"namedsem":   nil, // "pyshm/internal/sem" with the tag pyshm_posix
 	"shmfile":    nil,
 	"unixsocket": nil,
 	"wire":       nil,

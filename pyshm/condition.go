@@ -164,8 +164,8 @@ func (c *Condition) err(op string, err error) error { return rewrap(op, c.name, 
 
 // held returns an error if no process holds the lock.
 func (c *Condition) held() error {
-	value, err := c.lock.Value()
-	if err == nil && value > 0 {
+	zero, err := c.lock.isZero()
+	if err == nil && !zero {
 		err = errNotHeld
 	}
 	return err
@@ -285,7 +285,7 @@ func add(s *Semaphore, n uint32) error {
 // that gave up, and notifications that a dead notifier has left.
 func (c *Condition) settle() error {
 	for _, s := range c.counters() {
-		if n, err := s.Value(); err != nil || n > maxSleepers {
+		if absurd, err := s.exceeds(maxSleepers); err != nil || absurd {
 			return cmp.Or(err, errCounts)
 		}
 	}
@@ -329,7 +329,7 @@ func (c *Condition) Reset() error {
 }
 
 func (c *Condition) reset() error {
-	if value, err := c.lock.Value(); err != nil || value > 0 {
+	if zero, err := c.lock.isZero(); err != nil || !zero {
 		return cmp.Or(err, errNotLocked)
 	}
 	for _, s := range c.counters() {

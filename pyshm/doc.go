@@ -288,7 +288,25 @@
 //     [errors.ErrUnsupported] as long as there is one, and [SharedMemory.Unlink] removes the
 //     name, whichever segment has it.
 //   - On macOS a [Mode] from which the umask takes bits is [errors.ErrUnsupported].
-//   - [SharedMemory.Alias], [Replace], [Segments], and everything with a lock or a queue are
-//     [errors.ErrUnsupported]: a segment has one name, pyshm does not list the names, and the
-//     semaphores have another format.
+//   - [SharedMemory.Alias], [Replace], [Segments], and everything with a queue are
+//     [errors.ErrUnsupported]: a segment has one name, pyshm does not list the names, and there
+//     is no folder for a queue's pipe.
+//
+// Locks on macOS. They are semaphores of the kernel, which can be tried and released and no
+// more, so these things differ. All of it was tested on Linux by the same code, over glibc's
+// semaphores, and not yet on macOS:
+//
+//   - A goroutine that waits tries again and again, with pauses that grow from 50 µs to 20 ms,
+//     as Python does for an acquire with a timeout. If its context ends it has taken nothing.
+//     Of the goroutines of a process one tries at a time, and a release in the same process
+//     ends its pause. A Python that waits without a timeout gets the next token before it.
+//   - Value, Waiters, Current, [Replace], a [CreateBoundedSemaphore] for more than one token,
+//     and [AttachBoundedSemaphore] are [errors.ErrUnsupported]. Release of a lock looks first
+//     whether the lock is free, as Python's does: that is not one step.
+//   - A name has at most 29 bytes, the suffixes of a condition, an event or a barrier
+//     included. Unlink removes the name whichever semaphore has it. Nothing tells which user
+//     a semaphore belongs to, so parts of an object may be another user's.
+//
+// FreeBSD. Its libc has semaphores in a format of its own: everything with a lock is
+// [errors.ErrUnsupported].
 package pyshm

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"math"
+	"time"
 
 	"github.com/pyshm-go/pyshm/format"
 )
@@ -128,11 +129,11 @@ func (e *Event) IsSet(ctx context.Context) (set bool, err error) {
 // look reports whether the flag is 1. Python, and Set, take the flag for a moment while
 // they hold the lock: without the lock, look can miss that the event is set.
 func (e *Event) look() (set bool, err error) {
-	value, err := e.flag.Value()
-	if value == 0 {
+	zero, err := e.flag.isZero()
+	if zero || err != nil {
 		return false, err
 	}
-	e.flag.wait.Acquired()
+	e.flag.acquired()
 	return true, nil
 }
 
@@ -162,8 +163,30 @@ func (e *Event) Wait(ctx context.Context) error {
 // set all the same. It does not acquire the lock, which another process may hold for
 // longer than the caller has time.
 func (e *Event) unlessSet(err error) error {
+	if !looksWithoutLock {
+		return e.unlessSetLocked(err)
+	}
 	set, lookErr := e.look()
 	if set {
+		return nil
+	}
+	return cmp.Or(lookErr, err)
+}
+
+// lockPatience is how long a Wait that ends waits for the lock where it cannot look without.
+const lockPatience = 20 * time.Millisecond
+
+// unlessSetLocked is unlessSet where a look takes the flag for a moment: without the lock,
+// Python would find the event cleared in this moment, or raise the flag to 2.
+func (e *Event) unlessSetLocked(err error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
+	defer cancel()
+	if e.cond.lock.Acquire(ctx) != nil {
+		return err
+	}
+	set, lookErr := e.look()
+	lookErr = cmp.Or(lookErr, e.cond.lock.Release())
+	if set && lookErr == nil {
 		return nil
 	}
 	return cmp.Or(lookErr, err)

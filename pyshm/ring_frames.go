@@ -78,8 +78,8 @@ func (r *Ring[T]) signal() error {
 	for _, s := range *all {
 		// A reader that takes the token after this look finds the frame, because the
 		// look comes after the store that has published it.
-		value, err := s.Value()
-		if err == nil && value == 0 {
+		zero, err := s.isZero()
+		if err == nil && zero {
 			err = s.Release()
 		}
 		if err != nil && !errors.Is(err, ErrNotAcquired) {

@@ -2,19 +2,10 @@ package pyshm
 
 import (
 	"context"
-	"errors"
-	"io"
-	"io/fs"
-	"math"
-	"runtime/debug"
-	"strings"
 	"sync"
-	"syscall"
 
 	"github.com/pyshm-go/pyshm/format"
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
-	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
-	"github.com/pyshm-go/pyshm/pyshm/internal/wait"
 )
 
 // A Semaphore is a handle to a semaphore that several processes share, the
@@ -23,18 +14,15 @@ import (
 // one back.
 //
 // The methods may be called by several goroutines at once, Close included.
-type Semaphore struct {
-	m     *SharedMemory // nil in the zero value
-	sem   sem.Semaphore
-	bound uint32
-	wait  wait.Handle
-}
+type Semaphore struct{ semaphore }
 
 // CreateSemaphore makes a semaphore of the given value, at most 2147483647. If the name
 // is empty, CreateSemaphore chooses a name, as Python does.
 //
 // Names, errors and lifetimes are as for [Create]. The file is /dev/shm/sem.NAME. NAME
-// has at most 251 bytes, and does not begin with "sem." itself.
+// has at most 251 bytes, and does not begin with "sem." itself. On macOS a semaphore is an
+// object of the kernel. There NAME has at most 29 bytes, the value is at most 32767, and
+// there is no [Replace].
 func CreateSemaphore(name string, value int, opts ...LockOption) (*Semaphore, error) {
 	s := new(Semaphore)
 	err := s.create(name, value, sem.MaxValue, newCreateOptions(opts))
@@ -46,7 +34,8 @@ func CreateSemaphore(name string, value int, opts ...LockOption) (*Semaphore, er
 // least 1.
 //
 // As in Python, the bound belongs to the handle and is not in memory. A handle of
-// [AttachSemaphore] has no such bound.
+// [AttachSemaphore] has no such bound. On macOS no bound but 1 is supported, because Release
+// could not compare it with the value. Python ignores it there.
 func CreateBoundedSemaphore(name string, value int, opts ...LockOption) (*Semaphore, error) {
 	s := new(Semaphore)
 	err := s.create(name, value, value, newCreateOptions(opts))
@@ -101,34 +90,6 @@ func (s *Semaphore) create(pattern string, value, bound int, o createOptions) er
 	return s.createNamed(n, value, bound, o)
 }
 
-// createNamed is create for a name that the caller has checked.
-func (s *Semaphore) createNamed(n newName, value, bound int, o createOptions) error {
-	if err := checkTokens(value, bound); err != nil {
-		return err
-	}
-	_, err := n.create(content{
-		size: sem.Size,
-		fill: func(w io.WriterAt) error {
-			_, err := w.WriteAt(sem.Bytes(uint32(value)), 0)
-			return err
-		},
-		open: s.opener(bound),
-	}, o)
-	return err
-}
-
-// openNamed opens s on an existing semaphore.
-func (s *Semaphore) openNamed(name string, bound int) error {
-	if err := checkTokens(0, bound); err != nil {
-		return err
-	}
-	_, err := attachTo(semaphoreNames, name, attachOptions{lock: true}, s.opener(bound))
-	if errors.Is(err, fs.ErrNotExist) {
-		return missingSemaphore(strings.TrimPrefix(name, "/"), err)
-	}
-	return err
-}
-
 // checkTokens returns an error if a semaphore cannot have the value and the bound, or if
 // this system has none.
 func checkTokens(value, bound int) error {
@@ -144,48 +105,8 @@ func checkTokens(value, bound int) error {
 	return nil
 }
 
-// missingSemaphore returns the error for a name without a semaphore: err, or a better
-// one if there is a file of the name itself, without the prefix.
-func missingSemaphore(name string, err error) error {
-	const muslSize = 32
-	info, errFile := shmfile.Lookup(name)
-	switch {
-	case errFile != nil || !info.Mode.IsRegular():
-		return err
-	case strings.HasPrefix(name, semaphorePrefix):
-		return &reason{errPrefix(name).Error(), fs.ErrNotExist}
-	case info.Size == muslSize:
-		return errMusl
-	}
-	return &reason{syscall.ENOENT.Error() + " (the segment of that name is no lock or semaphore)", err}
-}
-
 func errPrefix(name string) error {
 	return invalid("sem. is part of the file's name alone: use the name %q", name[len(semaphorePrefix):])
-}
-
-var errMusl = &reason{
-	text: "no such file with the prefix sem., but there is one without: if it is a semaphore of musl, processes with glibc cannot use it",
-	kind: errors.Join(fs.ErrNotExist, errors.ErrUnsupported),
-}
-
-// opener returns an opener that makes s the handle to a semaphore.
-func (s *Semaphore) opener(bound int) opener {
-	return func(m *SharedMemory, _ *shmfile.File) error { return s.open(m, bound) }
-}
-
-// open makes s the handle to the semaphore in m.
-func (s *Semaphore) open(m *SharedMemory, bound int) error {
-	err := m.touch(func() (err error) {
-		s.sem, err = sem.At(m.mem.Bytes())
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	s.m, s.bound = m, uint32(bound)
-	s.wait.Open(wait.ID(m.id), s.sem)
-	return nil
 }
 
 // Name returns the name, without a slash and without the prefix of the file's name.
@@ -194,13 +115,11 @@ func (s *Semaphore) Name() string {
 	if s == nil {
 		return ""
 	}
-	return s.m.Name()
+	return s.semaphoreName()
 }
 
 // String returns, for example, Semaphore('jobs').
 func (s *Semaphore) String() string { return "Semaphore(" + format.Repr(s.Name()) + ")" }
-
-func (s *Semaphore) isClosed() bool { return s == nil || s.m.isClosed() }
 
 func (s *Semaphore) errClosed(op string) error {
 	return &Error{Op: op, Name: s.Name(), Err: errClosed}
@@ -218,58 +137,16 @@ func (s *Semaphore) errClosed(op string) error {
 // to wait now and then, for a millisecond or a few.
 //
 // Any goroutine of any process may release a token.
-func (s *Semaphore) Acquire(ctx context.Context) (err error) {
-	const op = "acquire"
-	if s.isClosed() {
-		return s.errClosed(op)
-	}
-	was := enterCall(&err)
-	defer func() {
-		if debug.SetPanicOnFault(was); err != nil {
-			err = s.m.failed(op, err, recover())
-		}
-	}()
-	return waitError(s.wait.Acquire(ctx))
-}
-
-// waitError returns the error of this package for an error of package wait.
-func waitError(err error) error {
-	switch err {
-	case nil:
-		return nil
-	case wait.ErrClosed:
-		return errClosed
-	case wait.ErrFault:
-		return ErrFault
-	}
-	return err
-}
+//
+// On macOS, where no thread can wait for a limited time, Acquire tries again and again, as
+// Python does for an acquire with a timeout: after 50 µs, with pauses that grow to 20 ms. One
+// goroutine of a process does so, without a thread. A thread that waits in sem_wait, as
+// Python's acquire without a timeout does, gets the next token before it.
+func (s *Semaphore) Acquire(ctx context.Context) (err error) { return s.acquire(ctx) }
 
 // TryAcquire takes a token if there is one, and reports whether it has taken one. It
 // does not wait behind other waiters.
-func (s *Semaphore) TryAcquire() (taken bool, err error) {
-	const op = "acquire"
-	if s.isClosed() {
-		return false, s.errClosed(op)
-	}
-	was := enterCall(&err)
-	defer func() {
-		if debug.SetPanicOnFault(was); err != nil {
-			err = s.m.failed(op, err, recover())
-		}
-	}()
-	return s.wait.TryAcquire(), nil
-}
-
-// takeUpTo takes all tokens, but at most n.
-func (s *Semaphore) takeUpTo(n uint32) (taken uint32, err error) {
-	const op = "acquire"
-	if s.isClosed() {
-		return 0, s.errClosed(op)
-	}
-	defer s.m.leave(op, s.m.enter(), &err)
-	return s.sem.TakeUpTo(n), nil
-}
+func (s *Semaphore) TryAcquire() (taken bool, err error) { return s.tryAcquire() }
 
 // Release puts a token back, or adds one, and wakes one waiter. If the value would
 // exceed the bound, Release fails with [ErrNotAcquired]. Without
@@ -279,65 +156,22 @@ func (s *Semaphore) takeUpTo(n uint32) (taken uint32, err error) {
 // the value may exceed the bound if a Python process releases at the same moment.
 func (s *Semaphore) Release() error { return s.release(1) }
 
-// release is Release of n tokens, all of them or none.
-func (s *Semaphore) release(n uint32) (err error) {
-	const op = "release"
-	if s.isClosed() {
-		return s.errClosed(op)
-	}
-	was := enterCall(&err)
-	defer func() {
-		if debug.SetPanicOnFault(was); err != nil {
-			err = s.m.failed(op, err, recover())
-		}
-	}()
-	if !s.wait.Release(n, s.bound) {
-		return ErrNotAcquired
-	}
-	return nil
-}
-
 // Reset raises the value from 0 to the bound, after the processes that had the tokens
 // have died. It fails with [fs.ErrInvalid] if the value is above 0 or if there is no
 // bound. Like [Lock.Reset], it cannot know which processes live.
-func (s *Semaphore) Reset() (err error) {
-	const op = "reset"
-	if s.isClosed() {
-		return s.errClosed(op)
-	}
-	defer s.m.leave(op, s.m.enter(), &err)
-	if s.bound == sem.MaxValue {
-		return invalid("a semaphore without a bound has no full value")
-	}
-	if !s.wait.Release(s.bound, s.bound) { // fits only if there is no token
-		return errNotLocked
-	}
-	return nil
-}
+func (s *Semaphore) Reset() (err error) { return s.reset() }
 
 var errNotLocked = invalid("it can be acquired: there is nothing to reset")
 
-// Value returns the number of tokens. The value may be out of date when Value returns.
-func (s *Semaphore) Value() (value int, err error) {
-	const op = "value"
-	if s.isClosed() {
-		return 0, s.errClosed(op)
-	}
-	defer s.m.leave(op, s.m.enter(), &err)
-	return int(s.sem.Value()), nil
-}
+// Value returns the number of tokens. The value may be out of date when Value returns. On
+// macOS the error is [errors.ErrUnsupported]: no system call returns the value, and Python's
+// get_value raises NotImplementedError.
+func (s *Semaphore) Value() (value int, err error) { return s.value() }
 
 // Waiters returns the number of waiters that are counted. Each waiting thread of Python
 // or another program counts, and each Go process in which goroutines wait counts once.
-// Waiters that were killed stay in the count.
-func (s *Semaphore) Waiters() (waiters int, err error) {
-	const op = "waiters"
-	if s.isClosed() {
-		return 0, s.errClosed(op)
-	}
-	defer s.m.leave(op, s.m.enter(), &err)
-	return int(min(s.sem.Waiters(), math.MaxInt32)), nil // another process may count any number
-}
+// Waiters that were killed stay in the count. On macOS the error is [errors.ErrUnsupported].
+func (s *Semaphore) Waiters() (waiters int, err error) { return s.waiters() }
 
 // Locker returns a [sync.Locker] whose Lock calls Acquire, without an end to the
 // waiting, and whose Unlock calls Release. It panics if these return an error.
@@ -348,43 +182,17 @@ func (s *Semaphore) Locker() sync.Locker { return locker{s} }
 func (s *Semaphore) With(ctx context.Context, f func() error) error { return with(ctx, s, f) }
 
 // Current reports whether the name still leads to this semaphore. [SharedMemory.Current]
-// has the details.
-func (s *Semaphore) Current() (bool, error) {
-	if s == nil {
-		return false, s.errClosed("current")
-	}
-	return s.m.Current()
-}
+// has the details. On macOS the error is [errors.ErrUnsupported]: nothing tells semaphores
+// apart.
+func (s *Semaphore) Current() (bool, error) { return s.current() }
 
 // Unlink removes the name, before or after Close. Processes that are attached keep
 // the semaphore. Unlink fails as [SharedMemory.Unlink] does. Semaphores that Python has
 // made are for Python to unlink: otherwise it prints a traceback when its object ends.
-func (s *Semaphore) Unlink() error {
-	if s == nil {
-		return s.errClosed("unlink")
-	}
-	return s.m.Unlink()
-}
+// On macOS it removes the name whichever semaphore has it.
+func (s *Semaphore) Unlink() error { return s.unlink() }
 
 // Close detaches from the semaphore. Goroutines that wait through this handle get
 // [fs.ErrClosed], as does every later call. Tokens that were taken stay taken. Calling
 // Close again does nothing, unless it has failed.
-func (s *Semaphore) Close() error {
-	if s == nil || s.m == nil {
-		return nil
-	}
-	s.m.closed.Store(true)
-	return wrap("close", s.m.name, s.wait.Close(semaphoreMemory{s.m}))
-}
-
-// semaphoreMemory is the memory of a semaphore, for its closing.
-type semaphoreMemory struct{ m *SharedMemory }
-
-func (s semaphoreMemory) Freeze() error { return s.m.mem.Freeze() }
-func (s semaphoreMemory) Revoke() error { return s.m.mem.Revoke() }
-
-func (s semaphoreMemory) Guard(f func()) {
-	var err error
-	defer s.m.leave("close", s.m.enter(), &err)
-	f()
-}
+func (s *Semaphore) Close() error { return s.close() }

@@ -63,7 +63,7 @@ func attachComposite[H any, C composite[H]](name string) (*H, error) {
 	if err := openMembers(members[:1]); err != nil {
 		return nil, err
 	}
-	err = openMembersOf(first.s.m.owner, members[1:])
+	err = openMembersOf(first.s.owner(), members[1:])
 	if err != nil {
 		first.s.Close()
 	}
@@ -148,10 +148,13 @@ func openMembers(members []member) error {
 func openMembersOf(owner uint32, members []member) error {
 	return openEach(members, func(m member) error {
 		err := m.s.openNamed(m.name, m.bound)
-		if err == nil && m.s.m.owner != owner {
-			err = cmp.Or(m.s.Close(), errOwner(m.s.m.owner, owner))
+		if err != nil {
+			return err
 		}
-		return err
+		if err := m.s.checkOwner(owner); err != nil {
+			return cmp.Or(m.s.Close(), err)
+		}
+		return nil
 	})
 }
 

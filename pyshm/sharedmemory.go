@@ -146,7 +146,7 @@ func (m *SharedMemory) discard() {
 func Unlink(name string) error {
 	file, err := shmfile.FileName(name)
 	if err == nil {
-		err = shmfile.Unlink(file)
+		err = unlinkFile(file)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, errLock := shmfile.Lookup(semaphorePrefix + file); errLock == nil {

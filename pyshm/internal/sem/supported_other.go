@@ -1,4 +1,4 @@
-//go:build !windows && !darwin && !freebsd && !posixshm
+//go:build !windows && !freebsd && !posixshm
 
 package sem
 

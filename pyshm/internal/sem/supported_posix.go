@@ -1,13 +1,12 @@
-//go:build darwin || freebsd || (linux && posixshm)
+//go:build freebsd || (linux && posixshm)
 
 package sem
 
 import "errors"
 
-// Supported returns an error that wraps errors.ErrUnsupported. glibc and musl keep a
-// semaphore in shared memory, with its name in /dev/shm. The semaphores of macOS are objects
-// of the kernel (bsd/kern/posix_sem.c of xnu). FreeBSD's are files in /tmp, which
-// begin with a number of their own (SEM_MAGIC in lib/libc/gen/sem_new.c).
+// Supported returns an error that wraps errors.ErrUnsupported. The semaphores of FreeBSD's libc
+// are files in /tmp with a format of their own, and the kernel's umtx(2) lets threads wait:
+// lib/libc/gen/sem_new.c.
 func Supported() error { return errFormat }
 
 var errFormat error = otherFormat{}
@@ -15,6 +14,6 @@ var errFormat error = otherFormat{}
 type otherFormat struct{}
 
 func (otherFormat) Error() string {
-	return "the semaphores of this system are no shared memory in the format of glibc or musl"
+	return "Python's locks are semaphores of FreeBSD's libc, whose format is another than glibc's"
 }
 func (otherFormat) Unwrap() error { return errors.ErrUnsupported }

@@ -18,6 +18,8 @@ type queue struct {
 	lead   chan struct{}          // holds an element while no goroutine leads; receivers are served in order
 	asleep atomic.Pointer[leader] // the leader from just before to just after its sleep
 	turn   turn
+
+	nudge chan struct{} // ends a pause of a Poller
 }
 
 // A leader is one goroutine's time in front of the queue.
@@ -30,29 +32,30 @@ type leader struct {
 // at the same time, by the device and inode of its file.
 type ID struct{ Dev, Ino uint64 }
 
-// queues has the queues of all semaphores that this process is attached to.
+// queues has the queues of all semaphores that this process is attached to, by ID or, for a
+// Poller, by name.
 var queues struct {
 	sync.Mutex
-	of map[ID]weak.Pointer[queue]
+	of map[any]weak.Pointer[queue]
 }
 
-func queueOf(id ID) *queue {
+func queueOf(id any) *queue {
 	queues.Lock()
 	defer queues.Unlock()
 	if q := queues.of[id].Value(); q != nil {
 		return q
 	}
-	q := &queue{lead: make(chan struct{}, 1)}
+	q := &queue{lead: make(chan struct{}, 1), nudge: make(chan struct{}, 1)}
 	q.lead <- struct{}{}
 	if queues.of == nil {
-		queues.of = make(map[ID]weak.Pointer[queue])
+		queues.of = make(map[any]weak.Pointer[queue])
 	}
 	queues.of[id] = weak.Make(q)
 	runtime.AddCleanup(q, forgetQueue, id)
 	return q
 }
 
-func forgetQueue(id ID) {
+func forgetQueue(id any) {
 	queues.Lock()
 	defer queues.Unlock()
 	if queues.of[id].Value() == nil { // not the queue of a later semaphore
