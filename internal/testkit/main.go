@@ -77,11 +77,11 @@ func NeedLinux(t testing.TB) {
 	}
 }
 
-// NeedSemaphores skips a test on systems where pyshm has no semaphores, and so no locks.
+// NeedSemaphores skips a test on systems where semaphores are not words of glibc.
 func NeedSemaphores(t testing.TB) {
 	t.Helper()
 	if !isLinux {
-		t.Skip("pyshm has no semaphores on " + System)
+		t.Skip("pyshm has no semaphores of glibc on " + System)
 	}
 }
 
