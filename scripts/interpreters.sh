@@ -21,7 +21,7 @@
 # tried three times.
 #
 # Prints one line per part. The exit status is 1 if a part could not be brought.
-# scripts/provide.sh says what is an error in CI, too.
+# In CI, parts that are left out are missing, too.
 #
 # provide calls functions by their names:
 # shellcheck disable=SC2329

@@ -25,7 +25,7 @@ begin_work() {
 }
 
 # provide NAME TEST BRING runs BRING unless TEST succeeds, and then TEST again. Each is a
-# command with its arguments, in one word. The last line that TEST prints says what is there.
+# command with its arguments, in one word. The last line that TEST prints is shown.
 provide() {
 	local name=$1 test=$2 bring=$3
 	if $test >"$work/log" 2>&1 || { $bring && $test; } >"$work/log" 2>&1; then
