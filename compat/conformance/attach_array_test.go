@@ -11,12 +11,17 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// forEachArrayPython runs f for each numpy, with pyshm_attach.
+// forEachArrayPython is forEachSharedNumpy with pyshm_attach.
 func forEachArrayPython(t *testing.T, f func(t *testing.T, p *compat.Peer)) {
-	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
-		check(t, p.Exec("import sys; sys.path.insert(0, "+pyRepr(testkit.HelperDir(t))+")\nimport copy, gc, os, pickle, numpy, pyshm_attach\nfrom pyshm_attach import *"))
+	forEachSharedNumpy(t, func(t *testing.T, p *compat.Peer) {
+		importAttach(t, p)
 		f(t, p)
 	})
+}
+
+func importAttach(t *testing.T, p *compat.Peer) {
+	t.Helper()
+	check(t, p.Exec("import sys; sys.path.insert(0, "+pyRepr(testkit.HelperDir(t))+")\nimport copy, gc, os, pickle, numpy, pyshm_attach\nfrom pyshm_attach import *"))
 }
 
 // TestCreateArray makes arrays in Python of many dtypes and shapes, which Go reads.
@@ -71,7 +76,8 @@ func TestCreateArray(t *testing.T) {
 // returns, and views of it, and pickles them.
 func TestAttachArrayKeepsMemory(t *testing.T) {
 	t.Parallel()
-	forEachArrayPython(t, func(t *testing.T, p *compat.Peer) {
+	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
+		importAttach(t, p)
 		ring := must(pyshm.CreateRing[float64](newName(t), 4, []int{100, 1000}))(t)
 		defer ring.Close()
 		must(ring.Publish(func(frame []float64) error { frame[1000] = 1.5; return nil }))(t)

@@ -21,12 +21,12 @@ var ringNumpy string
 
 const ringWords = 512 // in a frame
 
-// forEachRingPython runs f for each numpy, with the functions of ring_numpy.py in it, and
-// for each way in which Python uses a ring: "numpy" and "pyshm_attach".
+// forEachRingPython is forEachSharedNumpy with the functions of ring_numpy.py, for each way
+// in which Python uses a ring: "numpy" and "pyshm_attach".
 func forEachRingPython(t *testing.T, f func(t *testing.T, p *compat.Peer, api string)) {
 	dir := t.TempDir()
 	check(t, os.WriteFile(filepath.Join(dir, "ring_numpy.py"), []byte(ringNumpy), 0o600))
-	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
+	forEachSharedNumpy(t, func(t *testing.T, p *compat.Peer) {
 		check(t, p.Exec("import sys; sys.path[:0] = ["+pyRepr(dir)+", "+pyRepr(testkit.HelperDir(t))+"]\nimport ring_numpy, pyshm_attach, numpy"))
 		for _, api := range []string{"numpy", "pyshm_attach"} {
 			t.Run(api, func(t *testing.T) { f(t, p, api) })
