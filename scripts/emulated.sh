@@ -8,8 +8,9 @@
 #   a Python        Debian's for each processor, with numpy, unpacked together with the C
 #                   library that it needs
 #
-# The processors have Go's names: 386, arm, arm64 and s390x, which are all if none is
-# named. The Pythons go to .interpreters/emulated at the top of the repository, which git
+# The processors have Go's names: 386, arm (armhf), arm64, riscv64 and s390x, which are all
+# if none is named. Debian has packages for riscv64 from its version 13 on: an older Debian
+# takes them from there. The Pythons go to .interpreters/emulated at the top of the repository, which git
 # ignores; removing that folder undoes everything but the package. Parts that work are left
 # alone, so a second run is short. Every part is built aside and renamed, so an interrupted
 # run can be repeated. Commands that use the network are tried three times.
@@ -30,7 +31,7 @@ readonly work=$dest/.work.$$
 
 main() {
 	local processor
-	[ $# -gt 0 ] || set -- 386 arm arm64 s390x
+	[ $# -gt 0 ] || set -- 386 arm arm64 riscv64 s390x
 	begin_work
 	provide "the emulators" has_emulators "install_packages qemu-user-static"
 	for processor; do
@@ -61,16 +62,20 @@ python_of() {
 # unpack_python leaves the host's apt and dpkg as they are: apt works as if on a machine of
 # the other processor without any package installed, and only downloads.
 unpack_python() {
-	local debian=$1 emulator=qemu-$1-static apt=$work/apt-$1 tree=$work/$1 package
+	local debian=$1 emulator=qemu-$1-static apt=$work/apt-$1 tree=$work/$1 package release=()
 	case $1 in
 	386) debian=i386 emulator= ;;
 	arm) debian=armhf ;;
 	arm64) emulator=qemu-aarch64-static ;;
+	riscv64)
+		newer_debian >"$work/sources.list" || return
+		release=(-o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=/dev/null)
+		;;
 	esac
 	mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$tree" && : >"$apt/status" || return
 	local other=(apt-get -q -y -o Dir::State="$apt/state" -o Dir::State::status="$apt/status"
 		-o Dir::Cache="$apt/cache" -o APT::Architecture="$debian" -o APT::Architectures="$debian"
-		-o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
+		-o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "${release[@]}")
 	three_times "${other[@]}" update || echo 'going on with the sources that were fetched'
 	three_times "${other[@]}" install --download-only --no-install-recommends python3-minimal python3-numpy || return
 	for package in "$apt/cache/archives"/*.deb; do
@@ -80,6 +85,18 @@ unpack_python() {
 	wrap_python "$(python_of "$tree")" "$emulator" &&
 		"$(python_of "$tree")" -m compileall -q -d "$dest/$1/usr/lib" "$tree/usr/lib" &&
 		rm -rf "${dest:?}/$1" && mv "$tree" "$dest/$1"
+}
+
+# newer_debian prints where apt finds Debian 13: at the mirror of this machine.
+newer_debian() {
+	local mirror keys=/usr/share/keyrings/debian-archive-keyring.gpg
+	# shellcheck disable=SC2016 # apt-get expands it
+	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Component: main' 'Created-By: Packages' | head -n 1)
+	if [ -z "$mirror" ]; then
+		echo "apt has no mirror of Debian here"
+		return 1
+	fi
+	echo "deb [signed-by=$keys] $mirror trixie main"
 }
 
 # wrap_python PYTHON EMULATOR renames the interpreter to PYTHON.real, and makes PYTHON a

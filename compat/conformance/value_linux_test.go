@@ -47,19 +47,6 @@ func partsOf[P any](t testing.TB, p *compat.Peer, expression string) (parts P) {
 	return parts
 }
 
-// A cPoint is Point of value_python.py.
-type cPoint struct {
-	X     float64
-	N     int16
-	Name  [5]byte
-	Tail  [2]int32
-	OK    uint8 `numpy:"ok,b1"`
-	Inner struct {
-		A uint8
-		B int64
-	}
-}
-
 func TestValues(t *testing.T) {
 	t.Parallel()
 	forEachValuePython(t, func(t *testing.T, py compat.Interpreter, p *compat.Peer) {
