@@ -117,9 +117,10 @@ var awaiting = map[string]struct {
 }
 
 func TestAwaiting(t *testing.T) {
-	testkit.NeedLinux(t)
+	testkit.NeedKeptNames(t)
 	for function, tc := range awaiting {
 		t.Run(function, func(t *testing.T) {
+			needKind(t, function)
 			name := testkit.Name(t)
 			created := make(chan named, 1)
 			go func() {
@@ -135,9 +136,7 @@ func TestAwaiting(t *testing.T) {
 			if err != nil || other == nil {
 				t.Fatal(err)
 			}
-			if current, err := h.Current(); !current || err != nil {
-				t.Errorf("another than was created: %v, %v", current, err)
-			}
+			wantCurrent(t, h)
 			noError(t, errors.Join(h.Close(), other.Close(), other.Unlink()))
 
 			var e *pyshm.Error

@@ -12,7 +12,7 @@ import (
 )
 
 func TestErrorText(t *testing.T) {
-	testkit.NeedLinux(t)
+	testkit.NeedKeptNames(t)
 	for _, tc := range []struct {
 		err  error
 		want string

@@ -57,7 +57,7 @@ func wantNewest[T comparable](t testing.TB, r *pyshm.Ring[T], number uint64, v T
 }
 
 func TestRingCounts(t *testing.T) {
-	testkit.NeedLinux(t)
+	testkit.NeedKeptNames(t)
 	r := createRing[float64](t, 3, 2, 5)
 	reader := attachRing[float64](t, r.Name(), pyshm.ReadOnly())
 	if _, err := reader.Newest(make([]float64, 10)); !errors.Is(err, pyshm.ErrNoFrame) {
@@ -73,9 +73,7 @@ func TestRingCounts(t *testing.T) {
 	if r.String() != want || r.Slots() != 3 || r.Len() != 10 || !slices.Equal(r.Shape(), []int{2, 5}) || r.Dtype().String() != "<f8" {
 		t.Errorf("%v, %d slots, %d elements, %v, %v; want %s", r, r.Slots(), r.Len(), r.Shape(), r.Dtype(), want)
 	}
-	if current, err := reader.Current(); !current || err != nil {
-		t.Errorf("Current = %v, %v", current, err)
-	}
+	wantCurrent(t, reader)
 	// A restarted writer goes on.
 	noError(t, r.Close())
 	again := keep[*pyshm.Ring[float64]](t)(pyshm.OpenRing[float64](reader.Name(), 3, []int{2, 5}))
@@ -92,7 +90,7 @@ func TestRingCounts(t *testing.T) {
 
 // A frame whose function fails or panics is never seen, and its number is used again.
 func TestRingPublishFails(t *testing.T) {
-	testkit.NeedLinux(t)
+	testkit.NeedKeptNames(t)
 	r := createRing[uint32](t, 2, 100)
 	if n, err := r.Publish(fill(uint32(1))); n != 1 || err != nil {
 		t.Fatalf("Publish = %d, %v", n, err)
@@ -124,7 +122,7 @@ func TestRingPublishFails(t *testing.T) {
 }
 
 func TestRingRefuses(t *testing.T) {
-	testkit.NeedLinux(t)
+	testkit.NeedKeptNames(t)
 	name := testkit.Name(t)
 	create := func(slots int, shape ...int) error {
 		_, err := pyshm.CreateRing[float32](name, slots, shape)
@@ -174,7 +172,7 @@ func ringFile(t *testing.T, descr string, shape ...int) string {
 }
 
 func TestAttachRingChecks(t *testing.T) {
-	testkit.NeedLinux(t)
+	testkit.NeedKeptNames(t)
 	const words = "[('begin', '=u8'), ('end', '=u8'), "
 	unaligned := format.ErrUnaligned
 	if unsafe.Alignof(float64(0)) == 4 { // as on 386
@@ -214,7 +212,7 @@ func TestAttachRingChecks(t *testing.T) {
 
 // Elements that are Go arrays, structs and numbers have the layout that T has.
 func TestRingElements(t *testing.T) {
-	testkit.NeedLinux(t)
+	testkit.NeedKeptNames(t)
 	type tick struct {
 		T     int64 `numpy:"t,M8[ns]"`
 		Price float32
@@ -282,7 +280,7 @@ func TestRingReadOnlyClosedTruncated(t *testing.T) {
 // Whatever numbers are in the slots, a call returns soon. It fails with ErrNotRing if no
 // writer can have stored them.
 func TestRingHostileNumbers(t *testing.T) {
-	testkit.NeedLinux(t)
+	testkit.NeedKeptNames(t)
 	r := createRing[uint64](t, 3)
 	m := r.SharedMemory()
 	words, err := pyshm.View[uint64](m, m.Size()-3*24, 9)
@@ -317,10 +315,10 @@ func TestRingHostileNumbers(t *testing.T) {
 // TestRingEnemy uses a ring while its numbers change at random, to plausible and impossible
 // ones.
 func TestRingEnemy(t *testing.T) {
-	testkit.NeedLinux(t)
+	testkit.NeedKeptNames(t)
 	ring := createRing[uint64](t, 3)
 	enemy := attachRing[uint64](t, ring.Name()).SharedMemory() // the race detector does not see that it is the same memory
-	words, err := pyshm.View[uint64](enemy, enemy.Size()-3*24, 9)
+	words, err := pyshm.View[uint64](enemy, ring.SharedMemory().Size()-3*24, 9)
 	noError(t, err)
 	r := soak.Rand(soak.Seed(t), 0)
 	done, ended := make(chan struct{}), make(chan struct{})
@@ -365,7 +363,7 @@ func TestRingEnemy(t *testing.T) {
 }
 
 func TestRingSecondWriter(t *testing.T) {
-	testkit.NeedLinux(t)
+	testkit.NeedKeptNames(t)
 	r := createRing[uint64](t, 3)
 	other := attachRing[uint64](t, r.Name())
 	for _, frames := range []int{1, 2, 3, 4} {
@@ -385,12 +383,13 @@ func TestRingSecondWriter(t *testing.T) {
 }
 
 func TestRingNext(t *testing.T) {
-	testkit.NeedLinux(t)
+	testkit.NeedKeptNames(t)
 	for _, signalled := range []bool{false, true} {
 		t.Run(fmt.Sprint("signalled=", signalled), func(t *testing.T) {
 			r := createRing[uint64](t, 3, 10)
 			reader := attachRing[uint64](t, r.Name(), pyshm.ReadOnly())
 			if signalled {
+				testkit.NeedSemaphores(t)
 				s := keep[*pyshm.Semaphore](t)(pyshm.CreateBoundedSemaphore(testkit.Name(t), 1))
 				r.SignalTo(s)
 				reader.WaitOn(s)
@@ -438,7 +437,7 @@ func TestRingNext(t *testing.T) {
 // A frame is found even if its signal is lost, and a semaphore that is full of tokens does
 // not keep a reader from sleeping.
 func TestRingLostAndSpareSignals(t *testing.T) {
-	testkit.NeedLinux(t)
+	testkit.NeedKeptNames(t)
 	r := createRing[uint64](t, 3, 10)
 	s := createSemaphore(t, math.MaxInt32)
 	r.WaitOn(s)

@@ -90,7 +90,7 @@ func (r *ringReader) read(t *testing.T) {
 // TestRingTorn reads frames of a writer that never pauses, in another process, and in a
 // goroutine that uses the same handle.
 func TestRingTorn(t *testing.T) {
-	testkit.NeedLinux(t)
+	testkit.NeedKeptNames(t)
 	for _, slots := range []int{2, 3, 4} {
 		for _, inProcess := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%d slots, in process %v", slots, inProcess), func(t *testing.T) {
@@ -142,7 +142,7 @@ func running(done <-chan struct{}) bool {
 // TestRingWriterKilled kills writers at random points. The newest frame is whole, and the
 // next writer goes on counting.
 func TestRingWriterKilled(t *testing.T) {
-	testkit.NeedLinux(t)
+	testkit.NeedKeptNames(t)
 	r := soak.Rand(soak.Seed(t), 0)
 	ring := createRing[uint64](t, 3, 4096)
 	words, err := pyshm.View[uint64](ring.SharedMemory(), 0, ring.SharedMemory().Size()/8)

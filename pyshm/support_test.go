@@ -3,6 +3,7 @@ package pyshm_test
 import (
 	"errors"
 	"io/fs"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,29 @@ func want(t testing.TB, m *pyshm.SharedMemory, text string, off int64) {
 	got := make([]byte, len(text))
 	if n, err := m.ReadAt(got, off); n != len(text) || err != nil || string(got) != text {
 		t.Errorf("ReadAt = %d, %v, %q; want %q", n, err, got, text)
+	}
+}
+
+// wantCurrent fails unless the name leads to the handle, as far as the system can tell.
+func wantCurrent(t testing.TB, h interface{ Current() (bool, error) }) {
+	t.Helper()
+	current, err := h.Current()
+	if testkit.KeepsNames && !testkit.HasIDs {
+		if current || !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("Current without IDs: %v, %v", current, err)
+		}
+	} else if !current || err != nil {
+		t.Errorf("the name does not lead to it: %v, %v", current, err)
+	}
+}
+
+// needKind skips a test of a function if this system does not have what it makes or takes.
+func needKind(t testing.TB, function string) {
+	t.Helper()
+	for _, kind := range []string{"Lock", "Semaphore", "Condition", "Event"} {
+		if strings.Contains(function, kind) {
+			testkit.NeedSemaphores(t)
+		}
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/pyshm-go/pyshm/pyshm"
 )
 
 func newWatch() *cobra.Command {
@@ -153,13 +155,23 @@ func (v *watchView) reset() {
 	v.trouble = ""
 }
 
+// isCurrent reports whether the name still leads to the segment, or whether there is still a
+// name where the system does not say more.
+func isCurrent(m *pyshm.SharedMemory) (bool, error) {
+	current, err := m.Current()
+	if errors.Is(err, errors.ErrUnsupported) {
+		return true, nil
+	}
+	return current, err
+}
+
 // refresh follows the name.
 func (v *watchView) refresh(now time.Time) error {
 	v.now = now
 	for len(v.recent) > 0 && now.Sub(v.recent[0].at) > time.Second {
 		v.recent = v.recent[1:]
 	}
-	switch current, err := v.w.m.Current(); {
+	switch current, err := isCurrent(v.w.m); {
 	case err != nil:
 		v.trouble = explain(err)
 		return nil

@@ -54,7 +54,7 @@ func (p *plainWatch) say(text string, args ...any) {
 
 // look follows the name, and prints what has changed since the last look.
 func (p *plainWatch) look(first bool) error {
-	current, err := p.w.m.Current()
+	current, err := isCurrent(p.w.m)
 	switch {
 	case err != nil:
 		return err

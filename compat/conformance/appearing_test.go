@@ -65,17 +65,29 @@ func attachWhole(t *testing.T, name string) bool {
 	return true
 }
 
-// testAppearingInPython attaches all the time while Go makes a list, which
-// appears in one step.
+// testAppearingInPython attaches all the time while Go makes a list, which appears in one
+// step. Where the name comes first, it is for a moment a segment without a size, and then a
+// list without items, but never a list with a part of the items.
 func testAppearingInPython(t *testing.T, p *compat.Peer) {
-	testkit.NeedLinux(t)
+	testkit.NeedKeptNames(t)
 	check(t, p.Exec(`
+import errno
+missing = early = empty = 0
 def wait(name):
+    global missing, early, empty
     while True:
         try:
-            return ShareableList(name=name)
+            made = ShareableList(name=name)
         except FileNotFoundError:
-            pass
+            missing += 1
+        except (OSError, ValueError) as e:
+            assert isinstance(e, ValueError) or e.errno == errno.EINVAL, e
+            early += 1
+        else:
+            if list(made):  # len(made) looks again
+                return made
+            made.shm.close()
+            empty += 1
 `))
 	for range 10 {
 		name := newName(t)
@@ -89,5 +101,10 @@ def wait(name):
 			t.Error("Python has seen another list")
 		}
 		check(t, p.Exec("made.shm.unlink()"))
+	}
+	states := must(p.Eval("[missing, early, empty]"))(t).([]any)
+	t.Logf("missing, without a size, without items: %v times", states)
+	if !testkit.NamesFirst {
+		wantEqual(t, "early looks", states[1:], []any{int64(0), int64(0)})
 	}
 }

@@ -192,6 +192,7 @@ func (row arrayRow) six(t *testing.T, p *compat.Peer, order string) {
 // TestArraysOfNumpy has numpy make arrays in each way. Go attaches to them, reads and
 // changes them. It copies elements in the byte order of other machines.
 func TestArraysOfNumpy(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	forEachArrayNumpy(t, func(t *testing.T, p *compat.Peer) {
 		testkit.Covers(t, p.Interpreter(), covered.Arrays)
@@ -230,6 +231,7 @@ func (row arrayRow) testMadeBy(t *testing.T, p *compat.Peer, way string) {
 
 // TestArraysOfGo has Go make arrays. numpy opens them in both ways, and changes them.
 func TestArraysOfGo(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	forEachArrayNumpy(t, func(t *testing.T, p *compat.Peer) {
 		for _, row := range arrayRows {
@@ -256,6 +258,7 @@ func TestArraysOfGo(t *testing.T) {
 // TestArrayViewsOfNumpy has numpy make views: sliced, reversed, transposed, broadcast and
 // overlapping ones. Go reads and writes the elements that numpy sees, or refuses the view.
 func TestArrayViewsOfNumpy(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	forEachArrayNumpy(t, func(t *testing.T, p *compat.Peer) {
 		name := newName(t)
@@ -319,6 +322,7 @@ func testNumpyView[T int32 | uint16](t *testing.T, p *compat.Peer, tally *soak.T
 // TestArrayShapesOfNumpy shares arrays without axes, without elements, and with as many
 // axes as there may be.
 func TestArrayShapesOfNumpy(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	shapes := [][]int{{}, {0}, {3, 0, 2}, {1}, slices.Repeat([]int{1}, 31), append(slices.Repeat([]int{1}, 31), 2), {2, 3, 4, 5}}
 	forEachArrayNumpy(t, func(t *testing.T, p *compat.Peer) {
@@ -356,6 +360,7 @@ func TestArrayShapesOfNumpy(t *testing.T) {
 // TestArrayRefusesNumpys has numpy make packed records, other units, and text that holds no
 // characters. Go refuses them.
 func TestArrayRefusesNumpys(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	forEachArrayNumpy(t, func(t *testing.T, p *compat.Peer) {
 		name := newName(t)

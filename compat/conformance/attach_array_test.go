@@ -26,6 +26,7 @@ func importAttach(t *testing.T, p *compat.Peer) {
 
 // TestCreateArray makes arrays in Python of many dtypes and shapes, which Go reads.
 func TestCreateArray(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	forEachArrayPython(t, func(t *testing.T, p *compat.Peer) {
 		for _, a := range []struct{ shape, dtype, descr, wantShape string }{
@@ -75,6 +76,7 @@ func TestCreateArray(t *testing.T) {
 // TestAttachArrayKeepsMemory closes, deletes and collects in any order what attach_array
 // returns, and views of it, and pickles them.
 func TestAttachArrayKeepsMemory(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {
 		importAttach(t, p)
@@ -141,6 +143,7 @@ assert array["end"].max() == 0`))
 // TestAttachArrayRefuses attaches to what is no array, or not all of one. The segment stays
 // as it was, unlike with numpy.load and "r+".
 func TestAttachArrayRefuses(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	forEachArrayPython(t, func(t *testing.T, p *compat.Peer) {
 		header := func(text string) string {

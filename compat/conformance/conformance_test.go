@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"runtime"
 	"slices"
 	"testing"
 
@@ -86,7 +85,11 @@ class Number(enum.IntEnum): ONE = 1
 // newName returns a name for a segment, which is removed after the test.
 func newName(t testing.TB) string {
 	name := testkit.Name(t)
-	testkit.RemoveAfter(t, name)
+	if testkit.HasFiles {
+		testkit.RemoveAfter(t, name)
+	} else {
+		t.Cleanup(func() { _ = pyshm.Unlink(name) }) // it may be gone
+	}
 	return name
 }
 
@@ -94,7 +97,7 @@ func newName(t testing.TB) string {
 // Go or Python. Where segments are no files, it has whole pages.
 func fileBytes(t testing.TB, name string) []byte {
 	t.Helper()
-	if runtime.GOOS == "windows" {
+	if !testkit.HasFiles {
 		m := must(pyshm.Attach(name, pyshm.ReadOnly()))(t)
 		defer m.Close()
 		content := make([]byte, m.Size())
@@ -105,12 +108,12 @@ func fileBytes(t testing.TB, name string) []byte {
 }
 
 // keepsNames reports that a segment stays when the last process has closed it.
-const keepsNames = runtime.GOOS != "windows"
+const keepsNames = testkit.KeepsNames
 
 // sameContent reports whether content, of whole pages perhaps, is want.
 func sameContent(content, want []byte) bool {
 	rest, ok := bytes.CutPrefix(content, want)
-	return ok && (len(rest) == 0 || runtime.GOOS == "windows" && len(bytes.Trim(rest, "\x00")) == 0)
+	return ok && (len(rest) == 0 || testkit.WholePages && len(bytes.Trim(rest, "\x00")) == 0)
 }
 
 // createList makes a list in Go, in the layout of the peer's Python, and closes it

@@ -23,6 +23,7 @@ var frames = []dataframe{
 // TestDataframesShareMemory: what other libraries make of an array that Go has created
 // is the same memory, which Go changes under them and they change under Go.
 func TestDataframesShareMemory(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	var tested sync.Map
 	forEachNumpy(t, func(t *testing.T, p *compat.Peer) {

@@ -17,6 +17,7 @@ import (
 // is dead, but counted as a waiter. When they have ended, no process holds the lock, and
 // Go acquires it even with very short deadlines.
 func TestFreeLockAfterContention(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	pythons := must(compat.Find(t.Context()))(t)
 	name := testkit.Name(t)
 	l := must(pyshm.CreateLock(name))(t)

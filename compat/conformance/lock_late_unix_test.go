@@ -20,6 +20,7 @@ import (
 // A notifier that stops waiting leaves counts with which Python can go on. It has
 // notified two waiters: one gave up before, and one gives up later.
 func TestPythonAfterNotifyTimeout(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -50,6 +51,7 @@ func TestPythonAfterNotifyTimeout(t *testing.T) {
 // A Python is stopped when an event is set. If the setter does not wait for it, the
 // Python sleeps on until the event is set again.
 func TestSetWithStoppedPython(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -81,6 +83,7 @@ func TestSetWithStoppedPython(t *testing.T) {
 // A Python that is killed while it waits never wakes up. Methods that wait for it return
 // when their context is done. The event is set all the same.
 func TestNotifyKilledPython(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()

@@ -20,6 +20,7 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 //
 // Python 3.8 has a list of its own, in its layout, under the same lock.
 func TestLockExcludes(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	const goProcesses, goroutines = 3, 8
 	pythons := must(compat.Find(t.Context()))(t)
 	f := newLockField(t, goProcesses*goroutines+len(pythons))
@@ -53,6 +54,7 @@ func TestLockExcludes(t *testing.T) {
 // locked, the others exceed their deadlines, and Reset makes the lock usable. Each kill
 // costs the count at most one increment, which was made and could not be noted any more.
 func TestLockSurvivesKills(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	pythons := must(compat.Find(t.Context()))(t)
 	const goProcesses, goroutines, pythonProcesses = 2, 3, 3
 	random := rand.New(rand.NewPCG(soak.Seed(t), 0))

@@ -42,6 +42,7 @@ var makers = []maker{{"Go", ""}, {"Python spawn", "spawn"}, {"Python forkserver"
 // TestShareLocks shares every kind of lock between Go and every interpreter, made
 // by either.
 func TestShareLocks(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	t.Parallel()
 	tests := []struct {
 		kind string
@@ -430,6 +431,7 @@ func testShareEvent(t *testing.T, p *compat.Peer, by maker) {
 // TestAttachedLocksOutlivePython: in whatever way Python ends, the locks to which it has
 // attached are still there, and it has not complained.
 func TestAttachedLocksOutlivePython(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -463,6 +465,7 @@ event.set()
 // TestSendAttachedLock passes locks to which pyshm_attach has attached on to children, as
 // Python does with locks of its own.
 func TestSendAttachedLock(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -496,6 +499,7 @@ assert child.exitcode == 0
 
 // TestAttachLockHelperRefuses files that would crash Python or have it sleep forever.
 func TestAttachLockHelperRefuses(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()
@@ -558,6 +562,7 @@ func TestAttachLockHelperRefuses(t *testing.T) {
 // returns the same as under musl, so that the helper looks at that file. Opening it needs
 // a Python of musl.
 func TestAttachLockHelperOnMusl(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	t.Parallel()
 	compat.ForEach(t, func(t *testing.T, py compat.Interpreter) {
 		t.Parallel()

@@ -52,6 +52,7 @@ func wantWholeFrame(t *testing.T, r *pyshm.Ring[uint64], dst []uint64) uint64 {
 
 // TestRingOfPython has Python make rings and write frames, which Go reads.
 func TestRingOfPython(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	forEachRingPython(t, func(t *testing.T, p *compat.Peer, api string) {
 		testkit.Covers(t, p.Interpreter(), covered.Rings)
@@ -95,6 +96,7 @@ func TestRingOfPython(t *testing.T) {
 
 // TestRingOfGo has Go make rings and write frames with short pauses, which Python reads.
 func TestRingOfGo(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	forEachRingPython(t, func(t *testing.T, p *compat.Peer, api string) {
 		r := must(pyshm.CreateRing[uint64](newName(t), 4, []int{ringWords}))(t)
@@ -149,6 +151,7 @@ func publishNumbers(r *pyshm.Ring[uint64], done <-chan struct{}) error {
 // TestRingPythonKilled kills Pythons that write. The newest frame is whole, to Go and to
 // Python, and the next writer, of either, goes on counting.
 func TestRingPythonKilled(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	forEachRingPython(t, func(t *testing.T, p *compat.Peer, api string) {
 		r := must(pyshm.CreateRing[uint64](newName(t), 3, []int{ringWords}))(t)
@@ -183,6 +186,7 @@ func TestRingPythonKilled(t *testing.T) {
 
 // TestRingSignals has each side wake the other by a semaphore, and without one.
 func TestRingSignals(t *testing.T) {
+	testkit.NeedLinux(t)
 	t.Parallel()
 	forEachRingPython(t, func(t *testing.T, p *compat.Peer, api string) {
 		if api == "numpy" {

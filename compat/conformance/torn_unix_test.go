@@ -259,6 +259,7 @@ func (torn *tornTest) judge(t *testing.T, results []any, tally *soak.Tally, allo
 
 // withLock has both sides read and set, under a lock that they share.
 func (torn *tornTest) withLock(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	torn.reset(t)
 	lock := must(pyshm.CreateLock(testkit.Name(t)))(t)
 	defer func() { check(t, errors.Join(lock.Close(), lock.Unlink())) }()

@@ -3,10 +3,10 @@ package conformance
 import (
 	"bytes"
 	"encoding/binary"
-	"runtime"
 	"testing"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/testkit"
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
@@ -83,12 +83,20 @@ func goTriple(t testing.TB, p *compat.Peer, item any) tripleList {
 func (l tripleList) content(t testing.TB) triple {
 	t.Helper()
 	content := fileBytes(t, l.ours.Name())
-	if runtime.GOOS == "windows" { // whole pages
-		const table, items = 8, 3
-		data := int(binary.NativeEndian.Uint64(content[table+8*items:]))
-		content = content[:table+8*(items+1)+data+8*items+items]
+	if testkit.WholePages {
+		return tripleIn(content)
 	}
 	return content
+}
+
+// tripleIn returns the triple with which memory begins.
+func tripleIn(memory []byte) triple {
+	word := func(i int) int { return int(binary.NativeEndian.Uint64(memory[8*i:])) }
+	table, data := 3, word(1)+word(2)+word(3) // sizes
+	if word(1) == 0 {
+		table, data = 4, word(4) // offsets
+	}
+	return memory[:8*(1+table)+data+3*8+3]
 }
 
 // become overwrites the segment.

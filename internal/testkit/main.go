@@ -77,6 +77,15 @@ func NeedLinux(t testing.TB) {
 	}
 }
 
+// NeedKeptNames skips a test on systems where a segment goes with its last process.
+func NeedKeptNames(t testing.TB) {
+	t.Helper()
+	NeedShm(t)
+	if !KeepsNames {
+		t.Skip("segments go with their last process on " + System)
+	}
+}
+
 // NeedSemaphores skips a test on systems where semaphores are not words of glibc.
 func NeedSemaphores(t testing.TB) {
 	t.Helper()
@@ -85,11 +94,11 @@ func NeedSemaphores(t testing.TB) {
 	}
 }
 
-// NeedIDs skips a test on systems where it cannot be found out which segment has a name.
-func NeedIDs(t testing.TB) {
+// NeedNamesFirst skips a test on systems where a segment gets its name in the end.
+func NeedNamesFirst(t testing.TB) {
 	t.Helper()
 	NeedShm(t)
-	if KeepsNames && !hasIDs {
-		t.Skip("segments have no inode on " + System)
+	if !NamesFirst {
+		t.Skip("a segment has its content before its name on " + System)
 	}
 }

@@ -3,14 +3,13 @@ package lifetime
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"github.com/pyshm-go/pyshm/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
-	if runtime.GOOS == "windows" { // Python has no resource tracker there
+	if !testkit.HasFiles { // Windows has no resource tracker; elsewhere only a Linux has hidden names
 		os.Exit(0)
 	}
 	testkit.PlayRole()

@@ -1,3 +1,5 @@
+//go:build !posixshm
+
 package lifetime
 
 import (

@@ -157,8 +157,12 @@ func (f *File) Publish(name string, replace bool) error {
 	case f.size > longestSize:
 		return unix.ENOMEM
 	}
+	return f.publish(name, f.create)
+}
+
+func (f *File) publish(name string, create func(name string) error) error {
 	for range publishTries {
-		err := f.create(name)
+		err := create(name)
 		if err != nil {
 			return err
 		}
