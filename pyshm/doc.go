@@ -242,8 +242,8 @@
 // manager restores the name.
 //
 // Systems. Linux; and Windows, macOS and FreeBSD without the objects that need locks. On
-// other systems every function returns an error that wraps [errors.ErrUnsupported]. What is
-// said here about macOS and FreeBSD is tested on Linux, with files that behave as their
+// other systems every function returns an error that wraps [errors.ErrUnsupported]. The
+// rules below for macOS and FreeBSD are tested on Linux, with files that behave as their
 // segments do. On 32-bit MIPS, Go's 64-bit atomics hold within one process
 // only, and so do the promises about single stores.
 //

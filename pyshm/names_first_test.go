@@ -162,8 +162,8 @@ func init() {
 	}
 }
 
-// A process that is killed while it creates a segment leaves the name of a segment that is not
-// complete, or nothing.
+// A process that is killed while it creates a segment leaves the name of an incomplete
+// segment, or nothing.
 func TestCreatorKilledInTheMiddle(t *testing.T) {
 	testkit.NeedShm(t)
 	name := testkit.Name(t)

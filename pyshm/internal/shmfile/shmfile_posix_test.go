@@ -89,7 +89,7 @@ func TestObject(t *testing.T) {
 	}
 }
 
-// Nothing that a segment takes for ever is taken by what is refused.
+// A refused segment leaves no name.
 func TestRefusedObjects(t *testing.T) {
 	long := strings.Repeat("x", LongestName+1)
 	_, errOpen := Open(long, true)
