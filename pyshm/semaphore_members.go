@@ -2,8 +2,6 @@ package pyshm
 
 import (
 	"cmp"
-	"fmt"
-	"io/fs"
 
 	"github.com/pyshm-go/pyshm/pyshm/internal/sem"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
@@ -168,10 +166,6 @@ func openEach(members []member, open func(m member) error) error {
 		}
 	}
 	return nil
-}
-
-func errOwner(owner, whole uint32) error {
-	return &reason{fmt.Sprintf("it belongs to user %d, and the object to user %d", owner, whole), fs.ErrPermission}
 }
 
 // each calls f on all of the semaphores and returns the first error.

@@ -5,6 +5,7 @@ package pyshm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"math"
@@ -228,6 +229,10 @@ func (s *Semaphore) checkOwner(owner uint32) error {
 		return errOwner(s.m.owner, owner)
 	}
 	return nil
+}
+
+func errOwner(owner, whole uint32) error {
+	return &reason{fmt.Sprintf("it belongs to user %d, and the object to user %d", owner, whole), fs.ErrPermission}
 }
 
 func (s *Semaphore) current() (bool, error) {

@@ -21,6 +21,12 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
 
+func hiddenName(k *keeper, name string) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.holds[name].hidden
+}
+
 func TestNameRestored(t *testing.T) {
 	k, log := startKeeperScanning(t, never)
 	name, o := tracked(t, k)

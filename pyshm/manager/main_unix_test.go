@@ -183,12 +183,6 @@ func release(t testing.TB, k *keeper, name string) {
 	}
 }
 
-func hiddenName(k *keeper, name string) string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.holds[name].hidden
-}
-
 // never is an interval that makes a keeper go by events alone.
 const never = time.Hour
 

@@ -21,7 +21,7 @@ type handle struct {
 func pathOf(name string) string { return "/dev/shm/sem." + name }
 
 func openHandle(name string, flags int, mode, value uint32) (h handle, err error) {
-	fd := -1
+	var fd int
 	if flags&unix.O_CREAT != 0 {
 		fd, err = createFile(name, mode, value)
 	} else {
