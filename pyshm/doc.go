@@ -276,7 +276,7 @@
 //     and removes the name, which Create then gives to a new segment. After that the process
 //     finds zeros at the beginning: a list or an array is [format.ErrIncomplete], and a Python
 //     has a ShareableList without items, for as long as it keeps that object.
-//   - A process that is killed while it creates a segment leaves the name. To attach is then
+//   - A process killed while it creates a segment leaves the name. To attach is then
 //     [format.ErrIncomplete], until the name is unlinked.
 //   - On macOS the creator in Go sees the size that it has asked for, and all others, Python's
 //     creators too, whole pages: of 4096 bytes, or 16384 on arm64. On FreeBSD all see the

@@ -162,7 +162,7 @@ func init() {
 	}
 }
 
-// A process that is killed while it creates a segment leaves the name of an incomplete
+// A process killed while it creates a segment leaves the name of an incomplete
 // segment, or nothing.
 func TestCreatorKilledInTheMiddle(t *testing.T) {
 	testkit.NeedKeptNames(t)

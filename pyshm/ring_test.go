@@ -21,7 +21,7 @@ import (
 	"github.com/pyshm-go/pyshm/pyshm"
 )
 
-// createRing makes a ring that is closed and unlinked when the test ends.
+// createRing makes a ring, closed and unlinked when the test ends.
 func createRing[T any](t testing.TB, slots int, shape ...int) *pyshm.Ring[T] {
 	t.Helper()
 	return keep[*pyshm.Ring[T]](t)(pyshm.CreateRing[T](testkit.Name(t), slots, shape))
@@ -434,7 +434,7 @@ func TestRingNext(t *testing.T) {
 	}
 }
 
-// A frame is found even if its signal is lost, and a semaphore that is full of tokens does
+// A frame is found even if its signal is lost, and a semaphore full of tokens does
 // not keep a reader from sleeping.
 func TestRingLostAndSpareSignals(t *testing.T) {
 	testkit.NeedKeptNames(t)

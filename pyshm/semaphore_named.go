@@ -94,7 +94,7 @@ func (s *Semaphore) open(name string, bound int, opened *namedsem.Semaphore) {
 	s.wait.Open(name, opened)
 }
 
-// semaphoreName returns the name of a handle that is not nil.
+// semaphoreName returns the name. The handle must not be nil.
 func (s *Semaphore) semaphoreName() string { return s.name }
 
 func (s *Semaphore) isClosed() bool { return s == nil || s.wait == nil || s.closed.Load() }

@@ -95,7 +95,7 @@ func (s *Semaphore) open(m *SharedMemory, bound int) error {
 	return nil
 }
 
-// semaphoreName returns the name of a handle that is not nil.
+// semaphoreName returns the name. The handle must not be nil.
 func (s *Semaphore) semaphoreName() string { return s.m.Name() }
 
 func (s *Semaphore) isClosed() bool { return s == nil || s.m.isClosed() }
