@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -41,9 +42,9 @@ func otherWordSize(t *testing.T) compat.Interpreter {
 	t.Helper()
 	var commands []string
 	switch {
-	case strconv.IntSize == 64:
+	case runtime.GOARCH == "amd64":
 		commands, _ = filepath.Glob("../../.interpreters/emulated/386/usr/bin/python3.*[0-9]")
-	case !testkit.IsEmulated():
+	case runtime.GOARCH == "386":
 		if found, err := exec.LookPath("python3"); err == nil {
 			commands = []string{found}
 		}
