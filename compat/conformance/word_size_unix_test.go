@@ -41,10 +41,10 @@ func TestOtherWordSize(t *testing.T) {
 func otherWordSize(t *testing.T) compat.Interpreter {
 	t.Helper()
 	var commands []string
-	switch {
-	case runtime.GOARCH == "amd64":
+	switch runtime.GOARCH {
+	case "amd64":
 		commands, _ = filepath.Glob("../../.interpreters/emulated/386/usr/bin/python3.*[0-9]")
-	case runtime.GOARCH == "386":
+	case "386":
 		if found, err := exec.LookPath("python3"); err == nil {
 			commands = []string{found}
 		}
