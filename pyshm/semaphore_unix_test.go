@@ -361,6 +361,7 @@ func TestAttachLockRefusesSpecialFiles(t *testing.T) {
 
 // A caller that takes the name of a block for a lock's reads that it is none.
 func TestLockOfABlock(t *testing.T) {
+	testkit.NeedSemaphores(t)
 	m := create(t, 100)
 	_, err := pyshm.AttachLock(m.Name())
 	want := `pyshm: attach lock "` + m.Name() + `": no such file or directory (the segment of that name is no lock or semaphore)`
