@@ -83,13 +83,19 @@ func parseIndex(arg string) (index, error) {
 	return index{arg, n}, nil
 }
 
+func notAList(name string, why error) error {
+	return fmt.Errorf("%q is neither a list nor an array: %w: pyshm show prints its content, pyshm read and write move bytes", name, why)
+}
+
 // attachItem attaches to the list and returns the item's index, counted from 0.
 func (x index) attachItem(name string, opts ...pyshm.AttachOption) (*pyshm.ShareableList, int, error) {
 	l, err := pyshm.AttachList(name, opts...)
-	if errors.Is(err, format.ErrCorrupt) || errors.Is(err, format.ErrIncomplete) {
-		return nil, 0, fmt.Errorf("%q is neither a list nor an array: %v: pyshm show prints its content, pyshm read and write move bytes", name, reason(err))
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, format.ErrIncomplete):
+		return nil, 0, notAList(name, errors.New("it begins with zeros, as a list does until it is complete"))
+	case errors.Is(err, format.ErrCorrupt):
+		return nil, 0, notAList(name, reason(err))
+	case err != nil:
 		return nil, 0, err
 	}
 	i, err := x.of(l)
