@@ -91,8 +91,10 @@ func notAList(name string, why error) error {
 func (x index) attachItem(name string, opts ...pyshm.AttachOption) (*pyshm.ShareableList, int, error) {
 	l, err := pyshm.AttachList(name, opts...)
 	switch {
-	case errors.Is(err, format.ErrIncomplete):
+	case errors.Is(err, format.ErrIncomplete) && reason(err) != err: // the segment has a size
 		return nil, 0, notAList(name, errors.New("it begins with zeros, as a list does until it is complete"))
+	case errors.Is(err, format.ErrIncomplete):
+		return nil, 0, notAList(name, err)
 	case errors.Is(err, format.ErrCorrupt):
 		return nil, 0, notAList(name, reason(err))
 	case err != nil:
