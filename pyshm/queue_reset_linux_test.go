@@ -210,6 +210,7 @@ func TestQueueResetLeavesWriter(t *testing.T) {
 // writer waits for room. The pipe then has the middle of the item alone. Whatever the bytes
 // look like, Reset drops the rest of this item and nothing else.
 func TestQueueResetInMiddleOfItem(t *testing.T) {
+	t.Parallel()
 	random := make([]byte, 300_000)
 	rand.NewChaCha8([32]byte{1}).Read(random)
 	for what, payload := range map[string][]byte{
@@ -219,6 +220,7 @@ func TestQueueResetInMiddleOfItem(t *testing.T) {
 	} {
 		for _, read := range []int{2, 4, 10, 5000} {
 			t.Run(fmt.Sprint(what, " ", read), func(t *testing.T) {
+				t.Parallel()
 				q := createQueue(t, 4)
 				writer := attachQueue(t, q.Name(), 4)
 				noError(t, writer.Put(within(t, 10*time.Millisecond), payload)) // the rest in the background
