@@ -288,5 +288,39 @@ func others() []operation {
 				}, func() { l.Close(); l.Unlink() }, nil
 			},
 		},
+		{
+			name: "lock, add 1 to an int, release", goal: 80,
+			setup: "lock = Lock()\n" + attachInPython, python: "with lock: sl[0] += 1",
+			start: addUnderLock,
+		},
 	}
+}
+
+// addUnderLock has a list and a lock of one name.
+func addUnderLock(name string) (func(int) error, func(), error) {
+	lock, err := pyshm.CreateLock(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	end := func() { lock.Close(); lock.Unlink() }
+	list, err := pyshm.CreateList(name, []any{0})
+	if err != nil {
+		end()
+		return nil, nil, err
+	}
+	add := func() error {
+		v, err := list.Int(0)
+		if err != nil {
+			return err
+		}
+		return list.SetInt(0, v+1)
+	}
+	return func(n int) error {
+		for range n {
+			if err := lock.With(context.Background(), add); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func() { list.Close(); list.Unlink(); end() }, nil
 }
