@@ -196,8 +196,8 @@ func (s *Semaphore) waiters() (int, error) {
 	return 0, s.use("waiters", func(*wait.Poller) error { return errWaiters })
 }
 
-// owner returns 0: nothing tells which user a semaphore belongs to. Who may open it is up to
-// its mode.
+// owner returns 0: nothing tells which user a semaphore belongs to. Its mode decides which
+// users may open it.
 func (s *Semaphore) owner() uint32 { return 0 }
 
 // checkOwner checks nothing.

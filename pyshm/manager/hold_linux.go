@@ -93,19 +93,6 @@ func (h *hold) drop() error {
 	return err
 }
 
-func (h *hold) owner(name string) (owner, error) {
-	info, err := shmfile.Lookup(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return unowned, nil
-	case err != nil:
-		return unowned, err
-	case info.ID != h.id:
-		return another, nil
-	}
-	return ours, nil
-}
-
 // restore restores a missing name from the other one, and returns what has changed, or
 // "". A name that another segment has taken stays with the other segment.
 func (h *hold) restore() (news string, err error) {

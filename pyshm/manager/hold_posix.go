@@ -4,7 +4,6 @@ package manager
 
 import (
 	"errors"
-	"io/fs"
 
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
 )
@@ -36,19 +35,6 @@ func newHold(name string) (*hold, error) {
 
 // drop closes the segment.
 func (h *hold) drop() error { return h.file.Close() }
-
-func (h *hold) owner(name string) (owner, error) {
-	info, err := shmfile.Lookup(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return unowned, nil
-	case err != nil:
-		return unowned, err
-	case info.ID != h.id:
-		return another, nil
-	}
-	return ours, nil
-}
 
 // restore returns errLost if the name is gone, or belongs to another segment.
 func (h *hold) restore() (news string, err error) {

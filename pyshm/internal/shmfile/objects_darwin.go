@@ -36,25 +36,6 @@ func openObject(name string, flags int, mode uint32) (fd int, err error) {
 	return fd, err
 }
 
-// unlinkObject removes a name. Its owner may do so, and every user who may write.
-func unlinkObject(name string) error {
-	path, err := objectName(name)
-	if err != nil {
-		return err
-	}
-	return ignoringEINTR(func() error {
-		if _, _, errno := unix.Syscall(unix.SYS_SHM_UNLINK, uintptr(unsafe.Pointer(path)), 0, 0); errno != 0 {
-			return errno
-		}
-		return nil
-	})
-}
-
-// truncateObject gives an object its size, which pshm_truncate allows once.
-func truncateObject(fd int, size int64) error {
-	return ignoringEINTR(func() error { return unix.Ftruncate(fd, size) })
-}
-
 // chmodObject returns an error if the object does not have the mode. fchmod(2) works on
 // files only, so the umask has the last word.
 func chmodObject(fd int, mode fs.FileMode) error { return checkMode(fd, mode) }

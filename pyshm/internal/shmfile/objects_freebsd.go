@@ -42,25 +42,6 @@ func openObject(name string, flags int, mode uint32) (fd int, err error) {
 	return fd, err
 }
 
-// unlinkObject removes a name. Every user may do so who may read and write.
-func unlinkObject(name string) error {
-	path, err := objectName(name)
-	if err != nil {
-		return err
-	}
-	return ignoringEINTR(func() error {
-		if _, _, errno := unix.Syscall(unix.SYS_SHM_UNLINK, uintptr(unsafe.Pointer(path)), 0, 0); errno != 0 {
-			return errno
-		}
-		return nil
-	})
-}
-
-// truncateObject gives an object its size. Unlike on macOS, it is a number of bytes.
-func truncateObject(fd int, size int64) error {
-	return ignoringEINTR(func() error { return unix.Ftruncate(fd, size) })
-}
-
 // chmodObject gives an object its mode, from which shm_open2 has cut the umask.
 func chmodObject(fd int, mode fs.FileMode) error { return unix.Fchmod(fd, uint32(mode)) }
 
