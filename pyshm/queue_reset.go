@@ -271,8 +271,14 @@ func (q *Queue) silence(ctx context.Context, writerDied bool) (p silentPipe, err
 	} else {
 		wait, cancel := context.WithTimeout(ctx, look)
 		defer cancel()
-		if q.lockWriting(wait) != nil {
+		switch err := q.lockWriting(wait); {
+		case err == nil:
+		case ctx.Err() != nil:
+			return p, ctx.Err()
+		case errors.Is(err, context.DeadlineExceeded):
 			return q.takeOut()
+		default:
+			return p, err
 		}
 	}
 	p.content, err = q.pipe.Peek()

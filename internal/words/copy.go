@@ -22,8 +22,8 @@ func Copy[T any](dst, src []T) int {
 }
 
 // CopyTorn is Copy for bytes that a goroutine of this process may overwrite at the same
-// time: the race detector does not see it. Because it is a call, the compiler keeps it
-// between accesses to words.
+// time: the race detector does not see it, as it would see Copy. Because it is a call, the
+// compiler keeps it between accesses to words.
 //
 //go:norace
 //go:noinline
