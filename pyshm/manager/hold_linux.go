@@ -5,6 +5,7 @@ package manager
 import (
 	"errors"
 	"io/fs"
+	"syscall"
 
 	"github.com/pyshm-go/pyshm/pyshm/internal/mapping"
 	"github.com/pyshm-go/pyshm/pyshm/internal/shmfile"
@@ -50,6 +51,10 @@ func newHold(name string) (*hold, error) {
 // claim maps the page. It fails if another keeper holds the name, because two keepers
 // would undo each other's release.
 func (h *hold) claim() error {
+	// A process that is started meanwhile would have a copy of the descriptor, and keep the
+	// claim for some time after drop.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	f, err := shmfile.Claim(h.hidden, h.name)
 	if errors.Is(err, shmfile.ErrClaimed) {
 		return ErrOwned

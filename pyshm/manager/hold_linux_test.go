@@ -67,6 +67,24 @@ func TestLeasedSegmentIsClaimedByAnother(t *testing.T) {
 	}
 }
 
+// A hold that is dropped gives its claim back at once, though this process starts others
+// all the while.
+func TestDropWhileProcessesStart(t *testing.T) {
+	name := testkit.Name(t)
+	segment(t, name)
+	defer shmfile.Unlink(name)
+	testkit.KeepStarting(t)
+	for range 3000 {
+		h, err := newHold(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.drop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // leased makes a segment on which another process seems to have a lease, until the
 // file is closed.
 func leased(t *testing.T) (name string, f *shmfile.File) {

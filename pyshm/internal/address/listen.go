@@ -5,6 +5,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
+	"time"
 
 	"github.com/pyshm-go/pyshm/pyshm/internal/unixsocket"
 )
@@ -38,7 +40,23 @@ func listen(addr string) (net.Listener, error) {
 	if a.Network == "unix" && a.Name[0] != '@' {
 		return unixsocket.Listen(a.Name)
 	}
-	return net.Listen(a.Network, a.Name)
+	return listenAgain(a.Network, a.Name)
+}
+
+// startPatience is more than a child takes from its start to its program, which closes its
+// copies of this process's descriptors.
+const startPatience = 500 * time.Millisecond
+
+// listenAgain listens at an address that a listener of this process may just have left.
+// Unlike a socket's path, it stays in use while any copy of the listener's descriptor is
+// open. A process in the middle of its start has a copy.
+func listenAgain(network, name string) (net.Listener, error) {
+	for end := time.Now().Add(startPatience); ; time.Sleep(time.Millisecond) {
+		l, err := net.Listen(network, name)
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(end) {
+			return l, err
+		}
+	}
 }
 
 // inFolder is a listener at a socket in a folder of its own.
