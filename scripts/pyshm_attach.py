@@ -1308,6 +1308,7 @@ _LONG = 4096  # bytes of this length are a reply of their own
 
 _WAKE = b"\x80\x04\x8c\x04wake\x85."  # the pickle of ("wake",), as Go writes it
 _PAUSE = 50_000_000
+_CROWDED = 200_000  # in ns: how long a yielded processor stays away if other processes need it
 _BUSY = 0.05  # seconds for which a worker waits at its semaphore before it rests
 
 
@@ -1363,9 +1364,9 @@ class _Worker:
 
         To fall asleep and be woken takes longer. But watching in vain costs its whole time. So
         the next waits begin asleep, 1, then 3, 7 and so on to 63, and each success halves
-        their number. If Go has not even run meanwhile, other processes may need the
-        processors: that counts more, and from the third time on all waits begin asleep for
-        50 ms, and for up to 1 s if it happens again and again.
+        their number. If Go has not even run meanwhile, or a processor that was yielded comes
+        back late, other processes need the processors: that counts more, and from the third
+        time on all waits begin asleep for 50 ms, and for up to 1 s if it happens again and again.
         """
         if self.skip:
             self.skip -= 1
@@ -1373,25 +1374,31 @@ class _Worker:
         limit = self.words[_SPIN]
         if not limit or self.alone or (self.pause and time.monotonic_ns() < self.until):
             return False
-        acquire, end = self.request.acquire, 0
+        acquire, came, late, end = self.request.acquire, False, False, 0
         while True:
             for _ in range(16):
                 if acquire(False):
-                    self.misses -= self.misses > 0
-                    self.skip = (1 << self.misses) - 1
-                    return True
+                    came = True
+                    break
             now = time.monotonic_ns()
             if end == 0:
                 end = now + limit
-                if threading.active_count() > 1:  # they need the interpreter
+                if not came and threading.active_count() > 1:  # they need the interpreter
                     return False
-            elif now > end:
-                self.missed(now)
-                return False
+            if came or now > end:
+                break
+            os.sched_yield()
+            late = late or time.monotonic_ns() - now > _CROWDED
+        if came and not late:
+            self.misses -= self.misses > 0
+            self.skip = (1 << self.misses) - 1
+        else:
+            self.missed(now, not late and (came or self.words[_TAKEN] == self.number))
+        return came
 
-    def missed(self, now: int) -> None:
-        """Note that no call came while this worker stayed awake."""
-        if self.words[_TAKEN] != self.number:  # Go has not run
+    def missed(self, now: int, runs: bool) -> None:
+        """Note that this worker stayed awake in vain, and whether there are processors for both."""
+        if not runs:
             if self.misses == 6:
                 if now - self.until > 10 * self.pause:
                     self.pause = _PAUSE // 2

@@ -39,9 +39,9 @@ func (s spin) among(calls int64) time.Duration {
 //
 // Watching in vain costs its whole time. So the next calls sleep, 1, then 3, 7 and so on to
 // 63, and each success halves their number. But if the other process has not even run
-// meanwhile, other processes may need the processors, and to hold one costs both processes
-// their turns: that counts more, and from the third time on all calls sleep for 50 ms, and
-// for up to 1 s if it happens again and again.
+// meanwhile, or a processor that was yielded comes back late, other processes need the
+// processors. Each watch then costs a turn: that counts more, and from the third time on all
+// calls sleep for 50 ms, and for up to 1 s if it happens again and again.
 type watcher struct {
 	misses uint          // in a row, as it were
 	skip   int           // calls for which not to watch
@@ -66,7 +66,7 @@ func (w *watcher) wants() bool {
 	return w.pause == 0 || time.Now().After(w.until)
 }
 
-// saw notes whether a reply came in time, and if not, whether the other process runs.
+// saw notes whether a reply came in time, and if not, whether there are processors for both.
 func (w *watcher) saw(inTime, runs bool) {
 	switch {
 	case inTime:
@@ -89,20 +89,34 @@ func (w *watcher) rest(now time.Time) {
 	w.until = now.Add(w.pause)
 }
 
-// looks is how often a watcher looks before it looks at the clock.
+// looks is how often a watcher looks before it looks at the clock, and yields the processor.
 const looks = 16
+
+// crowded is how long a yielded processor stays away if other processes need it. The other
+// side of a call that takes so long can as well wake this one.
+const crowded = 200 * time.Microsecond
 
 // watch looks for something for so long, and reports whether it was there. The function
 // runs reports whether the other process has been running since.
+//
+// If both processes have come to the same processor, the other one runs while this one
+// yields. And as neither sleeps, the kernel soon moves one of them to an idle processor.
 func (w *watcher) watch(limit time.Duration, look func() (bool, error), runs func() bool) (seen bool, err error) {
 	if limit <= 0 || !w.wants() {
 		return false, nil
 	}
-	for began, over := time.Now(), false; !seen && err == nil && !over; over = time.Since(began) >= limit {
+	late := false
+	for began := time.Now(); ; {
 		for n := 0; n < looks && !seen && err == nil; n++ {
 			seen, err = look()
 		}
+		now := time.Now()
+		if seen || err != nil || now.Sub(began) >= limit {
+			break
+		}
+		yield()
+		late = late || time.Since(now) > crowded
 	}
-	w.saw(seen, seen || runs())
+	w.saw(seen && !late, !late && (seen || runs()))
 	return seen, err
 }

@@ -146,6 +146,14 @@ def watching():
 
 
 @serve
+def resting(processor):
+    import pyshm_attach
+
+    os.sched_setaffinity(0, {processor})
+    return pyshm_attach._Worker.current.pause > 0
+
+
+@serve
 def truncate():
     for fd in os.listdir("/proc/self/map_files"):
         target = os.readlink("/proc/self/map_files/" + fd)
