@@ -15,8 +15,22 @@ func (f *File) Lease() error {
 	if _, err := unix.FcntlInt(uintptr(f.fd), unix.F_SETSIG, int(unix.SIGURG)); err != nil {
 		return err
 	}
-	_, err := unix.FcntlInt(uintptr(f.fd), unix.F_SETLEASE, unix.F_WRLCK)
+	err := f.setLease(unix.F_WRLCK)
+	f.leased = err == nil
 	return err
+}
+
+func (f *File) setLease(kind int) error {
+	_, err := unix.FcntlInt(uintptr(f.fd), unix.F_SETLEASE, kind)
+	return err
+}
+
+// endLease ends the lease of a file that is about to be closed. Close alone would leave it to
+// the copies of the descriptor that a process in the middle of its start has.
+func (f *File) endLease() {
+	if f.leased {
+		_ = f.setLease(unix.F_UNLCK)
+	}
 }
 
 // HasLeases reports whether the EAGAIN of [File.Lease] means that a segment is in

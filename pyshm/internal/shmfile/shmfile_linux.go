@@ -36,6 +36,7 @@ const reserveStep = 16 << 20
 type File struct {
 	fd     int
 	hidden string // temporary name that Close removes, or ""
+	leased bool   // Close ends the lease
 	opened Info   // what Open has seen, until Stat returns it
 }
 
@@ -353,6 +354,7 @@ func (f *File) Close() error {
 		unlinkErr = Unlink(f.hidden)
 		f.hidden = ""
 	}
+	f.endLease()
 	// Linux closes the descriptor whatever close(2) returns.
 	return errors.Join(unlinkErr, unix.Close(f.fd))
 }
