@@ -1307,9 +1307,98 @@ _BY_CONNECTION, _RETURN, _RAISE, _BYTES = range(4)  # kinds of replies
 _LONG = 4096  # bytes of this length are a reply of their own
 
 _WAKE = b"\x80\x04\x8c\x04wake\x85."  # the pickle of ("wake",), as Go writes it
-_PAUSE = 50_000_000
-_CROWDED = 200_000  # in ns: how long a yielded processor stays away if other processes need it
 _BUSY = 0.05  # seconds for which a worker waits at its semaphore before it rests
+
+
+class _Watcher:
+    """Decides for which calls a worker stays awake. Go does the same for replies.
+
+    To fall asleep and be woken takes longer. But watching in vain costs its whole time. So
+    the next waits begin asleep, 1, then 3, 7 and so on to 63, and each success halves
+    their number. If Go has not even run meanwhile, or a processor that was yielded comes
+    back late, other processes need the processors: that counts more, and from the third
+    time on all waits begin asleep for 50 ms, and for up to 1 s if it happens again and again.
+    """
+
+    PAUSE = 50_000_000  # all times are in ns
+    CROWDED = 200_000  # how long a yielded processor stays away if other processes need it
+    SHARED = 2_000  # and if Go makes a call there meanwhile
+    PATIENCE = 4, 1024
+
+    def __init__(self) -> None:
+        self.misses = 0  # calls for which this worker stayed awake in vain, in a row as it were
+        self.skip = 0  # waits that begin asleep
+        self.pause = 0  # while all do, and when it ends
+        self.until = 0
+        self.shared = 0  # calls in a row that came from the same processor
+        self.patience = self.PATIENCE[0]  # how many of these are too many
+        self.alone = _processors() < 2  # Go cannot call while this worker is awake
+
+    def watch(self, worker: _Worker) -> bool:
+        """Stay awake for a moment to take the next call, and report whether it came."""
+        if self.skip:
+            self.skip -= 1
+            return False
+        limit = worker.words[_SPIN]
+        if not limit or self.alone or (self.pause and time.monotonic_ns() < self.until):
+            return False
+        acquire, came, end, away, longest = worker.request.acquire, False, 0, 0, 0
+        while True:
+            for _ in range(16):
+                if acquire(False):
+                    came = True
+                    break
+            now = time.monotonic_ns()
+            if end == 0:
+                end = now + limit
+                if not came and threading.active_count() > 1:  # they need the interpreter
+                    return False
+            if came or now > end:
+                break
+            os.sched_yield()
+            away = time.monotonic_ns() - now
+            longest = max(longest, away)
+        if longest > self.CROWDED:
+            self.missed(now, False)
+        elif not came:
+            self.missed(now, worker.words[_TAKEN] == worker.number)
+        else:
+            self.took(away)
+        return came
+
+    def took(self, away: int) -> None:
+        """Note that a call came, and how long the processor stayed away just before.
+
+        If the kernel has put Go and this worker on the same processor, each waits until the
+        other yields it. The kernel wakes a sleeper on an idle one. So after some calls from
+        the same processor the next wait begins asleep. It begins so more and more seldom if
+        that does not part them.
+        """
+        self.misses -= self.misses > 0
+        self.skip = (1 << self.misses) - 1
+        least, most = self.PATIENCE
+        if away < self.SHARED:
+            self.shared = 0
+            self.patience -= self.patience > least
+            return
+        self.shared += 1
+        if self.shared >= self.patience:
+            self.shared = 0
+            self.patience = min(2 * self.patience, most)
+            self.skip = max(self.skip, 1)
+
+    def missed(self, now: int, runs: bool) -> None:
+        """Note that the worker stayed awake in vain, and whether there are processors for both."""
+        if not runs:
+            if self.misses == 6:
+                if now - self.until > 10 * self.pause:
+                    self.pause = self.PAUSE // 2
+                self.pause = min(2 * self.pause, 20 * self.PAUSE)
+                self.until = now + self.pause
+            self.misses = min(self.misses + 3, 6)
+        elif self.misses < 6:
+            self.misses += 1
+        self.skip = (1 << self.misses) - 1
 
 
 class _Worker:
@@ -1327,15 +1416,11 @@ class _Worker:
         self.view: Any = None
         self.words: Any = None
         self.pickler: Any = None
+        self.watcher = _Watcher()
         self.request: Any = None  # the semaphores
         self.done: Any = None
         self.segments: dict[int, _Segment] = {}  # for arrays
         self.behind = 0  # where what belongs to the request begins
-        self.misses = 0  # calls for which this worker stayed awake in vain, in a row as it were
-        self.skip = 0  # waits that begin asleep
-        self.pause = 0  # in ns, while all do, and when it ends
-        self.until = 0
-        self.alone = _processors() < 2  # Go cannot call while this worker is awake
         self.low = 0  # where the arrays of a reply begin, from the end of the messages on
         self.lent: dict[int, tuple[Any, Any]] = {}  # without numpy: views by id, and where they are
         self.own: dict[str, Callable[..., Any]] = {
@@ -1351,63 +1436,13 @@ class _Worker:
             while True:
                 if self.request is None:
                     self.serve_frame()
-                elif self.watch() or self.request.acquire(True, _BUSY):
+                elif self.watcher.watch(self) or self.request.acquire(True, _BUSY):
                     self.taken += 1
                     self.serve_request()
                 else:
                     self.rest()
         except (EOFError, ConnectionError):
             pass  # the pool has ended, or wants another worker
-
-    def watch(self) -> bool:
-        """Stay awake for a moment to take the next call, and report whether it came.
-
-        To fall asleep and be woken takes longer. But watching in vain costs its whole time. So
-        the next waits begin asleep, 1, then 3, 7 and so on to 63, and each success halves
-        their number. If Go has not even run meanwhile, or a processor that was yielded comes
-        back late, other processes need the processors: that counts more, and from the third
-        time on all waits begin asleep for 50 ms, and for up to 1 s if it happens again and again.
-        """
-        if self.skip:
-            self.skip -= 1
-            return False
-        limit = self.words[_SPIN]
-        if not limit or self.alone or (self.pause and time.monotonic_ns() < self.until):
-            return False
-        acquire, came, late, end = self.request.acquire, False, False, 0
-        while True:
-            for _ in range(16):
-                if acquire(False):
-                    came = True
-                    break
-            now = time.monotonic_ns()
-            if end == 0:
-                end = now + limit
-                if not came and threading.active_count() > 1:  # they need the interpreter
-                    return False
-            if came or now > end:
-                break
-            os.sched_yield()
-            late = late or time.monotonic_ns() - now > _CROWDED
-        if came and not late:
-            self.misses -= self.misses > 0
-            self.skip = (1 << self.misses) - 1
-        else:
-            self.missed(now, not late and (came or self.words[_TAKEN] == self.number))
-        return came
-
-    def missed(self, now: int, runs: bool) -> None:
-        """Note that this worker stayed awake in vain, and whether there are processors for both."""
-        if not runs:
-            if self.misses == 6:
-                if now - self.until > 10 * self.pause:
-                    self.pause = _PAUSE // 2
-                self.pause = min(2 * self.pause, 20 * _PAUSE)
-                self.until = now + self.pause
-            self.misses = min(self.misses + 3, 6)
-        elif self.misses < 6:
-            self.misses += 1
-        self.skip = (1 << self.misses) - 1
 
     def hello(self, version: int) -> dict[str, Any]:
         return {"version": 1, "module": __name__}

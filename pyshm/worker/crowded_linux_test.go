@@ -39,13 +39,37 @@ func TestWatchersRestBesideOthers(t *testing.T) {
 	})
 }
 
-// occupied returns a processor that a process keeps busy until the test ends.
-func occupied(t *testing.T, python string) (processor int) {
+// TestWorkerMoves: a worker sleeps now and then while the service calls from the same
+// processor, so that the kernel may wake it on another.
+func TestWorkerMoves(t *testing.T) {
+	needArena(t)
+	if processors() < 2 {
+		t.Skip("nothing is watched on one processor")
+	}
+	p := startPool(t, testkit.Python(t), Options{Workers: 1})
+	processor := firstAllowed(t)
+	pin(t, processor)
+	testkit.Eventually(t, "the worker sleeps", func() bool {
+		for range 100 {
+			call(t, p, "nothing")
+		}
+		return call(t, p, "moving", processor).(bool)
+	})
+}
+
+// firstAllowed returns a processor that this process may use.
+func firstAllowed(t *testing.T) (processor int) {
 	var allowed unix.CPUSet
 	check(t, unix.SchedGetaffinity(0, &allowed))
 	for !allowed.IsSet(processor) {
 		processor++
 	}
+	return processor
+}
+
+// occupied returns a processor that a process keeps busy until the test ends.
+func occupied(t *testing.T, python string) (processor int) {
+	processor = firstAllowed(t)
 	busy := exec.Command(python, "-c", `
 import os
 os.sched_setaffinity(0, {`+strconv.Itoa(processor)+`})

@@ -104,12 +104,13 @@
 //
 // To wake a thread on an idle processor takes 20 to 50 µs. So Go looks for the reply, and a
 // worker for the next call, again and again for up to [Options.Spin] before they sleep at
-// their semaphores. Between looks they yield the processor: the kernel may have put both on
-// the same one. Either does so more and more seldom while it is in vain, and most seldom
-// while other processes need the processors. Neither does while there are not two processors
-// for each call under way. A worker that has had nothing to do for 50 ms sends ("idle", n)
-// after n calls by semaphore, and sleeps until the frame ("wake",) comes or the connection
-// ends. So an idle pool takes no time of any processor.
+// their semaphores. Between looks they yield the processor, for the kernel may have put both
+// on the same one. A worker to which calls come from there sleeps now and then, because the
+// kernel wakes a sleeper on an idle processor. Either stays awake more and more seldom while
+// it is in vain, and most seldom while other processes need the processors. Neither does while
+// there are not two processors for each call under way. A worker that has had nothing to do
+// for 50 ms sends ("idle", n) after n calls by semaphore, and sleeps until the frame ("wake",)
+// comes or the connection ends. So an idle pool takes no time of any processor.
 //
 // # The end of a worker
 //

@@ -142,7 +142,7 @@ def watching():
     import pyshm_attach
 
     worker = pyshm_attach._Worker.current
-    return worker.words[2], worker.misses, worker.skip
+    return worker.words[2], worker.watcher.misses, worker.watcher.skip
 
 
 @serve
@@ -150,7 +150,16 @@ def resting(processor):
     import pyshm_attach
 
     os.sched_setaffinity(0, {processor})
-    return pyshm_attach._Worker.current.pause > 0
+    return pyshm_attach._Worker.current.watcher.pause > 0
+
+
+@serve
+def moving(processor):
+    import pyshm_attach
+
+    os.sched_setaffinity(0, {processor})
+    watcher = pyshm_attach._Worker.current.watcher
+    return watcher.patience > watcher.PATIENCE[0]
 
 
 @serve
