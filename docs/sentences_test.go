@@ -50,11 +50,9 @@ func probeOf(command string) (probe string, known bool) {
 		return command + " -list '" + benchmarks + "' | grep -E '^(Test|Benchmark)'", true
 	case strings.HasPrefix(command, "go run ./internal/bench"): // CI runs it without a particular Python
 		return "go vet " + words[2], true
-	case strings.HasPrefix(command, "go -C internal/bench/alternatives run ."): // CI runs it, and brings its modules
-		return "test -f internal/bench/alternatives/main.go", true
 	case strings.HasPrefix(command, "go run ./examples/"): // TestNumpy runs those that need numpy
 		return "go vet " + words[2], true
-	case strings.HasPrefix(command, "go -C examples/"): // modules of their own, which CI runs
+	case strings.HasPrefix(command, "go -C "): // modules of their own, which CI runs
 		return "test -f " + words[2] + "/main.go", true
 	case strings.HasPrefix(command, "go mod "): // TestReadmeReplace runs them
 		return "go help mod " + words[2], true

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/pyshm-go/pyshm/compat"
+	"github.com/pyshm-go/pyshm/internal/bench/picture"
 )
 
 func main() {
@@ -91,16 +92,17 @@ func run() error {
 			result.print(os.Stdout)
 		}
 	}
-	if *svg != "" {
-		if err := os.WriteFile(*svg, r.svg(), 0o666); err != nil {
-			return err
-		}
-	}
 	if *asJSON {
 		e := json.NewEncoder(os.Stdout)
 		e.SetIndent("", "  ")
-		return e.Encode(r)
+		if err := e.Encode(r); err != nil {
+			return err
+		}
+	} else {
+		fmt.Println(r.C)
 	}
-	fmt.Println(r.C)
+	if *svg != "" {
+		return picture.Draw(r, *svg)
+	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/pyshm-go/pyshm/internal/bench/chart"
 	"github.com/pyshm-go/pyshm/internal/bench/rounds"
 )
 
@@ -61,14 +60,4 @@ func (r *report) printLast(w io.Writer) {
 		c, by = last.C.Time(), fmt.Sprintf("%.2f", last.GoByC.Median)
 	}
 	fmt.Fprintf(w, "%-34s %18s %18s %14.4g %8s %18s %8s\n", last.Name, last.Go.Time(), last.Python.Time(), last.PythonByGo.Median, goal, c, by)
-}
-
-// svg draws how many times longer Python takes.
-func (r *report) svg() []byte {
-	var bars []chart.Bar
-	for _, one := range r.Results {
-		by := one.PythonByGo.Median
-		bars = append(bars, chart.Bar{Label: one.Name, Value: by})
-	}
-	return chart.Bars("How many times longer "+r.Python+" takes than Go", 1, bars, func(times float64) string { return fmt.Sprintf("%.3g", times) })
 }

@@ -23,6 +23,8 @@ import (
 	"os"
 	"regexp"
 	"time"
+
+	"github.com/pyshm-go/pyshm/internal/bench/picture"
 )
 
 func main() {
@@ -66,17 +68,18 @@ func run() error {
 		}
 	}
 	r.judge()
-	if *svg != "" {
-		if err := os.WriteFile(*svg, r.svg(), 0o666); err != nil {
-			return err
-		}
-	}
 	if *asJSON {
 		e := json.NewEncoder(os.Stdout)
 		e.SetIndent("", "  ")
-		return e.Encode(r)
+		if err := e.Encode(r); err != nil {
+			return err
+		}
+	} else {
+		fmt.Println()
+		r.printGoals(os.Stdout)
 	}
-	fmt.Println()
-	r.printGoals(os.Stdout)
+	if *svg != "" {
+		return picture.Draw(r, *svg)
+	}
 	return nil
 }

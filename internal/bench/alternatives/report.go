@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/pyshm-go/pyshm/internal/bench/chart"
 	"github.com/pyshm-go/pyshm/internal/bench/rounds"
 )
 
@@ -99,17 +98,4 @@ func (r *report) printGoals(w io.Writer) {
 		}
 		fmt.Fprintf(w, "%s: %.3g (%s%s)\n", g.Name, g.Times, bound, missed)
 	}
-}
-
-// svg draws the times of the last table.
-func (r *report) svg() []byte {
-	if len(r.Tables) == 0 {
-		return nil
-	}
-	last := r.Tables[len(r.Tables)-1]
-	var bars []chart.Bar
-	for _, way := range last.Ways {
-		bars = append(bars, chart.Bar{Label: way.Name, Value: way.Trip.Median})
-	}
-	return chart.Bars(fmt.Sprintf("A %s to Go and back (%s)", last.Name, r.Python), 100, bars, rounds.Time)
 }

@@ -89,3 +89,26 @@ func Time(ns float64) string {
 	}
 	return fmt.Sprintf("%.3g %s", ns, unit)
 }
+
+// Count returns a large number with the prefix that fits it: 1k, 10M.
+func Count(v float64) string {
+	v, prefix := prefixed(v)
+	return fmt.Sprintf("%.3g%s", v, prefix)
+}
+
+// Bytes returns a number of bytes in the unit that fits it.
+func Bytes(v float64) string {
+	v, prefix := prefixed(v)
+	return fmt.Sprintf("%.3g %sB", v, prefix)
+}
+
+func prefixed(v float64) (float64, string) {
+	prefix := ""
+	for _, larger := range []string{"k", "M", "G"} {
+		if v < 999.5 {
+			break
+		}
+		prefix, v = larger, v/1000
+	}
+	return v, prefix
+}

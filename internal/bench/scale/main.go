@@ -13,7 +13,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -22,7 +21,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/pyshm-go/pyshm/internal/bench/chart"
+	"github.com/pyshm-go/pyshm/internal/bench/picture"
 	"github.com/pyshm-go/pyshm/internal/bench/rounds"
 )
 
@@ -56,12 +55,21 @@ type figure struct {
 
 func (f figure) text() string {
 	if f.Bytes {
-		return bytesText(f.Value)
+		return rounds.Bytes(f.Value)
 	}
 	return rounds.Time(f.Value)
 }
 
-func bytesText(v float64) string { return chart.Count(v) + "B" }
+type report struct {
+	Series []result `json:"series"`
+}
+
+type result struct {
+	Name   string  `json:"name"`
+	Title  string  `json:"title"`
+	Grows  string  `json:"grows"` // what the sizes count
+	Points []point `json:"points"`
+}
 
 // A point is the result for one size.
 type point struct {
@@ -83,7 +91,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	results := map[string][]point{}
+	var r report
 	for _, s := range []series{lists(), arrays(), segments(), goroutines(), processes()} {
 		if !match.MatchString(s.name) {
 			continue
@@ -95,17 +103,17 @@ func run() error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
-		results[s.name] = points
-		if *svg != "" {
-			if err := s.draw(*svg, points); err != nil {
-				return err
-			}
-		}
+		r.Series = append(r.Series, result{s.name, s.title, s.x, points})
 	}
 	if *asJSON {
 		e := json.NewEncoder(os.Stdout)
 		e.SetIndent("", "  ")
-		return e.Encode(results)
+		if err := e.Encode(r); err != nil {
+			return err
+		}
+	}
+	if *svg != "" {
+		return picture.Draw(r, *svg)
 	}
 	return nil
 }
@@ -113,7 +121,7 @@ func run() error {
 func (s series) run(print bool) (points []point, err error) {
 	for i, size := range s.sizes {
 		if free := room(); s.bytes(size) > free {
-			fmt.Fprintf(os.Stderr, "scale: %s of %d left out: /dev/shm has only %s\n", s.name, size, bytesText(float64(free)))
+			fmt.Fprintf(os.Stderr, "scale: %s of %d left out: /dev/shm has only %s\n", s.name, size, rounds.Bytes(float64(free)))
 			continue
 		}
 		f, err := s.measure(size)
@@ -137,36 +145,6 @@ func (s series) run(print bool) (points []point, err error) {
 		}
 	}
 	return points, nil
-}
-
-// draw draws times and memory in a picture each.
-func (s series) draw(folder string, points []point) error {
-	for _, of := range []struct {
-		suffix string
-		bytes  bool
-		from   float64
-		text   func(float64) string
-	}{{"", false, 10, rounds.Time}, {"-memory", true, 1, bytesText}} {
-		var lines []chart.Line
-		for i, f := range points[0].Figures {
-			if f.Bytes != of.bytes {
-				continue
-			}
-			l := chart.Line{Label: f.Name}
-			for _, p := range points {
-				l.X, l.Y = append(l.X, float64(p.Size)), append(l.Y, p.Figures[i].Value)
-			}
-			lines = append(lines, l)
-		}
-		if len(lines) == 0 {
-			continue
-		}
-		picture := chart.Lines(s.title, s.x, of.from, of.text, lines)
-		if err := os.WriteFile(filepath.Join(folder, s.name+of.suffix+".svg"), picture, 0o666); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // room returns how many bytes /dev/shm has to spare.
