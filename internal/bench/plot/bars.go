@@ -67,7 +67,8 @@ func (b *bars) addTo(p *plot.Plot) (width, height, legend vg.Length, err error) 
 	b.axis.set(&p.X, most)
 	p.NominalY(names...)
 	p.Y.Min, p.Y.Max = -0.5, float64(count)-0.5
-	return 620, vg.Length(count*row) + 70, 0, nil
+	const rest = 80 // for title and axis: without room for its name, gonum/plot drops a single bar
+	return 620, vg.Length(count*row) + rest, 0, nil
 }
 
 var blue = color.NRGBA{0x4a, 0x7e, 0xbb, 0xff}

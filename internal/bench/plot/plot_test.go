@@ -86,6 +86,22 @@ func TestBars(t *testing.T) {
 	isLog(t, "the axis and the first bar", []float64{100, 1e8, figures[0]}, []float64{0, marks[6][0].X - marks[0][0].X, lengths[0]})
 }
 
+// Of several tables the last is drawn, which has the frame.
+func TestLastTable(t *testing.T) {
+	r := report{Tables: []table{
+		{"few ints", []way{{"pipe", rounds.Spread{Median: 1000}}}}, {"frame", []way{{"socket", rounds.Spread{Median: 2000}}}},
+	}}
+	pictures, err := r.pictures()
+	if err != nil || len(pictures) != 1 {
+		t.Fatalf("%d pictures, %v", len(pictures), err)
+	}
+	d := drawn(t, pictures[0])
+	d.has(t, "socket", "2 µs")
+	if bars := d.paths("fill:#4A7EBB"); len(bars) != 1 {
+		t.Errorf("%d bars of 1", len(bars))
+	}
+}
+
 func TestRatios(t *testing.T) {
 	r := report{Python: "CPython 3.99 <&>", Results: []operation{
 		{"less", rounds.Spread{Median: 0.5}}, {"read <int>", rounds.Spread{Median: 104}}, {"set", rounds.Spread{Median: 3100}},
@@ -160,6 +176,10 @@ func TestOneSize(t *testing.T) {
 	}
 	d := drawn(t, pictures[0])
 	d.has(t, "1", "10", "create: 7 ns")
+	marks := slices.DeleteFunc(d.shapes, func(s shape) bool { return s.path != nil || !strings.Contains(s.style, "fill:"+hex(0)) })
+	if len(marks) != 2 {
+		t.Errorf("%d marks, and not one in the picture and one in the legend", len(marks))
+	}
 }
 
 func TestRefused(t *testing.T) {
@@ -242,6 +262,9 @@ func drawn(t *testing.T, p picture) drawing {
 	var svg bytes.Buffer
 	if err := p.write(&svg); err != nil {
 		t.Fatal(err)
+	}
+	if bytes.Contains(svg.Bytes(), []byte("NaN")) {
+		t.Errorf("%s: a place is not a number", p.title)
 	}
 	d := drawing{texts: map[string]xy{}}
 	decoder := xml.NewDecoder(&svg)
