@@ -1,6 +1,11 @@
 package docs
 
 import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -58,6 +63,11 @@ func TestImportsGoOneWay(t *testing.T) {
 			}
 			if strings.HasPrefix(imported, "golang.org/x/sys") && !strings.Contains(pkg.ImportPath, "/pyshm/internal/") {
 				t.Errorf("%s imports %s, which is for pyshm/internal alone", pkg.ImportPath, imported)
+			}
+			for _, terminals := range []string{"charm.land/", "github.com/charmbracelet/", "golang.org/x/term"} {
+				if strings.HasPrefix(imported, terminals) && pkg.ImportPath != module+"/cmd/pyshm" {
+					t.Errorf("%s imports %s, which is for the command alone", pkg.ImportPath, imported)
+				}
 			}
 			if tree == "compat" && (imported == "testing" || strings.HasPrefix(imported, "testing/")) {
 				t.Errorf("%s imports %s, but is not for tests alone", pkg.ImportPath, imported)
@@ -135,4 +145,63 @@ func TestDependencies(t *testing.T) {
 			t.Errorf("%s links %v, want %v", test.pkg, links, test.links)
 		}
 	}
+}
+
+// A program that uses a package gets the modules of that package into its go.mod, and none
+// of the command's.
+func TestModulesOfUser(t *testing.T) {
+	for pkg, want := range map[string][]string{
+		"format":        {module},
+		"pyshm":         {module, "golang.org/x/sys"},
+		"compat":        {module},
+		"pyshm/manager": {"github.com/fsnotify/fsnotify", module, "golang.org/x/sys"},
+	} {
+		mod, sum := tidied(t, module+"/"+pkg)
+		var got []string
+		for _, m := range requirement.FindAllStringSubmatch(mod, -1) {
+			got = append(got, m[1])
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("a user of %s requires %v, want %v", pkg, got, want)
+		}
+		if strings.Contains(mod+sum, "charm") {
+			t.Errorf("a user of %s has modules for terminals:\n%s%s", pkg, mod, sum)
+		}
+	}
+}
+
+var requirement = regexp.MustCompile(`(?m)^(?:require )?\s*(\S+/\S+) v\S+(?: // indirect)?$`)
+
+// tidied returns the go.mod and go.sum of a module that imports a package of this one.
+func tidied(t *testing.T, pkg string) (mod, sum string) {
+	t.Helper()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"main.go": fmt.Sprintf("package main\n\nimport _ %q\n\nfunc main() {}\n", pkg),
+		"go.mod":  fmt.Sprintf("module user\n\ngo 1.26.0\n\nrequire %s v0.0.0\n\nreplace %s => %s\n", module, module, root),
+		"go.sum":  "",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tidy := exec.Command("go", "mod", "tidy")
+	tidy.Dir = dir
+	tidy.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "GOSUMDB=off")
+	if out, err := tidy.CombinedOutput(); err != nil {
+		t.Fatalf("go mod tidy: %v\n%s", err, out)
+	}
+	files := map[string]string{}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		files[name] = string(text)
+	}
+	return files["go.mod"], files["go.sum"]
 }

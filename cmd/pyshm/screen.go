@@ -1,229 +1,156 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"strings"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 	"golang.org/x/term"
 )
 
-// A screen is a terminal on which a view is drawn over and over, and whose keys go to the
-// view. x/term and a dozen of the escapes that all terminals have in common are enough for
-// that: a library for terminals would bring ten modules into the go.mod of programs that
-// only share memory.
+// A screen is a terminal on which Bubble Tea shows a model. Bubble Tea draws, reads the keys,
+// follows the size of the terminal, and leaves the terminal as it was. A screen adds what a
+// model cannot see: when a raw text has reached the terminal, and that the terminal is gone.
 type screen struct {
-	out  io.Writer
-	fd   int // of the terminal that has the size
-	keys chan string
-
-	keyboard bool       // keys and replies come
-	asking   askingView // the view, or nil
+	ttyFile
+	keyboard *os.File // nil if no terminal has the standard input
+	program  *tea.Program
+	marks    chan struct{} // one a text; a view that ends may send a second text early
 }
 
-// A view is drawn on a screen.
-type view interface {
-	refresh(now time.Time) error           // looks again
-	lines(width, height int) []string      // at most height lines, none wider than width
-	key(key string, height int) (end bool) // acts on a key
+// A ttyFile is what Bubble Tea needs of a file to take it for a terminal.
+type ttyFile interface {
+	io.ReadWriteCloser
+	Fd() uintptr
 }
-
-// An asking view asks the terminal what it can do. The replies come among the keys.
-type askingView interface {
-	view
-	ask() string             // what to send first
-	reply(reply string) bool // reports whether it was one
-	leave() string           // what to send last
-	awaits() bool            // reports whether a reply is still to come
-}
-
-// keptLine is a line that the screen leaves as it is.
-const keptLine = "\x00"
 
 // isScreen reports whether out is a terminal for a screen.
 func isScreen(out io.Writer) bool {
 	return widthOf(out) > 0 && os.Getenv("TERM") != "dumb" && os.Getenv("TERM") != ""
 }
 
-const (
-	enterScreen = "\x1b[?1049h\x1b[?25l\x1b[?7l" // the other screen, no cursor, no wrapping
-	leaveScreen = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
-)
-
-// runScreen draws the view at each interval and after each key, until the view or the
-// context ends. The terminal is as before then.
-func runScreen(ctx context.Context, in io.Reader, out io.Writer, interval time.Duration, v view) error {
-	s := &screen{out: out, fd: int(out.(*os.File).Fd()), keys: make(chan string)}
+func newScreen(in io.Reader, out io.Writer) *screen {
+	s := &screen{ttyFile: out.(*os.File), marks: make(chan struct{}, 2)}
 	if keyboard, ok := in.(*os.File); ok && term.IsTerminal(int(keyboard.Fd())) {
-		old, err := term.MakeRaw(int(keyboard.Fd()))
-		if err != nil {
-			return err
-		}
-		defer func() { _ = term.Restore(int(keyboard.Fd()), old) }()
-		go s.read(keyboard)
-		s.keyboard = true
+		s.keyboard = keyboard
 	}
-	s.asking, _ = v.(askingView)
-	if err := s.enter(); err != nil {
-		return err
-	}
-	defer s.leave()
-	due := time.NewTicker(interval)
-	defer due.Stop()
-	if err := v.refresh(time.Now()); err != nil {
-		return err
-	}
-	for {
-		height, err := s.draw(v)
-		if err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case now := <-due.C:
-			if err := v.refresh(now); err != nil {
-				return err
-			}
-		case key := <-s.keys:
-			if s.asking != nil && s.asking.reply(key) {
-				continue
-			}
-			if key == "q" || key == "ctrl-c" || v.key(key, height) {
-				return nil
-			}
-		}
-	}
+	return s
 }
 
-func (s *screen) enter() error {
-	text := enterScreen
-	if s.asking != nil && s.keyboard {
-		text += s.asking.ask()
-	}
-	_, err := io.WriteString(s.out, text)
-	return err
+// framesPerSecond is how often Bubble Tea looks for a new frame, at most.
+const framesPerSecond = 60
+
+// A liveView is a model that knows why it has quit.
+type liveView interface {
+	tea.Model
+	failure() error
 }
 
-// lastReplies is how long leave waits for replies, which would be typed into a shell.
-const lastReplies = 300 * time.Millisecond
+// A stopMsg asks a view to quit: the context has ended, or the terminal is gone.
+type stopMsg struct{ err error }
 
-func (s *screen) leave() {
-	text := leaveScreen
-	if s.asking != nil {
-		for late := time.After(lastReplies); s.asking.awaits(); {
-			select {
-			case key := <-s.keys:
-				s.asking.reply(key)
-				continue
-			case <-late:
-			}
-			break
-		}
-		text = s.asking.leave() + text
-	}
-	_, _ = io.WriteString(s.out, text)
+// show shows a view until it quits. The end of the context asks it to.
+func (s *screen) show(ctx context.Context, v liveView) error {
+	s.program = tea.NewProgram(v,
+		tea.WithOutput(s),
+		s.input(),
+		tea.WithoutSignalHandler(), // the context has the signals
+		tea.WithColorProfile(colorprofile.TrueColor), // colours as the views chose them
+		tea.WithFPS(framesPerSecond),
+	)
+	defer context.AfterFunc(ctx, func() { s.stop(nil) })()
+	_, err := s.program.Run()
+	return errors.Join(err, v.failure())
 }
 
-// draw draws over all lines, and returns the height of the terminal. It asks for the size
-// each time, so that it needs no signal for a change of it.
-func (s *screen) draw(v view) (height int, err error) {
-	width, height, err := term.GetSize(s.fd)
+// input gives Bubble Tea the keyboard. Without one it must not look for another terminal.
+func (s *screen) input() tea.ProgramOption {
+	if s.keyboard == nil {
+		return tea.WithInput(nil)
+	}
+	return tea.WithInput(keyboard{s.keyboard, func() { s.stop(nil) }})
+}
+
+func (s *screen) stop(err error) { s.program.Send(stopMsg{err}) }
+
+// A keyboard reports the end of its terminal, after which Bubble Tea would go on without keys.
+type keyboard struct {
+	*os.File
+	gone func()
+}
+
+func (k keyboard) Read(b []byte) (int, error) {
+	n, err := k.File.Read(b)
 	if err != nil {
-		return 0, err
+		go k.gone() // the program may wait for this Read
+		err = io.EOF
 	}
-	lines := v.lines(width, height)
-	lines = lines[:min(len(lines), height)]
-	var text strings.Builder
-	text.WriteString("\x1b[H")
-	for i, line := range lines {
-		if line != keptLine {
-			text.WriteString(line + "\x1b[0m\x1b[K")
-		}
-		if i < len(lines)-1 {
-			text.WriteString("\r\n")
-		}
-	}
-	text.WriteString("\x1b[0m\x1b[J")
-	_, err = io.WriteString(s.out, text.String())
-	return height, err
+	return n, err
 }
 
-// keyNames are the names of keys by what terminals send for them.
-var keyNames = map[string]string{
-	"\x1b[A": "up", "\x1b[B": "down", "\x1b[C": "right", "\x1b[D": "left",
-	"\x1bOA": "up", "\x1bOB": "down", "\x1bOC": "right", "\x1bOD": "left",
-	"\x1b[5~": "page up", "\x1b[6~": "page down", "\x1b[H": "home", "\x1b[F": "end",
-	"\x1b[1~": "home", "\x1b[4~": "end", "\x1bOH": "home", "\x1bOF": "end",
-	"k": "up", "j": "down", "h": "left", "l": "right", " ": "page down", "b": "page up",
-	"\x03": "ctrl-c", "\x04": "q", "\r": "enter", "\n": "enter",
+// mark ends a raw text of which a view has to know that it has reached the terminal. It
+// stores the place of the cursor and goes back there. Bubble Tea's frames do not hold it.
+const mark = "\x1b7\x1b8"
+
+// A sentMsg reports that the text of the last send has reached the terminal.
+type sentMsg struct{}
+
+// send writes a text as it is, and reports it when the terminal has it. Bubble Tea writes raw
+// texts first and the frame of the same moment next. So a text sent after the report comes
+// after that frame. A view sends one text at a time.
+func (s *screen) send(text string) tea.Cmd {
+	return tea.Sequence(tea.Raw(text+mark), func() tea.Msg {
+		<-s.marks
+		return sentMsg{}
+	})
 }
 
-// read passes keys on, until the terminal is gone. It goes on until the process ends.
-func (s *screen) read(keyboard io.Reader) {
-	b := make([]byte, 4096)
-	typed := ""
-	for {
-		n, err := keyboard.Read(b)
-		if err != nil {
-			s.keys <- "q"
-			return
-		}
-		for typed += string(b[:n]); typed != ""; {
-			key, rest, whole := cutKey(typed)
-			if !whole && len(typed) < longestReply {
-				break
-			}
-			typed = rest
-			if name := keyNames[key]; name != "" {
-				key = name
-			}
-			s.keys <- key
-		}
+// Write passes frames and raw texts on.
+func (s *screen) Write(b []byte) (int, error) {
+	n, err := s.ttyFile.Write(b)
+	if err != nil {
+		go s.stop(err) // the program may wait for this Write
 	}
+	for range bytes.Count(b, []byte(mark)) {
+		s.marks <- struct{}{}
+	}
+	return n, err
 }
 
-// longestReply is longer than any reply of a terminal.
-const longestReply = 256
+// A lookMsg asks a view to look again.
+type lookMsg time.Time
 
-// cutKey splits what a terminal has sent behind the first key, or behind the first reply.
-// It is not whole if the terminal has more of it to send. A lone escape is a key.
-func cutKey(typed string) (key, rest string, whole bool) {
-	if len(typed) < 2 || typed[0] != '\x1b' {
-		return typed[:1], typed[1:], true
-	}
-	switch typed[1] {
-	case '[', 'O':
-		for i := 2; i < len(typed); i++ {
-			if typed[i] >= '@' && typed[i] <= '~' { // the end of a control sequence
-				return typed[:i+1], typed[i+1:], true
-			}
-		}
-	case '_':
-		if key, rest, whole := strings.Cut(typed, stringEnd); whole {
-			return key + stringEnd, rest, true
-		}
-	default:
-		return typed[:1], typed[1:], true
-	}
-	return typed, "", false
+func look(interval time.Duration) tea.Cmd {
+	return tea.Every(interval, func(now time.Time) tea.Msg { return lookMsg(now) })
 }
 
-// stringEnd ends what a terminal, or a program, sends as a text of its own.
-const stringEnd = "\x1b\\"
+// fullScreen is the view of lines that fill the terminal.
+func fullScreen(lines []string) tea.View {
+	view := tea.NewView(strings.Join(lines, "\x1b[0m\n"))
+	view.AltScreen = true
+	view.DisableBracketedPasteMode = true // pasted text is keys, too
+	return view
+}
+
+// endsView reports whether a key ends a view.
+func endsView(key string) bool { return key == "q" || key == "ctrl+c" || key == "ctrl+d" }
 
 // scroll returns where the first shown of n lines is after a key.
 func scroll(first, n, page int, key string) int {
 	switch key {
-	case "up":
+	case "up", "k":
 		first--
-	case "down":
+	case "down", "j":
 		first++
-	case "page up":
+	case "pgup", "b":
 		first -= page
-	case "page down":
+	case "pgdown", "space":
 		first += page
 	case "home":
 		first = 0

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	tea "charm.land/bubbletea/v2"
+	uv "github.com/charmbracelet/ultraviolet"
 )
 
 // graphicsWays are the values of --graphics.
@@ -26,7 +29,7 @@ type graphics struct {
 	awaited bool   // the device attributes
 
 	placed [4]int // width and height of the screen, and of the picture on it
-	drawn  string
+	drawn  string // the picture on the screen
 }
 
 // The VT340, from which sixels come, had characters of this size.
@@ -46,46 +49,45 @@ func newGraphics(way string) *graphics {
 // ask returns what asks for kitty's graphics, the size of a character in pixels, the number
 // of sixel's colours, and last for the device attributes, which every terminal sends.
 func (g *graphics) ask() string {
-	if g.way == "blocks" {
-		return ""
-	}
 	g.asks, g.awaited = true, true
-	return "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA" + stringEnd + askCell + "\x1b[?1;1;0S" + "\x1b[c"
+	return "\x1b_Gi=" + strconv.Itoa(kittyQuery) + ",s=1,v=1,a=q,t=d,f=24;AAAA" + stringEnd + askCell + "\x1b[?1;1;0S" + "\x1b[c"
 }
+
+// kittyQuery is the number of a picture that only asks.
+const kittyQuery = 31
 
 const askCell = "\x1b[16t"
 
-func (g *graphics) awaits() bool { return g.awaited }
+// stringEnd ends what a terminal, or a program, sends as a text of its own.
+const stringEnd = "\x1b\\"
 
-var (
-	cellReply    = regexp.MustCompile(`^\x1b\[6;(\d{1,3});(\d{1,3})t$`)
-	coloursReply = regexp.MustCompile(`^\x1b\[\?1;0;(\d{1,5})S$`)
-)
+// largestCell is larger than a character of any terminal, in pixels.
+const largestCell = 1000
 
-// reply reads a reply of the terminal.
-func (g *graphics) reply(reply string) bool {
-	if attributes, ok := strings.CutPrefix(reply, "\x1b[?"); ok && strings.HasSuffix(attributes, "c") {
-		g.decide(strings.Split(strings.TrimSuffix(attributes, "c"), ";"))
-		return true
-	}
-	if m := cellReply.FindStringSubmatch(reply); m != nil {
-		height, _ := strconv.Atoi(m[1])
-		width, _ := strconv.Atoi(m[2])
-		if width > 1 && height > 1 {
-			g.cell = [2]int{width, height}
+var coloursReply = regexp.MustCompile(`^\x1b\[\?1;0;(\d{1,5})S$`)
+
+// reply reads a reply of the terminal, and reports whether the message is one.
+func (g *graphics) reply(msg tea.Msg) bool {
+	switch msg := msg.(type) {
+	case uv.KittyGraphicsEvent:
+		if msg.Options.ID == kittyQuery {
+			g.kitty = string(msg.Payload) == "OK"
 		}
-		return true
-	}
-	if m := coloursReply.FindStringSubmatch(reply); m != nil {
+	case uv.CellSizeEvent:
+		if msg.Width > 1 && msg.Height > 1 && msg.Width < largestCell && msg.Height < largestCell {
+			g.cell = [2]int{msg.Width, msg.Height}
+		}
+	case uv.UnknownCsiEvent:
+		m := coloursReply.FindStringSubmatch(string(msg))
+		if m == nil {
+			return false
+		}
 		if n, _ := strconv.Atoi(m[1]); n > 1 {
 			g.colours = min(n, 256)
 		}
-		return true
-	}
-	switch {
-	case strings.HasPrefix(reply, "\x1b_Gi=31"):
-		g.kitty = strings.HasPrefix(reply, "\x1b_Gi=31;OK")
-	case !strings.HasPrefix(reply, "\x1b_"):
+	case uv.PrimaryDeviceAttributesEvent:
+		g.decide(msg)
+	default:
 		return false
 	}
 	return true
@@ -93,22 +95,20 @@ func (g *graphics) reply(reply string) bool {
 
 // decide chooses a way when all replies have come. The first attribute is a class of
 // terminals; a 4 among the others means sixels.
-func (g *graphics) decide(attributes []string) {
+func (g *graphics) decide(attributes []int) {
 	g.awaited = false
 	if g.way != "auto" {
 		return
 	}
-	g.way = "blocks"
-	if g.cell[0] == 0 {
-		return
-	}
-	for _, a := range attributes[1:] {
-		if a == "4" {
-			g.way = "sixel"
-		}
-	}
-	if g.kitty {
+	switch {
+	case g.cell[0] == 0:
+		g.way = "blocks"
+	case g.kitty:
 		g.way = "kitty"
+	case len(attributes) > 1 && slices.Contains(attributes[1:], 4):
+		g.way = "sixel"
+	default:
+		g.way = "blocks"
 	}
 }
 
@@ -124,27 +124,28 @@ func (g *graphics) take(t table, width, height int) (picture, error) {
 	return takePicture(t, width*g.cell[0], height)
 }
 
-// lines returns the lines that a picture takes on a screen, and what draws it below the two
-// lines of the title. A picture already there is not sent again.
-func (g *graphics) lines(t table, width, height, body int) (lines []string, draws string, err error) {
-	p, err := g.take(t, width, body)
+// next returns the text that brings the picture on the screen up to date, below the two lines
+// of the title; it is "" if the terminal has the picture already. If the picture takes another
+// room than before, the text is about the room alone, which has to be cleared.
+func (g *graphics) next(t table, width, height, rows int) (text string, moved bool, err error) {
+	p, err := g.take(t, width, rows)
 	if err != nil {
-		return slices.Repeat([]string{keptLine}, body), "", err
+		return "", false, err
 	}
-	placed := [4]int{width, height, p.width, p.height}
-	line := keptLine
-	if g.placed != placed {
-		line, draws = "", g.erase()
+	if placed := [4]int{width, height, p.width, p.height}; g.placed != placed {
+		text = g.erase()
 		if g.asks && (g.placed[0] != width || g.placed[1] != height) {
-			draws += askCell // it may have changed
+			text += askCell // it may have changed
 		}
 		g.placed, g.drawn = placed, ""
+		return text, true, nil
 	}
-	if text := g.encode(p); text != g.drawn {
-		draws += "\x1b7\x1b[3;1H" + text + "\x1b8"
-		g.drawn = text
+	image := g.encode(p)
+	if image == g.drawn {
+		return "", false, nil
 	}
-	return slices.Repeat([]string{line}, body), draws, nil
+	g.drawn = image
+	return "\x1b7\x1b[3;1H" + image + "\x1b8", false, nil
 }
 
 func (g *graphics) encode(p picture) string {
@@ -157,15 +158,14 @@ func (g *graphics) encode(p picture) string {
 	return sixelImage(p, g.colours)
 }
 
-// erase returns what removes a picture from the screen. Sixels vanish with the lines.
+// erase returns what removes the picture from the screen. Sixels vanish with the lines.
 func (g *graphics) erase() string {
-	if g.way == "kitty" && g.drawn != "" {
-		return fmt.Sprintf("\x1b_Ga=d,d=I,i=%d,q=2"+stringEnd, g.id)
+	if g.way != "kitty" || g.drawn == "" {
+		return ""
 	}
-	return ""
+	g.drawn = ""
+	return fmt.Sprintf("\x1b_Ga=d,d=I,i=%d,q=2"+stringEnd, g.id)
 }
-
-func (g *graphics) leave() string { return g.erase() }
 
 // print returns a picture for a pipe, as large as 80 times 40 characters.
 func (g *graphics) print(t table) (string, error) {

@@ -1,202 +1,130 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"math"
-	"strings"
+	"time"
 
-	"github.com/pyshm-go/pyshm/format/npy"
+	tea "charm.land/bubbletea/v2"
 )
 
-var errNoPicture = errors.New("--image is for an array of numbers of shape (h, w), (h, w, 3) or (h, w, 4)")
-
-// pictureOf returns the array of a table that can be drawn.
-func pictureOf(t table) (*array, error) {
-	var a *array
-	switch t := t.(type) {
-	case gridTable:
-		a = t.array
-	case *ringTable:
-		a = t.array
-	default:
-		return nil, errNoPicture
-	}
-	shape := a.header.Shape
-	switch a.header.Dtype.Kind() {
-	case npy.KindBool, npy.KindInt, npy.KindUint:
-	case npy.KindFloat:
-		if a.header.Dtype.Size() > 8 {
-			return nil, errNoPicture
-		}
-	default:
-		return nil, errNoPicture
-	}
-	if len(shape) == 2 || len(shape) == 3 && (shape[2] == 3 || shape[2] == 4) {
-		return a, nil
-	}
-	return nil, errNoPicture
-}
-
-func canDraw(t table) error {
-	_, err := pictureOf(t)
-	return err
-}
-
-// A picture has pixels of three bytes: red, green and blue.
-type picture struct {
+// An imageModel is the model of pyshm watch --image. Pictures of half blocks are in its view.
+// Pictures of pixels cannot be: they are sent as raw texts, each after the frame that has room
+// for it.
+type imageModel struct {
+	*follower
+	screen        *screen
+	graphics      *graphics
 	width, height int
-	rgb           []byte
+	blocks        []string // the picture, if it is of half blocks
+
+	sending bool  // a text is on its way to the terminal
+	leaving bool  // the view is to end
+	err     error // why
 }
 
-func (p picture) pixel(x, y int) pixel { return pixel(p.rgb[3*(y*p.width+x):]) }
+// lastReplies is how long a view that ends waits for the terminal: later replies would be typed
+// into a shell.
+const lastReplies = 300 * time.Millisecond
 
-type pixel [3]uint8
+// A lateMsg reports that lastReplies is over.
+type lateMsg struct{}
 
-// largestPicture is how many pixels a picture has at most, whatever the terminal says of
-// its size.
-const largestPicture = 1 << 21
-
-// takePicture makes a picture of the array of a table, as large as fits.
-func takePicture(t table, width, height int) (picture, error) {
-	a, err := pictureOf(t)
-	if err != nil {
-		return picture{}, err
+// Init begins to look, and asks the terminal for its graphics if it can reply.
+func (m *imageModel) Init() tea.Cmd {
+	m.refresh(time.Now())
+	if m.screen.keyboard == nil || m.graphics.way == "blocks" {
+		return look(m.interval)
 	}
-	h, w := a.header.Shape[0], a.header.Shape[1]
-	if h == 0 || w == 0 || width <= 0 || height <= 0 {
-		return picture{}, nil
-	}
-	scale := min(float64(width)/float64(w), float64(height)/float64(h))
-	if pixels := scale * float64(w) * scale * float64(h); pixels > largestPicture {
-		scale *= math.Sqrt(largestPicture / pixels)
-	}
-	cols, rows := max(1, min(width, int(float64(w)*scale))), max(1, min(height, int(float64(h)*scale)))
-	samples, err := samplePixels(a, min(cols, w), min(rows, h))
-	if err != nil {
-		return picture{}, err
-	}
-	return samples.enlarged(cols, rows), nil
+	return tea.Batch(tea.Raw(m.graphics.ask()), look(m.interval))
 }
 
-// drawImage draws an array with half blocks: a character has two pixels, one above the
-// other.
-func drawImage(t table, width, height int) ([]string, error) {
-	p, err := takePicture(t, width, 2*height)
-	if err != nil {
-		return nil, err
-	}
-	var lines []string
-	for y := 0; y < p.height; y += 2 {
-		var line strings.Builder
-		last := ""
-		for x := range p.width {
-			colour := colourCode(38, p.pixel(x, y))
-			if y+1 < p.height {
-				colour += ";" + colourCode(48, p.pixel(x, y+1))
-			}
-			if colour != last {
-				line.WriteString("\x1b[" + colour + "m")
-				last = colour
-			}
-			line.WriteString("▀")
+// Update acts on a message, and then draws or leaves.
+func (m *imageModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	var cmd tea.Cmd
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
+	case lookMsg:
+		m.refresh(time.Time(msg))
+		cmd = look(m.interval)
+	case sentMsg:
+		m.sending = false
+	case tea.KeyPressMsg:
+		if !endsView(msg.String()) {
+			return m, nil
 		}
-		lines = append(lines, line.String())
-	}
-	return lines, nil
-}
-
-// samplePixels takes pixels at even distances. Bytes are colours as they are; other
-// numbers are scaled, so that the smallest is black and the largest white.
-func samplePixels(a *array, cols, rows int) (picture, error) {
-	p := picture{cols, rows, make([]byte, 0, 3*cols*rows)}
-	low, high := math.Inf(1), math.Inf(-1)
-	switch d := a.header.Dtype; {
-	case d.Kind() == npy.KindUint && d.Size() == 1:
-		low, high = 0, 255
-	case d.Kind() == npy.KindBool:
-		low, high = 0, 1
+		cmd = m.end(nil)
+	case stopMsg:
+		cmd = m.end(msg.err)
+	case lateMsg:
+		m.sending, m.graphics.awaited = false, false
 	default:
-		err := eachSample(a, cols, rows, func(v float64) {
-			if !math.IsInf(v, 0) && v == v {
-				low, high = min(low, v), max(high, v)
-			}
-		})
-		if err != nil {
-			return picture{}, err
+		if !m.graphics.reply(msg) {
+			return m, nil
 		}
 	}
-	err := eachSample(a, cols, rows, func(v float64) {
-		p.rgb = append(p.rgb, level(255*(v-low)/max(high-low, math.SmallestNonzeroFloat64)))
-	})
-	return p, err
+	if m.leaving {
+		return m, tea.Batch(cmd, m.leave())
+	}
+	return m, tea.Batch(cmd, m.draw())
 }
 
-// eachSample calls f with red, green and blue of pixels at even distances.
-func eachSample(a *array, cols, rows int, f func(v float64)) error {
-	h, w := a.header.Shape[0], a.header.Shape[1]
-	strides := append(a.header.Strides(), 0)
-	b := make([]byte, a.header.Dtype.Size())
-	for y := range rows {
-		row := a.offset + spread(y, h, rows)*strides[0]
-		for x := range cols {
-			at := row + spread(x, w, cols)*strides[1]
-			for c := range 3 {
-				if err := a.load(b, at+c*strides[2]); err != nil {
-					return err
-				}
-				f(realNumber(a.header.Dtype, b))
-			}
-		}
+// View shows the title, and the picture or the room for it.
+func (m *imageModel) View() tea.View {
+	return fullScreen(m.framed(m.blocks, m.width, m.height, "", "q ends"))
+}
+
+func (m *imageModel) failure() error { return m.err }
+
+// rows returns how many lines the picture may take.
+func (m *imageModel) rows() int { return max(0, m.height-frameLines) }
+
+// draw makes the picture of this moment, and sends it unless it is in the view. While a text
+// is on its way no other follows: its report comes back here.
+func (m *imageModel) draw() tea.Cmd {
+	if !m.graphics.pixels() {
+		blocks, err := drawImage(m.w.table, m.width, m.rows())
+		m.failed(err)
+		m.blocks = blocks
+		return nil
+	}
+	m.blocks = nil
+	if m.sending || m.height == 0 {
+		return nil
+	}
+	text, moved, err := m.graphics.next(m.w.table, m.width, m.height, m.rows())
+	m.failed(err)
+	switch {
+	case moved: // the picture comes after the frame that clears its room
+		m.sending = true
+		return tea.Sequence(tea.ClearScreen, m.screen.send(text))
+	case text != "":
+		m.sending = true
+		return m.screen.send(text)
 	}
 	return nil
 }
 
-// spread returns which of n things the i-th of fewer, at even distances, is.
-func spread(i, n, fewer int) int { return int(int64(i) * int64(n) / int64(fewer)) }
-
-// enlarged repeats pixels.
-func (p picture) enlarged(width, height int) picture {
-	if width == p.width && height == p.height {
-		return p
+func (m *imageModel) failed(err error) {
+	if err != nil {
+		m.trouble = explain(err)
 	}
-	to := picture{width, height, make([]byte, 0, 3*width*height)}
-	for y := range height {
-		for x := range width {
-			pixel := p.pixel(spread(x, p.width, width), spread(y, p.height, height))
-			to.rgb = append(to.rgb, pixel[:]...)
-		}
-	}
-	return to
 }
 
-// realNumber returns an element of an array of real numbers.
-func realNumber(d npy.Dtype, b []byte) float64 {
-	switch d.Kind() {
-	case npy.KindFloat:
-		return floatOf(b)
-	case npy.KindInt:
-		return float64(signed(b))
-	}
-	return float64(word(b))
+// end begins to leave.
+func (m *imageModel) end(err error) tea.Cmd {
+	m.leaving, m.err = true, err
+	return tea.Tick(lastReplies, func(time.Time) tea.Msg { return lateMsg{} })
 }
 
-// colourCode returns the code of a colour: 38 is of a character, 48 of the ground behind it.
-func colourCode(ground int, p pixel) string {
-	if trueColour() {
-		return fmt.Sprintf("%d;2;%d;%d;%d", ground, p[0], p[1], p[2])
+// leave removes the picture and quits. It first waits for texts and replies on their way, whose
+// messages call leave again.
+func (m *imageModel) leave() tea.Cmd {
+	if m.sending || m.graphics.awaited {
+		return nil
 	}
-	if r := p[0]; r == p[1] && r == p[2] && r > 4 && r < 247 {
-		return fmt.Sprintf("%d;5;%d", ground, 232+(int(r)-4)*24/243) // one of 24 greys
+	if text := m.graphics.erase(); text != "" {
+		m.sending = true
+		return m.screen.send(text)
 	}
-	cube := func(v uint8) int { return (int(v)*5 + 127) / 255 }
-	return fmt.Sprintf("%d;5;%d", ground, 16+36*cube(p[0])+6*cube(p[1])+cube(p[2]))
-}
-
-// level returns a level of a colour. A NaN is black.
-func level(v float64) uint8 {
-	if v != v {
-		return 0
-	}
-	return uint8(max(0, min(255, v)))
+	return tea.Quit
 }

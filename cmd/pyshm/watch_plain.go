@@ -16,9 +16,9 @@ import (
 const largestPlain = 1 << 30
 
 // watchPlain prints changes as lines until the context ends.
-func watchPlain(ctx context.Context, out *bufio.Writer, v *watchView) error {
-	p := plainWatch{watchView: v, out: out}
-	due := time.NewTicker(v.interval)
+func watchPlain(ctx context.Context, out *bufio.Writer, f *follower) error {
+	p := plainWatch{follower: f, out: out}
+	due := time.NewTicker(f.interval)
 	defer due.Stop()
 	for first := true; ; first = false {
 		if err := p.look(first); err != nil {
@@ -30,14 +30,14 @@ func watchPlain(ctx context.Context, out *bufio.Writer, v *watchView) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case v.now = <-due.C:
+		case <-due.C:
 		}
 	}
 }
 
 // A plainWatch has the copies of a segment at the last look, and at this one.
 type plainWatch struct {
-	*watchView
+	*follower
 	out         *bufio.Writer
 	before, now []byte
 	last        table // of before
@@ -58,7 +58,7 @@ func (p *plainWatch) look(first bool) error {
 	switch {
 	case err != nil:
 		return err
-	case !current && !p.follow():
+	case !current && !p.reopen():
 		if !p.gone {
 			p.say("%s is %s", shown(p.name), visible(p.trouble))
 		}
