@@ -11,6 +11,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
 )
 
@@ -21,6 +22,7 @@ type screen struct {
 	ttyFile
 	keyboard *os.File // nil if no terminal has the standard input
 	program  *tea.Program
+	accents  accents
 	marks    chan struct{} // one a text; a view that ends may send a second text early
 }
 
@@ -63,10 +65,20 @@ func (s *screen) show(ctx context.Context, v liveView) error {
 		tea.WithoutSignalHandler(), // the context has the signals
 		tea.WithColorProfile(colorprofile.TrueColor), // colours as the views chose them
 		tea.WithFPS(framesPerSecond),
+		tea.WithFilter(withoutClusters),
 	)
 	defer context.AfterFunc(ctx, func() { s.stop(nil) })()
 	_, err := s.program.Run()
 	return errors.Join(err, v.failure())
+}
+
+// withoutClusters keeps Bubble Tea from a mode of terminals in which several characters may
+// take the columns of one, unlike in the tables of the views.
+func withoutClusters(_ tea.Model, msg tea.Msg) tea.Msg {
+	if report, ok := msg.(tea.ModeReportMsg); ok && report.Mode == ansi.ModeUnicodeCore {
+		return nil
+	}
+	return msg
 }
 
 // input gives Bubble Tea the keyboard. Without one it must not look for another terminal.
@@ -113,14 +125,14 @@ func (s *screen) send(text string) tea.Cmd {
 
 // Write passes frames and raw texts on.
 func (s *screen) Write(b []byte) (int, error) {
-	n, err := s.ttyFile.Write(b)
+	_, err := s.ttyFile.Write(s.accents.show(b))
 	if err != nil {
 		go s.stop(err) // the program may wait for this Write
 	}
 	for range bytes.Count(b, []byte(mark)) {
 		s.marks <- struct{}{}
 	}
-	return n, err
+	return len(b), err
 }
 
 // A lookMsg asks a view to look again.
@@ -130,9 +142,9 @@ func look(interval time.Duration) tea.Cmd {
 	return tea.Every(interval, func(now time.Time) tea.Msg { return lookMsg(now) })
 }
 
-// fullScreen is the view of lines that fill the terminal.
-func fullScreen(lines []string) tea.View {
-	view := tea.NewView(strings.Join(lines, "\x1b[0m\n"))
+// view is the view of lines that fill the terminal.
+func (s *screen) view(lines []string) tea.View {
+	view := tea.NewView(s.accents.hide(strings.Join(lines, "\x1b[0m\n")))
 	view.AltScreen = true
 	view.DisableBracketedPasteMode = true // pasted text is keys, too
 	return view

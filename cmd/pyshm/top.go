@@ -37,7 +37,8 @@ name. With --once, or without a terminal, prints everything once.`,
 			}
 			ctx, stop := untilStopped(cmd.Context())
 			defer stop()
-			return newScreen(in, out).show(ctx, m)
+			m.screen = newScreen(in, out)
+			return m.screen.show(ctx, m)
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "print once, and end")

@@ -14,6 +14,7 @@ import (
 
 // A topModel is the model of pyshm top.
 type topModel struct {
+	screen        *screen
 	interval      time.Duration
 	width, height int
 	lines         []string
@@ -59,7 +60,7 @@ func (m *topModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 // View shows a page of the table.
-func (m *topModel) View() tea.View { return fullScreen(m.lines) }
+func (m *topModel) View() tea.View { return m.screen.view(m.lines) }
 
 func (m *topModel) failure() error { return m.err }
 

@@ -95,7 +95,8 @@ func watch(cmd *cobra.Command, name string, o watchOptions) error {
 		m := &imageModel{follower: f, screen: newScreen(in, out), graphics: newGraphics(o.way)}
 		return m.screen.show(ctx, m)
 	case isScreen(out) && !o.plain:
-		return newScreen(in, out).show(ctx, &tableModel{follower: f})
+		m := &tableModel{follower: f, screen: newScreen(in, out)}
+		return m.screen.show(ctx, m)
 	case o.image:
 		text, err := newGraphics(o.way).print(f.w.table)
 		if err == nil {

@@ -38,9 +38,6 @@ const (
 	hasKitty      = "\x1b_Gi=31;OK\x1b\\"
 	hasSixel      = "\x1b[?62;4;22c"
 	hasNeither    = "\x1b[?62;22c"
-
-	entersScreen = "\x1b[?1049h"
-	leavesScreen = "\x1b[?1049l"
 )
 
 func openTerminal(t *testing.T, cols, rows uint16, replies map[string]string) *terminal {

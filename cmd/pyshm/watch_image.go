@@ -70,7 +70,7 @@ func (m *imageModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 // View shows the title, and the picture or the room for it.
 func (m *imageModel) View() tea.View {
-	return fullScreen(m.framed(m.blocks, m.width, m.height, "", "q ends"))
+	return m.screen.view(m.framed(m.blocks, m.width, m.height, "", "q ends"))
 }
 
 func (m *imageModel) failure() error { return m.err }

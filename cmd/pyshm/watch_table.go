@@ -11,6 +11,7 @@ import (
 // A tableModel is the model of pyshm watch for the cells of a segment.
 type tableModel struct {
 	*follower
+	screen        *screen
 	width, height int
 	lines         []string
 	err           error // why it has ended
@@ -69,7 +70,7 @@ func (m *tableModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 // View shows what was read last.
-func (m *tableModel) View() tea.View { return fullScreen(m.lines) }
+func (m *tableModel) View() tea.View { return m.screen.view(m.lines) }
 
 func (m *tableModel) failure() error { return m.err }
 
