@@ -45,8 +45,9 @@ func newScreen(in io.Reader, out io.Writer) *screen {
 	return s
 }
 
-// framesPerSecond is how often Bubble Tea looks for a new frame, at most.
-const framesPerSecond = 60
+// slowestFrames is how often in a second Bubble Tea looks for a new frame, if a view looks more
+// seldom: a key takes at most 50 ms to have an effect. Each time takes 0.1 ms of a processor.
+const slowestFrames = 20
 
 // A liveView is a model that knows why it has quit.
 type liveView interface {
@@ -57,14 +58,15 @@ type liveView interface {
 // A stopMsg asks a view to quit: the context has ended, or the terminal is gone.
 type stopMsg struct{ err error }
 
-// show shows a view until it quits. The end of the context asks it to.
-func (s *screen) show(ctx context.Context, v liveView) error {
+// show shows a view that looks at an interval, until it quits. The end of the context asks it
+// to.
+func (s *screen) show(ctx context.Context, interval time.Duration, v liveView) error {
 	s.program = tea.NewProgram(v,
 		tea.WithOutput(s),
 		s.input(),
 		tea.WithoutSignalHandler(), // the context has the signals
 		tea.WithColorProfile(colorprofile.TrueColor), // colours as the views chose them
-		tea.WithFPS(framesPerSecond),
+		tea.WithFPS(max(slowestFrames, int(time.Second/interval))),
 		tea.WithFilter(withoutClusters),
 	)
 	defer context.AfterFunc(ctx, func() { s.stop(nil) })()

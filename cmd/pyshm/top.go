@@ -38,7 +38,7 @@ name. With --once, or without a terminal, prints everything once.`,
 			ctx, stop := untilStopped(cmd.Context())
 			defer stop()
 			m.screen = newScreen(in, out)
-			return m.screen.show(ctx, m)
+			return m.screen.show(ctx, interval, m)
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "print once, and end")

@@ -93,10 +93,10 @@ func watch(cmd *cobra.Command, name string, o watchOptions) error {
 	switch {
 	case isScreen(out) && o.image:
 		m := &imageModel{follower: f, screen: newScreen(in, out), graphics: newGraphics(o.way)}
-		return m.screen.show(ctx, m)
+		return m.screen.show(ctx, o.interval, m)
 	case isScreen(out) && !o.plain:
 		m := &tableModel{follower: f, screen: newScreen(in, out)}
-		return m.screen.show(ctx, m)
+		return m.screen.show(ctx, o.interval, m)
 	case o.image:
 		text, err := newGraphics(o.way).print(f.w.table)
 		if err == nil {
