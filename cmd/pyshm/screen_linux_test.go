@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -128,7 +129,11 @@ func TestScreenIsGone(t *testing.T) {
 		term := openTerminal(t, 60, 12, nil)
 		v := term.show(t, term.slave, args...)
 		term.master.Close()
-		testkit.Eventually(t, "the end of "+args[0], func() bool { return len(v.status) > 0 })
+		select {
+		case <-v.status:
+		case <-time.After(testkit.Patience):
+			t.Fatalf("%s goes on", args[0])
+		}
 	}
 }
 
@@ -195,6 +200,16 @@ func TestWatchPictureResized(t *testing.T) {
 				sent := term.sent.String()
 				all := pictures(sent)
 				wantPicture(t, all[len(all)-1], size[2], size[2], pixels, 20, 20, 2)
+			}
+			var later string
+			testkit.Eventually(t, "the next second", func() bool {
+				sent := term.sent.String()
+				later = sent[strings.LastIndex(sent, mark)+len(mark):]
+				return later != ""
+			})
+			later = sequence.ReplaceAllString(later, "")
+			if text := strings.Trim(later, "\r\n\b\t0123456789:"); text != "" {
+				t.Errorf("after the picture comes %q, which may cover it", text)
 			}
 			term.master.WriteString("q")
 			v.ended(t)
