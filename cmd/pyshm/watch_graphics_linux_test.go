@@ -364,7 +364,7 @@ func TestWatchBlocks(t *testing.T) {
 			}
 			var shown stopwatch
 			sent := term.watch(t, func(sent string) bool {
-				return strings.Contains(sent, "▀") && shown.after(100*time.Millisecond) // 20 looks
+				return strings.Contains(sent, "▀") && shown.after(500*time.Millisecond) // 100 looks
 			}, name)
 			kitty, sixel := picturesIn(t, sent)
 			if len(kitty)+len(sixel) > 0 || !strings.Contains(sent, "▀") {
