@@ -93,7 +93,11 @@ func (l *Listener) PythonAddress() string { return l.address.Python() }
 // welcome makes the handshake with a client and leaves it to Accept.
 func (l *Listener) welcome(guest *admission.Guest) {
 	defer guest.Leave()
-	if err := l.authenticate(guest.Conn); err != nil {
+	err := l.authenticate(guest.Conn)
+	if err == nil && !guest.Welcome() {
+		err = net.ErrClosed // in the last moment of its handshake
+	}
+	if err != nil {
 		guest.Conn.Close()
 		log := l.options.Log.With("client", guest.Conn.RemoteAddr(), "error", err)
 		if errors.Is(err, ErrAuth) || errors.Is(err, ErrProtocol) {
@@ -103,7 +107,6 @@ func (l *Listener) welcome(guest *admission.Guest) {
 		}
 		return
 	}
-	guest.Welcome()
 	conn := socketConn(guest.Conn, address.Of(guest.Conn.RemoteAddr()).Name)
 	select {
 	case l.ready <- conn:

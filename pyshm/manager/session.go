@@ -83,8 +83,8 @@ var hidesPanics = true
 func (s *session) authenticate() error {
 	s.conn.SetDeadline(time.Now().Add(s.manager.options.handshakeTimeout))
 	err := wire.AuthenticateServer(s.conn, s.manager.authkey)
-	if err == nil {
-		s.guest.Welcome()
+	if err == nil && !s.guest.Welcome() {
+		return net.ErrClosed
 	}
 	return err
 }

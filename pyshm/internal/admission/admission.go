@@ -48,16 +48,25 @@ type Guest struct {
 
 	door    *Door
 	since   time.Time
-	welcome bool // guarded by the door's mutex
+	welcome bool // guarded by the door's mutex, as is gone
+	gone    bool // sent away
 }
 
 // Welcome marks a guest as authenticated: the door no longer sends it away to make room.
-// The handshake must be over.
-func (g *Guest) Welcome() {
+// The handshake must be over. Welcome returns false if the door has sent the guest away: its
+// connection is closed then.
+func (g *Guest) Welcome() bool {
 	quickAck(g.Conn)
 	g.door.mu.Lock()
 	defer g.door.mu.Unlock()
-	g.welcome = true
+	g.welcome = !g.gone
+	return g.welcome
+}
+
+// sendAway closes the connection of a guest. The door's mutex is held.
+func (g *Guest) sendAway() {
+	g.gone = true
+	g.Conn.Close()
 }
 
 // Leave gives the place of a guest to another client. Its connection stays open.
@@ -184,7 +193,7 @@ func (d *Door) evictOldest() (again time.Duration) {
 	if age := time.Since(oldest.since); age < Grace {
 		return Grace - age
 	}
-	oldest.Conn.Close()
+	oldest.sendAway()
 	return Grace
 }
 
@@ -194,7 +203,7 @@ func (d *Door) evictOld() {
 	defer d.mu.Unlock()
 	for g := range d.guests {
 		if !g.welcome && time.Since(g.since) >= Grace {
-			g.Conn.Close()
+			g.sendAway()
 		}
 	}
 }
@@ -213,7 +222,7 @@ func (d *Door) Dismiss(except *Guest) {
 	defer d.mu.Unlock()
 	for g := range d.guests {
 		if g != except {
-			g.Conn.Close()
+			g.sendAway()
 		}
 	}
 }
@@ -224,7 +233,7 @@ func (d *Door) DismissStrangers() {
 	defer d.mu.Unlock()
 	for g := range d.guests {
 		if !g.welcome {
-			g.Conn.Close()
+			g.sendAway()
 		}
 	}
 }
