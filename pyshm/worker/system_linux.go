@@ -8,4 +8,4 @@ import "syscall"
 const hasLanes = true
 
 // yield lets other threads use this processor, if any want it.
-func yield() { syscall.Syscall(syscall.SYS_SCHED_YIELD, 0, 0, 0) }
+func yield() { _, _, _ = syscall.Syscall(syscall.SYS_SCHED_YIELD, 0, 0, 0) }
