@@ -38,7 +38,12 @@ func newPool[T element](s *session) (*worker.Pool, error) {
 	if err := os.WriteFile(program, fmt.Appendf(nil, workerProgram, most), 0o600); err != nil {
 		return nil, err
 	}
-	pool, err := worker.Start(s.ctx, func() *exec.Cmd { return exec.Command(s.python.Path, program) },
+	start := func() *exec.Cmd {
+		cmd := exec.Command(s.python.Path, program)
+		s.workers = append(s.workers, cmd)
+		return cmd
+	}
+	pool, err := worker.Start(s.ctx, start,
 		worker.Options{Workers: 1, Arena: 1 << 30, Logger: slog.New(slog.DiscardHandler)})
 	if err == nil {
 		s.atEnd(func() { _ = pool.Close(s.ctx) })

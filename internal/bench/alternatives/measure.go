@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"time"
@@ -35,7 +36,7 @@ type table struct {
 // A setting is how the data of a table is passed.
 type setting struct {
 	fromPython bool // Python sends first
-	pinned     bool // each process runs on a CPU of its own
+	pinned     bool // Go has one CPU, and Python another
 }
 
 func newTable[T element](name string, count int, base string, set setting, ways []way[T]) table {
@@ -75,7 +76,7 @@ func (b *bench) measure(ctx context.Context, t table) (r tableResult, err error)
 		return r, err
 	}
 	if t.pinned {
-		unpin, err := pin(s.peer)
+		unpin, err := s.pin()
 		if err != nil {
 			return r, err
 		}
@@ -91,14 +92,15 @@ func (b *bench) measure(ctx context.Context, t table) (r tableResult, err error)
 
 // A session has what the ways of a table share.
 type session struct {
-	ctx    context.Context
-	python compat.Interpreter
-	peer   *compat.Peer
-	dir    string // for sockets, pipes and files
-	kind   string // of the elements, in Python's module struct
-	count  int    // of elements
-	ways   int    // that Python has opened
-	ends   []func()
+	ctx     context.Context
+	python  compat.Interpreter
+	peer    *compat.Peer
+	workers []*exec.Cmd // other Pythons
+	dir     string      // for sockets, pipes and files
+	kind    string      // of the elements, in Python's module struct
+	count   int         // of elements
+	ways    int         // that Python has opened
+	ends    []func()
 }
 
 func (b *bench) newSession(ctx context.Context) (*session, error) {

@@ -34,6 +34,9 @@ func tables() []table {
 		bytes int
 	}{{"1 KB", 1 << 10}, {"64 KB", 64 << 10}, {"1.2 MB", 1_200_000}, {"6.2 MB", frameBytes}, {"8 MB", 8 << 20}, {"64 MB", 64 << 20}} {
 		all = append(all, newTable("array of "+size.name, size.bytes, copiedByOne, setting{}, arrays()))
+		if runtime.NumCPU() > 1 && size.bytes <= 8<<20 {
+			all = append(all, newTable("array of "+size.name+", pinned", size.bytes, copiedByOne, setting{pinned: true}, arraysPinned()))
+		}
 	}
 	if runtime.NumCPU() > 1 {
 		all = append(all, newTable(frame+", pinned", frameBytes, copiedByOne, setting{fromPython: true, pinned: true}, framesPinned()))
@@ -97,6 +100,17 @@ func arrays() []way[byte] {
 	)
 }
 
+// arraysPinned are the ways that a call of a worker is compared with.
+func arraysPinned() (ways []way[byte]) {
+	for _, w := range arrays() {
+		switch w.name {
+		case fedMsgpack, framedMsgpack, rawInto, copiedByOne, callCopied:
+			ways = append(ways, w)
+		}
+	}
+	return ways
+}
+
 func frames() []way[byte] {
 	return append(messages(),
 		way[byte]{name: "array, copied by both", open: inArrayCopied[byte]("SharedCopied")},
@@ -148,7 +162,9 @@ func goals() []goal {
 	}
 	for i, size := range []string{"1 KB", "64 KB", "1.2 MB", "8 MB"} {
 		for _, slow := range []string{fedMsgpack, framedMsgpack} {
-			gs = append(gs, goal{"array of " + size, slow, callCopied, []float64{4, 9, 20, 5}[i], 0})
+			for _, table := range []string{"array of " + size, "array of " + size + ", pinned"} {
+				gs = append(gs, goal{table, slow, callCopied, []float64{4, 9, 20, 5}[i], 0})
+			}
 		}
 		gs = append(gs, goal{"array of " + size, callCopied, copiedByOne, 0, 1.5})
 	}
