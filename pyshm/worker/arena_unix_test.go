@@ -77,6 +77,83 @@ func TestArrays(t *testing.T) {
 	wantMisuse(t, p)
 }
 
+// A relocated is an array that says that it lies elsewhere.
+type relocated struct {
+	*pyshm.Array[float32]
+	info pyshm.ArrayInfo
+}
+
+func (r *relocated) Info() pyshm.ArrayInfo { return r.info }
+
+// TestArraysAgain: calls with the same arrays as before, and with others in between, reach
+// the arrays that they name.
+func TestArraysAgain(t *testing.T) {
+	t.Parallel()
+	needArena(t)
+	p := numpyPool(t, Options{Workers: 1})
+	check(t, p.Do(t.Context(), func(j *Job) error {
+		a, b := must(NewArray[float32](j, 3))(t), must(NewArray[float32](j, 2, 2))(t)
+		check(t, a.Set(1, 0))
+		check(t, b.Set(10, 0, 0))
+		for i, call := range []struct {
+			function string
+			array    any
+			want     any
+		}{
+			{"double", a, 2.0}, {"double", a, 4.0}, {"double", b, 20.0}, {"double", b, 40.0}, {"double", a, 8.0},
+			{"total", a, 8.0}, {"total", a, 8.0}, {"double", a, 16.0},
+		} {
+			wantEqual(t, fmt.Sprint("result ", i), must(j.Call(t.Context(), call.function, call.array))(t), call.want)
+		}
+		wantEqual(t, "two arrays", must(j.Call(t.Context(), "total", a, b))(t), any(56.0))
+		wantEqual(t, "two arrays again", must(j.Call(t.Context(), "total", a, b))(t), any(56.0))
+		wantEqual(t, "the other way round", must(j.Call(t.Context(), "total", b, a))(t), any(56.0))
+		wantEqual(t, "no array", must(j.Call(t.Context(), "total"))(t), any(0.0))
+
+		moved := &relocated{a, a.Info()}
+		wantEqual(t, "an array", must(j.Call(t.Context(), "double", moved))(t), any(32.0))
+		moved.info = b.Info()
+		wantEqual(t, "an array that moves", must(j.Call(t.Context(), "double", moved))(t), any(80.0))
+		return nil
+	}))
+}
+
+// TestKeptRequest: a request is found for its own call alone, and not when the arena no longer
+// has the arrays.
+func TestKeptRequest(t *testing.T) {
+	t.Parallel()
+	m := must(pyshm.Create(testkit.Name(t), 64))(t)
+	defer m.Close()
+	check(t, m.Unlink())
+	view := func(offset int) any {
+		return must(pyshm.ViewArray[int32](m, pyshm.ArrayInfo{Shape: []int{1}, Dtype: "i4", Offset: offset}))(t)
+	}
+	a, b := view(0), view(4)
+	in, out := &arena{segments: []*segment{{m: m}}}, &arena{}
+	var k keptRequest
+	k.keep("f", []any{a, b}, in, []byte("request"))
+	for _, test := range []struct {
+		function string
+		args     []any
+		in       *arena
+		found    bool
+	}{
+		{"f", []any{a, b}, in, true},
+		{"g", []any{a, b}, in, false},
+		{"f", []any{a}, in, false},
+		{"f", []any{b, a}, in, false},
+		{"f", []any{a, b, a}, in, false},
+		{"f", []any{a, []byte("b")}, in, false},
+		{"f", []any{a, b}, out, false},
+	} {
+		wantEqual(t, fmt.Sprint(test), k.find(test.function, test.args, test.in) != nil, test.found)
+	}
+	for _, args := range [][]any{nil, {1}, {a, "b"}, {a, nil}} {
+		k.keep("f", args, in, []byte("request"))
+		wantEqual(t, fmt.Sprint("keeps ", args), k.find("f", args, in) != nil, false)
+	}
+}
+
 // wantNamed passes memory that has a name, and memory that has none.
 func wantNamed(t *testing.T, p *Pool) {
 	t.Helper()

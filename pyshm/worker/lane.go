@@ -22,6 +22,7 @@ type lane struct {
 	done     *pyshm.Semaphore // a token for each reply
 	spin     spin
 	watcher  watcher
+	kept     keptRequest
 	room     int // that replies have needed, in bytes
 }
 

@@ -184,7 +184,14 @@ const opCall = "call"
 
 // send sends a call: by the lane, or as a frame if there is no lane or the call is too large.
 func (w *worker) send(ctx context.Context, function string, args []any) error {
-	args, err := w.sendable(args)
+	if w.lane != nil {
+		if request := w.lane.kept.find(function, args, &w.lane.arena); request != nil {
+			_, err := w.sendByLane(function, request, nil)
+			return err
+		}
+	}
+	given := args
+	args, err := w.sendable(given)
 	if err != nil {
 		return wrap(opCall, function, err)
 	}
@@ -194,16 +201,9 @@ func (w *worker) send(ctx context.Context, function string, args []any) error {
 		if err != nil {
 			return wrap(opCall, function, err)
 		}
-		fits, err := w.lane.write(request, attached)
-		if err == nil {
-			err = w.post()
-		}
-		w.calls++
-		if err != nil {
-			return w.broken(function, err)
-		}
-		if fits {
-			return nil
+		w.lane.kept.keep(function, given, &w.lane.arena, request)
+		if fits, err := w.sendByLane(function, request, attached); fits || err != nil {
+			return err
 		}
 	} else {
 		w.id.Add(1)
@@ -223,6 +223,20 @@ func (w *worker) send(ctx context.Context, function string, args []any) error {
 		return wrap(opCall, function, err) // if a part was sent, the connection is closed
 	}
 	return w.broken(function, err)
+}
+
+// sendByLane puts a call where the worker finds it, and hands it over. If it does not fit
+// there, the worker waits for it at the connection.
+func (w *worker) sendByLane(function string, request []byte, attached [][]byte) (fits bool, err error) {
+	fits, err = w.lane.write(request, attached)
+	if err == nil {
+		err = w.post()
+	}
+	w.calls++
+	if err != nil {
+		return false, w.broken(function, err)
+	}
+	return fits, nil
 }
 
 // post hands over the call in the lane.
