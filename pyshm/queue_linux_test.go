@@ -383,15 +383,18 @@ func TestGetOfSlowItem(t *testing.T) {
 	t.Parallel()
 	q := createQueue(t, 0)
 	raw := rawPipe(t, q)
+	item := frame("X\x20\x00\x00\x00" + strings.Repeat("x", 32) + ".") // 42 bytes
+	_, err := raw.WriteString(item[:1])
+	noError(t, err)
 	slow, cancel := context.WithCancel(t.Context())
 	var writing sync.WaitGroup
 	writing.Go(func() {
-		for _, b := range []byte(frame("X\x20\x00\x00\x00" + strings.Repeat("x", 32) + ".")) { // 42 bytes
-			raw.Write([]byte{b})
+		for _, b := range []byte(item[1:]) {
 			select {
 			case <-time.After(100 * time.Millisecond):
 			case <-slow.Done():
 			}
+			raw.Write([]byte{b})
 		}
 	})
 	if v, err := q.Get(within(t, 10*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, pyshm.ErrStuck) {
