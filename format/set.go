@@ -13,8 +13,9 @@ import (
 // refused with [ErrTooLong], and one longer than [MaxText] with [ErrTooLarge]. A
 // refused Set leaves the item unchanged.
 //
-// A number, bool or None over one of the same kind is a single store. Any other
-// Set takes several stores, and readers without a lock get [ErrBusy] in the meantime.
+// A number, bool or None over one of the same kind is a single store. A Python of 32 bits
+// reads a number in two loads, and may see half of it. Any other Set takes several stores,
+// and readers without a lock get [ErrBusy] in the meantime.
 // If the process dies half-way, readers get ErrBusy until the next Set.
 func (l *List) Set(i int, v any) error {
 	it, err := itemOf(v)
