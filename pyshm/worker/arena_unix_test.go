@@ -4,6 +4,7 @@ package worker
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -114,6 +115,25 @@ func TestArraysAgain(t *testing.T) {
 		wantEqual(t, "an array", must(j.Call(t.Context(), "double", moved))(t), any(32.0))
 		moved.info = b.Info()
 		wantEqual(t, "an array that moves", must(j.Call(t.Context(), "double", moved))(t), any(80.0))
+		return nil
+	}))
+}
+
+// TestManyArraysAgain: a call whose request does not fit into the messages goes by the
+// connection, the second time as well.
+func TestManyArraysAgain(t *testing.T) {
+	t.Parallel()
+	needArena(t)
+	p := numpyPool(t, Options{Workers: 1, Arena: firstMessages + 4096})
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
+	defer cancel()
+	check(t, p.Do(ctx, func(j *Job) error {
+		a := must(NewArray[float32](j, 3))(t)
+		check(t, a.Set(1, 0))
+		many := slices.Repeat([]any{a}, 1<<14)
+		for range 3 {
+			wantEqual(t, "the sum", must(j.Call(ctx, "total", many...))(t), any(float64(len(many))))
+		}
 		return nil
 	}))
 }

@@ -34,7 +34,8 @@ type Options struct {
 	// for the reply, and Python for the next call. To wake a sleeper takes longer than most
 	// calls. Both sides stop it while it is in vain, and while other calls or processes need
 	// the processors that this process may use; a worker does it after a call only, so an
-	// idle pool takes no time of any processor. The default is 100 µs, and the most is 1 ms. A negative value is for none.
+	// idle pool takes no time of any processor. The default is 100 µs, and the most is 1 ms.
+	// A negative value is for none.
 	Spin time.Duration
 
 	// Deadline is how long a call may take, from when a worker has it. The default is no

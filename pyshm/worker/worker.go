@@ -184,9 +184,12 @@ const opCall = "call"
 
 // send sends a call: by the lane, or as a frame if there is no lane or the call is too large.
 func (w *worker) send(ctx context.Context, function string, args []any) error {
+	var kept []byte
 	if w.lane != nil {
-		if request := w.lane.kept.find(function, args, &w.lane.arena); request != nil {
-			_, err := w.sendByLane(function, request, nil)
+		kept = w.lane.kept.find(function, args, &w.lane.arena)
+	}
+	if kept != nil {
+		if fits, err := w.sendByLane(function, kept, nil); fits || err != nil {
 			return err
 		}
 	}
@@ -195,7 +198,10 @@ func (w *worker) send(ctx context.Context, function string, args []any) error {
 	if err != nil {
 		return wrap(opCall, function, err)
 	}
-	if w.lane != nil {
+	switch {
+	case w.lane == nil:
+		w.id.Add(1)
+	case kept == nil:
 		rest, attached := w.lane.attach(args)
 		request, err := w.marshal(function, pickle.Tuple(rest))
 		if err != nil {
@@ -205,8 +211,6 @@ func (w *worker) send(ctx context.Context, function string, args []any) error {
 		if fits, err := w.sendByLane(function, request, attached); fits || err != nil {
 			return err
 		}
-	} else {
-		w.id.Add(1)
 	}
 	frame, err := w.marshal(frameCall, w.id.Load(), function, pickle.Tuple(args))
 	if err != nil {
